@@ -1,0 +1,8 @@
+"""wavegen: neural speech synthesis by WaveNet distillation, on one core of normalising flows."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("wavegen")
+except PackageNotFoundError:  # running from a source tree that was never installed
+    __version__ = "0+unknown"

@@ -1,0 +1,121 @@
+"""Imports torchaudio, and mends its installation beside a CPU build of torch.
+
+torchaudio's Linux wheel links CUDA libraries. Beside a CPU torch, which brings none, its compiled
+extension fails to load and takes the whole import with it. torchaudio's own code treats that extension as
+optional: with the shared objects moved aside, ``transforms`` and ``functional`` work, and wavegen uses nothing
+else. Files are read and written with soundfile. To mend an installation::
+
+    python -m wavegen.audio.torchaudio_import --repair
+"""
+
+import argparse
+import importlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from wavegen.errors import UserError
+
+REPAIR_COMMAND = "python -m wavegen.audio.torchaudio_import --repair"
+ASIDE_SUFFIX = ".aside"  # torchaudio looks for *.so only
+
+
+def import_torchaudio() -> ModuleType:
+    """Returns the torchaudio module with ``transforms`` and ``functional`` imported.
+
+    Raises:
+        UserError: torchaudio is missing or does not import; the sentence says what to do.
+    """
+    try:
+        module = importlib.import_module("torchaudio")
+        importlib.import_module("torchaudio.functional")
+        importlib.import_module("torchaudio.transforms")
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"torchaudio does not import beside this torch ({reason}): run `{REPAIR_COMMAND}`, "
+            "or install the torchaudio that was built for your torch"
+        ) from error
+    return module
+
+
+def find_import_failure() -> str | None:
+    """Imports torchaudio in a process of its own; returns the last line of its traceback, or None if all is well.
+
+    A process of its own, because a failed import leaves half-initialised modules behind.
+    """
+    result = _run_python("import torchaudio.functional, torchaudio.transforms")
+    if result.returncode == 0:
+        return None
+    lines = result.stderr.strip().splitlines()
+    return lines[-1] if lines else f"the import ended with status {result.returncode}"
+
+
+def repair() -> list[Path]:
+    """Moves torchaudio's shared objects aside where they keep it from being imported beside a CPU torch.
+
+    Returns:
+        The files that were moved, each under its old name; empty if torchaudio imports as it is.
+
+    Raises:
+        UserError: torchaudio is not installed, or fails for another reason; nothing is changed then.
+    """
+    failure = find_import_failure()
+    if failure is None:
+        return []
+    spec = importlib.util.find_spec("torchaudio")
+    if spec is None or spec.origin is None:
+        raise UserError("torchaudio is not installed: run `pip install torchaudio`")
+    if _run_python("import sys, torch; sys.exit(torch.version.cuda or torch.version.hip)").returncode != 0:
+        raise UserError(
+            f"torchaudio does not import ({failure}), and torch is no CPU build that would explain it: "
+            "install the torchaudio that was built for your torch"
+        )
+    moved = [(path, path.with_name(path.name + ASIDE_SUFFIX)) for path in _find_shared_objects(spec.origin)]
+    for path, aside in moved:
+        path.replace(aside)
+    failure = find_import_failure()
+    if failure is not None:
+        for path, aside in moved:
+            aside.replace(path)
+        raise UserError(
+            f"torchaudio does not import even without its compiled extension ({failure}): "
+            "install the torchaudio that was built for your torch"
+        )
+    return [path for path, _ in moved]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m wavegen.audio.torchaudio_import",
+        description="Says whether torchaudio imports beside the installed torch, and mends it if asked to.",
+    )
+    parser.add_argument("--repair", action="store_true", help="move the CUDA extension of torchaudio aside")
+    if parser.parse_args(arguments).repair:
+        try:
+            moved = repair()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if moved:
+            print(f"torchaudio: moved {', '.join(path.name for path in moved)} aside in {moved[0].parent}")
+    failure = find_import_failure()
+    if failure is not None:
+        print(f"error: torchaudio does not import ({failure}): run `{REPAIR_COMMAND}`", file=sys.stderr)
+        return 2
+    print("torchaudio: imports")
+    return 0
+
+
+def _find_shared_objects(package_file: str) -> list[Path]:
+    return sorted((Path(package_file).parent / "lib").glob("*.so"))
+
+
+def _run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
