@@ -1,0 +1,115 @@
+"""Short-time spectra, differentiable, over any leading dimensions: STFT magnitudes and mel spectrograms.
+
+Magnitudes are scaled by the window's sum, |X[k]| = |Σ_n w[n] x[n] e^(−2πi k n / N)| / Σ_n w[n], so that a
+sine of amplitude a shows as a/2 at its bin at every window length: spectra of several resolutions compare.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+
+# Below this power the magnitude is constant. |X| has a unit vector for a gradient wherever it has one, so the
+# floor only has to keep 0/0 away; it sits at −200 dB, far under the 16-bit grid.
+POWER_FLOOR = 1e-20
+
+
+@lru_cache(maxsize=64)
+def hann_window(window_samples: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Periodic Hann window, `(window_samples,)`."""
+    return torch.hann_window(window_samples, dtype=dtype, device=device)
+
+
+def stft(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: int) -> Tensor:
+    """Complex STFT with a Hann window, scaled by the window's sum.
+
+    `waveform` is `(…, time)`; the result `(…, fft_size // 2 + 1, 1 + time // hop_samples)`, frame i centred
+    on sample i · hop. The ends are padded with zeros, so that any length above zero works.
+
+    Raises UserError where the window is longer than the transform or the waveform is empty.
+    """
+    if not 0 < window_samples <= fft_size:
+        raise UserError(f"stft: window_samples must be in 1…fft_size = {fft_size}, got {window_samples}.")
+    if waveform.shape[-1] == 0:
+        raise UserError(
+            f"stft: the waveform must have at least one sample, got shape {tuple(waveform.shape)}."
+        )
+    if waveform.dtype not in (torch.float32, torch.float64):
+        waveform = waveform.float()  # half precision cannot hold a power spectrum's range
+    window = hann_window(window_samples, waveform.dtype, waveform.device)
+    leading = waveform.shape[:-1]
+    spectrum = torch.stft(
+        waveform.reshape(-1, waveform.shape[-1]),
+        fft_size,
+        hop_length=hop_samples,
+        win_length=window_samples,
+        window=window,
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    return spectrum.reshape(*leading, *spectrum.shape[-2:]) / window.sum()
+
+
+def stft_magnitude(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: int) -> Tensor:
+    """|STFT|, `(…, time)` → `(…, bins, frames)`, with finite (zero) gradient in digital silence."""
+    spectrum = stft(waveform, fft_size=fft_size, hop_samples=hop_samples, window_samples=window_samples)
+    power = spectrum.real.square() + spectrum.imag.square()
+    return power.clamp_min(POWER_FLOOR).sqrt()
+
+
+class MultiResolutionSTFT(nn.Module):
+    """STFT magnitudes at several resolutions `((fft_size, hop_samples, window_samples), …)`.
+
+    `forward(waveform)` with `waveform` `(…, time)` returns one `(…, bins, frames)` tensor per resolution.
+    """
+
+    def __init__(
+        self, resolutions: Sequence[Sequence[int]] = ((512, 80, 320), (1024, 160, 640), (256, 40, 160))
+    ):
+        super().__init__()
+        for resolution in resolutions:
+            if len(resolution) != 3:
+                raise UserError(
+                    "MultiResolutionSTFT: each resolution is [fft_size, hop_samples, window_samples], "
+                    f"got {list(resolution)}."
+                )
+        self.resolutions = tuple(tuple(int(value) for value in resolution) for resolution in resolutions)
+
+    def forward(self, waveform: Tensor) -> list[Tensor]:
+        return [
+            stft_magnitude(waveform, fft_size=fft_size, hop_samples=hop, window_samples=window)
+            for fft_size, hop, window in self.resolutions
+        ]
+
+    def extra_repr(self) -> str:
+        return f"resolutions={self.resolutions}"
+
+
+@lru_cache(maxsize=16)
+def mel_filterbank(sample_rate: int, *, fft_size: int, num_mels: int) -> Tensor:
+    """Triangular filters on Slaney's mel scale, 0 Hz to Nyquist, peak 1: `(num_mels, fft_size // 2 + 1)`."""
+    import librosa
+
+    filters = librosa.filters.mel(sr=sample_rate, n_fft=fft_size, n_mels=num_mels, fmin=0.0, norm=None)
+    return torch.from_numpy(filters.astype("float64"))
+
+
+def mel_spectrogram(
+    waveform: Tensor,
+    sample_rate: int,
+    *,
+    fft_size: int,
+    hop_samples: int,
+    window_samples: int,
+    num_mels: int = 80,
+) -> Tensor:
+    """Magnitudes summed within mel bands, linear in gain: `(…, time)` → `(…, num_mels, frames)`."""
+    magnitude = stft_magnitude(
+        waveform, fft_size=fft_size, hop_samples=hop_samples, window_samples=window_samples
+    )
+    filters = mel_filterbank(sample_rate, fft_size=fft_size, num_mels=num_mels)
+    return filters.to(magnitude) @ magnitude
