@@ -1,6 +1,7 @@
 """What every process of wavegen does before its first arithmetic."""
 
-import torch
+import logging
+import warnings
 
 
 def prepare_process(*_: object) -> None:
@@ -11,4 +12,6 @@ def prepare_process(*_: object) -> None:
     torch starts its pool: first thing in the main process and in every worker. The arguments are
     ignored; they let the function serve as ``worker_init_fn`` and as a pool's initialiser.
     """
+    import torch  # here, so that `wavegen --help` need not wait for it
+
     torch.set_flush_denormal(True)
