@@ -1,0 +1,40 @@
+"""Log-likelihoods as bits, and an interval for their mean over a test set."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavegen.errors import UserError
+
+
+def bits_per_sample(log_prob_nats: Tensor | float, num_samples: Tensor | int) -> float:
+    """−Σ log p / (N ln 2): the bits that each of N samples costs, from log-probabilities (sums) in nats."""
+    total = torch.as_tensor(log_prob_nats, dtype=torch.float64).sum().item()
+    count = torch.as_tensor(num_samples).sum().item()
+    return -total / (count * math.log(2)) if count else math.nan
+
+
+def bootstrap_interval(
+    values, weights=None, *, seed: int = 0, confidence: float = 0.95, num_resamples: int = 4000
+) -> tuple[float, float]:
+    """Percentile interval of Σ w v / Σ w when whole utterances are drawn anew with replacement.
+
+    `values` are per-utterance means `(utterances,)`, `weights` what they are means over (their samples;
+    equal by default). Utterances are the independent unit: neighbouring samples are not, so an interval over
+    samples would be far too narrow. With one utterance low and high coincide. Efron, "Bootstrap methods:
+    another look at the jackknife" (1979).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    weights = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or values.shape != weights.shape:
+        raise UserError(
+            f"bootstrap_interval: values and weights must be one non-empty list each, of equal length, got "
+            f"shapes {values.shape} and {weights.shape}."
+        )
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(values.size, size=(num_resamples, values.size))
+    means = (weights * values)[drawn].sum(1) / weights[drawn].sum(1)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
