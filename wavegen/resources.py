@@ -22,5 +22,6 @@ def resource_directory(name: str, *, package_directory: Path = PACKAGE_DIRECTORY
         if candidate.is_dir():
             return candidate
     raise UserError(
-        f"this installation of wavegen has no {name}/: looked for {candidates[0]} and {candidates[1]}; reinstall it"
+        f"this installation of wavegen has no {name}/: looked for {candidates[0]} and {candidates[1]}; "
+        "install it again"
     )

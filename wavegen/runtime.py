@@ -8,10 +8,23 @@ def prepare_process(*_: object) -> None:
     """Flush denormal floats to zero in this process.
 
     Digital silence and small weights fill the nets with denormals, on which a CPU is 8 to 15 times
-    slower. The setting belongs to a thread and is inherited by the threads it starts, so it must be made before
-    torch starts its pool: first thing in the main process and in every worker. The arguments are
+    slower. The setting belongs to a thread and is inherited by the threads it starts, so it must be made
+    before torch starts its pool: first thing in the main process and in every worker. The arguments are
     ignored; they let the function serve as ``worker_init_fn`` and as a pool's initialiser.
     """
     import torch  # here, so that `wavegen --help` need not wait for it
 
     torch.set_flush_denormal(True)
+
+
+def quiet_libraries() -> None:
+    """Silences what libraries say to everybody and nobody can act on; everything else stays audible."""
+    rank_zero = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    rank_zero.addFilter(_is_not_advertisement)
+    # On a CPU, segments are drawn in the main process on purpose: workers would take the net's cores.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+
+
+def _is_not_advertisement(record: logging.LogRecord) -> bool:
+    """Lightning recommends its maker's cloud services whenever a trainer is made."""
+    return not record.getMessage().startswith("💡 Tip:")

@@ -1,0 +1,164 @@
+"""What ``wavegen --help`` and ``wavegen <recipe> --help`` say.
+
+The words come from where the thing itself is written: a recipe's docstring, the comments in its configuration
+file, the files of each group. Nothing here imports a recipe, Hydra or torch, so help comes at once.
+"""
+
+import ast
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from wavegen.errors import UserError
+
+WIDTH = 100
+PIPELINE = ("prepare", "teacher", "distill", "synthesize", "evaluate")  # first, and in this order
+
+OVERVIEW = """\
+wavegen trains a WaveNet teacher, distils it into a student that speaks all its samples at once,
+and lets both speak.
+
+usage: wavegen <recipe> [key=value ...]
+       wavegen <recipe> --help      what the recipe does, its settings and examples
+       wavegen <recipe> --config    the complete configuration that a command would run with
+       wavegen --version
+"""
+
+
+def find_recipes(recipes: Path) -> dict[str, Path]:
+    """Returns recipe name → script: every ``<recipes>/<family>/<name>.py``, the pipeline first."""
+    found = {path.stem: path for path in sorted(recipes.glob("*/*.py")) if not path.name.startswith("_")}
+    if not found:
+        raise UserError(f"{recipes} has no recipe in it: expected scripts such as audio/distill.py")
+    rank = {name: position for position, name in enumerate(PIPELINE)}
+    return {name: found[name] for name in sorted(found, key=lambda name: (rank.get(name, len(rank)), name))}
+
+
+def describe_all(recipes: Path, configs: Path) -> str:
+    """Returns the text of ``wavegen --help``."""
+    scripts = find_recipes(recipes)
+    lines = [OVERVIEW, "recipes"]
+    lines += _table([(name, _docstring(script).partition("\n")[0]) for name, script in scripts.items()])
+    examples = [
+        next(_examples(configs / f"{name}.yaml"), None)
+        for name in scripts
+        if (configs / f"{name}.yaml").is_file()
+    ]
+    shown = [f"  {example}" for example in examples if example is not None]
+    if shown:
+        lines += ["", "examples", *shown]
+    return "\n".join(lines)
+
+
+def describe(recipe: str, recipes: Path, configs: Path) -> str:
+    """Returns the text of ``wavegen <recipe> --help``."""
+    script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
+    document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
+    lines = [_docstring(script), "", f"usage: wavegen {recipe} [key=value ...]"]
+    groups = list(_groups(document.get("defaults") or [], configs))
+    if groups:
+        lines += ["", "groups (group=choice; * is the default)"]
+        lines += _table(groups)
+    settings = list(_settings(primary.read_text(encoding="utf-8")))
+    if settings:
+        lines += ["", "settings (key=value)"]
+        lines += _table(settings)
+    lines += ["", *textwrap.wrap(_closing(recipe, document), WIDTH, break_on_hyphens=False)]
+    examples = [f"  {example}" for example in _examples(primary)]
+    if examples:
+        lines += ["", "examples", *examples]
+    return "\n".join(lines)
+
+
+def _closing(recipe: str, document: dict) -> str:
+    sentences = [
+        f"What the groups bring can be set as well (group.key=value): `wavegen {recipe} --config` shows it."
+    ]
+    verbatim = document.get("_verbatim_") or []
+    if verbatim:
+        sentences.append(
+            f"The value of {', '.join(verbatim)} is taken as it stands, whatever characters it holds."
+        )
+    return " ".join(sentences)
+
+
+def _docstring(script: Path) -> str:
+    return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "(no description)"
+
+
+def _groups(defaults: list, configs: Path) -> Iterator[tuple[str, str]]:
+    for entry in defaults:
+        if not isinstance(entry, dict):
+            continue
+        (name, chosen), *_ = entry.items()
+        name = name.split()[-1].partition("@")[0].lstrip("/")
+        choices = sorted(path.stem for path in (configs / name).glob("*.yaml"))
+        marked = [f"{choice}*" if choice == chosen else choice for choice in choices]
+        if chosen is None:
+            marked.append("none*")
+        yield name, ", ".join(marked)
+
+
+def _settings(text: str) -> Iterator[tuple[str, str]]:
+    """Yields (``key=default``, comment) for every leaf that the file itself sets, nested ones with dots."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    lines = text.splitlines()
+
+    def walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, str]]:
+        for key, value in node.value:
+            name = prefix + key.value
+            if not prefix and (name == "defaults" or name.startswith("_")):
+                continue
+            if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+                yield from walk(value, f"{name}.")
+            else:
+                yield f"{name}={_source(value, text)}", _comment(key, value, lines)
+
+    if isinstance(root, yaml.MappingNode):
+        yield from walk(root, "")
+
+
+def _source(value: yaml.Node, text: str) -> str:
+    source = text[value.start_mark.index : value.end_mark.index].strip()
+    return " ".join(line.strip() for line in source.splitlines())
+
+
+def _comment(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
+    """The comment behind a value, or else the one above its key."""
+    end = value.end_mark if isinstance(value, yaml.ScalarNode) or value.flow_style else key.end_mark
+    behind = lines[end.line][end.column :].partition("#")[2].strip() if end.line < len(lines) else ""
+    if behind:
+        return behind
+    above: list[str] = []
+    row = key.start_mark.line - 1
+    while row >= 0 and lines[row].lstrip().startswith("#"):
+        above.insert(0, lines[row].lstrip().lstrip("#").strip())
+        row -= 1
+    return " ".join(above)
+
+
+def _examples(primary: Path) -> Iterator[str]:
+    """The commands that stand in the comment at the top of a configuration file."""
+    for line in primary.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            return
+        command = line.lstrip("#").strip()
+        if command.startswith("wavegen "):
+            yield command
+
+
+def _table(rows: list[tuple[str, str]]) -> list[str]:
+    column = min(max(len(name) for name, _ in rows), 34)
+    lines = []
+    for name, text in rows:
+        wrapped = textwrap.wrap(text, WIDTH - column - 4, break_on_hyphens=False) or [""]
+        if len(name) > column:
+            lines.append(f"  {name}")
+            name = ""
+        lines += [
+            f"  {head:<{column}}  {line}".rstrip() for head, line in zip([name], wrapped[:1], strict=True)
+        ]
+        lines += [f"  {'':<{column}}  {line}" for line in wrapped[1:]]
+    return lines
