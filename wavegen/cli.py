@@ -81,7 +81,6 @@ def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
 
         print(OmegaConf.to_yaml(config), end="")
         return 0
-    require_complete(config)
     return _run(recipe, scripts[recipe], config)
 
 
@@ -92,6 +91,8 @@ def _unknown_recipe(recipe: str, scripts: dict[str, Path]) -> UserError:
 
 
 def _run(recipe: str, script: Path, config: "DictConfig") -> int:
+    from omegaconf.errors import MissingMandatoryValue
+
     from wavegen.runtime import prepare_process, quiet_libraries
 
     try:
@@ -105,6 +106,8 @@ def _run(recipe: str, script: Path, config: "DictConfig") -> int:
             raise
         print(f"\ninterrupted: {_how_to_resume(recipe, config)}", file=sys.stderr)
         return 130
+    except MissingMandatoryValue as error:  # a value without default (`???`) that was not given
+        raise UserError(f"{error.full_key} must be given: add {error.full_key}=…") from error
     except Exception as error:
         full = _find_full_disk(error)
         if full is None:
