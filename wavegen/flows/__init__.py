@@ -1,0 +1,33 @@
+"""The shared core: bijections, flows, autoregressive distributions. Knows nothing of audio, images or training."""
+
+from wavegen.flows.affine import Affine, BoundedLogScale
+from wavegen.flows.autoregressive import Autoregressive
+from wavegen.flows.autoregressive_distribution import AutoregressiveDistribution, AutoregressiveModel
+from wavegen.flows.base import StandardLogistic, StandardNormal, StandardUniform
+from wavegen.flows.bijection import Bijection, Compose, Context, Inverse
+from wavegen.flows.elementwise import Elementwise
+from wavegen.flows.flow import Flow, FlowDistribution
+from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
+from wavegen.flows.monotone import Logit, Sigmoid
+
+__all__ = [
+    "Affine",
+    "Autoregressive",
+    "AutoregressiveDistribution",
+    "AutoregressiveModel",
+    "Bijection",
+    "BoundedLogScale",
+    "Compose",
+    "Context",
+    "Elementwise",
+    "Flow",
+    "FlowDistribution",
+    "Inverse",
+    "Logit",
+    "MixtureOfLogisticsCDF",
+    "MixtureOfLogisticsLogit",
+    "Sigmoid",
+    "StandardLogistic",
+    "StandardNormal",
+    "StandardUniform",
+]

@@ -1,0 +1,48 @@
+"""The affine map of one element: NICE's and RealNVP's coupling, MAF, IAF."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Affine(nn.Module):
+    """τ(x) = x · exp(log_scale) + loc, log|dτ/dx| = log_scale. Parameters: loc | log_scale.
+
+    ``log_scale_activation`` maps the raw log-scale to the one used; a bounded one (``BoundedLogScale``) keeps stacks of
+    affine maps from exploding when they are generated from. The student is ``Autoregressive(Affine).inv``: its x = g(z)
+    scales by exp(−log_scale).
+
+    Shapes: ``x`` any, ``parameters`` ``x.shape + (2,)``; results of x's shape.
+
+    Dinh et al. 2017, RealNVP (arXiv 1605.08803); Kingma et al. 2016, IAF (1606.04934);
+    Papamakarios et al. 2017, MAF (1705.07057).
+    """
+
+    num_parameters = 2
+
+    def __init__(self, *, log_scale_activation: nn.Module | None = None) -> None:
+        super().__init__()
+        self.log_scale_activation = nn.Identity() if log_scale_activation is None else log_scale_activation
+
+    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        loc, log_scale = parameters.unbind(-1)
+        log_scale = self.log_scale_activation(log_scale)
+        return x * torch.exp(log_scale) + loc, log_scale
+
+    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        loc, log_scale = parameters.unbind(-1)
+        log_scale = self.log_scale_activation(log_scale)
+        return (z - loc) * torch.exp(-log_scale), -log_scale
+
+
+class BoundedLogScale(nn.Module):
+    """bound · tanh(raw / bound): the identity near zero, within ±bound everywhere."""
+
+    def __init__(self, bound: float = 2.0) -> None:
+        super().__init__()
+        self.bound = bound
+
+    def forward(self, raw: Tensor) -> Tensor:
+        return self.bound * torch.tanh(raw / self.bound)
+
+    def extra_repr(self) -> str:
+        return f"bound={self.bound}"

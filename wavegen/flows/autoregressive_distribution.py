@@ -1,0 +1,126 @@
+"""A head on a causal conditioner: the exact probability of a sequence, element by element."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Context, sum_last
+from wavegen.flows.fixed_point import solve_triangular
+from wavegen.flows.flow import context_size, fold_batch
+
+
+class AutoregressiveModel(nn.Module):
+    """p(x | context) = Π_t p(x_t | x_<t, context), each factor a head on what the conditioner makes of the past.
+
+    ``conditioner`` maps ``(x, context)`` to ``x.shape + (head.num_parameters,)``, strictly causal; ``head`` maps that to a
+    distribution of batch shape ``x.shape``. ``event_shape`` is only needed to sample without lengths (images, vectors).
+
+    Raises ``UserError`` when head and conditioner disagree about the number of parameters.
+    """
+
+    def __init__(
+        self, *, conditioner: nn.Module, head: nn.Module, event_shape: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        offered = getattr(conditioner, "num_parameters", head.num_parameters)
+        if offered != head.num_parameters:
+            raise UserError(
+                f"AutoregressiveModel: expected a conditioner with {head.num_parameters} parameters per element "
+                f"for {type(head).__name__}, got {offered}"
+            )
+        self.conditioner = conditioner
+        self.head = head
+        self.event_shape = None if event_shape is None else torch.Size(event_shape)
+
+    def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t from one pass: a distribution of batch shape ``x.shape``."""
+        return self.head(self.conditioner(x, context))
+
+    def forward(self, context: Context = None, lengths: Tensor | None = None) -> "AutoregressiveDistribution":
+        return AutoregressiveDistribution(self, context, lengths)
+
+
+class AutoregressiveDistribution(Distribution):
+    """The distribution of an ``AutoregressiveModel`` at one context.
+
+    ``lengths`` ``(batch,)`` int64 counts the valid elements of each member along the last dimension: ``log_prob`` is the sum
+    over those, and samples are zero behind them. Without lengths everything counts.
+    The batch is that of context or lengths, else (). When neither lengths nor the model tell the event's size its shape
+    reads (−1,), and ``log_prob`` takes sequences of any length.
+    """
+
+    arg_constraints: dict = {}
+
+    def __init__(
+        self, model: AutoregressiveModel, context: Context = None, lengths: Tensor | None = None
+    ) -> None:
+        self.model = model
+        self.context = context
+        self.lengths = lengths
+        if model.event_shape is not None:
+            event_shape = model.event_shape
+        else:
+            event_shape = torch.Size((-1 if lengths is None else int(lengths.max()),))
+        batch_shape = torch.Size() if context is None else torch.Size((context_size(context),))
+        if lengths is not None:
+            if context is not None and lengths.shape != batch_shape:
+                raise UserError(f"lengths: expected shape {tuple(batch_shape)}, got {tuple(lengths.shape)}")
+            batch_shape = lengths.shape
+        super().__init__(batch_shape, event_shape, validate_args=False)
+
+    def conditionals(self, x: Tensor) -> Distribution:
+        """p(x_t | x_<t) for every element of ``x``, whose shape is ``(batch,) + event``."""
+        return self.model.conditionals(x, self.context)
+
+    def _valid(self, num_steps: int) -> Tensor | None:
+        if self.lengths is None:
+            return None
+        steps = torch.arange(num_steps, device=self.lengths.device)
+        valid = steps < self.lengths.unsqueeze(-1)
+        return valid.reshape(self.batch_shape + (1,) * (len(self.event_shape) - 1) + (num_steps,))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        rank = len(self.event_shape)
+        event = value.shape[value.dim() - rank :]
+        lead = torch.broadcast_shapes(value.shape[: value.dim() - rank], self.batch_shape)
+        folded, context = fold_batch(value.expand(lead + event), rank, self.context)
+        log_prob = self.model.conditionals(folded, context).log_prob(folded).reshape(lead + event)
+        valid = self._valid(event[-1])
+        if valid is not None:
+            log_prob = torch.where(valid, log_prob, torch.zeros_like(log_prob))
+        return sum_last(log_prob, rank)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draws of shape ``sample_shape + batch_shape + event_shape``; correct, and slow for long sequences.
+
+        The uniforms behind every element are drawn first. A sample is then the fixed point of "condition on the
+        current x, draw every element from its own uniforms", found by passes over the whole event, at most one per element:
+        precisely what drawing one element after another gives. Engines with a cache live elsewhere.
+        """
+        if any(size < 0 for size in self.event_shape):
+            raise UserError(
+                "AutoregressiveDistribution.sample: expected lengths or an event_shape, got neither"
+            )
+        shape = self._extended_shape(sample_shape)
+        reference = next(self.model.parameters(), torch.zeros(()))
+        uniforms = torch.rand((2, *shape), dtype=reference.dtype, device=reference.device)
+        rank = len(self.event_shape)
+        u_component, context = fold_batch(uniforms[0], rank, self.context)
+        u_value, _ = fold_batch(uniforms[1], rank, None)
+
+        def draw(x: Tensor) -> Tensor:
+            conditionals = self.model.conditionals(x, context)
+            return conditionals.sample_from_uniforms(u_component, u_value, temperature).to(x.dtype)
+
+        x = solve_triangular(draw, torch.zeros_like(u_value), math.prod(self.event_shape)).reshape(shape)
+        valid = self._valid(shape[-1])
+        return x if valid is None else torch.where(valid, x, torch.zeros_like(x))

@@ -1,0 +1,52 @@
+"""Base densities of flows: modules, so that they follow the model to its device and type."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.distributions import Distribution, Independent, Uniform
+
+from wavegen.distributions.logistic import Logistic
+from wavegen.distributions.normal import Normal
+from wavegen.flows.bijection import Context
+
+
+class _StandardBase(nn.Module):
+    def __init__(self, event_shape: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.event_shape = torch.Size(event_shape)
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def _element(self) -> Distribution:
+        raise NotImplementedError
+
+    def forward(self, context: Context = None) -> Distribution:
+        """The base's distribution: batch shape (), event shape ``event_shape``. The context plays no part."""
+        return Independent(self._element(), len(self.event_shape), validate_args=False)
+
+    def extra_repr(self) -> str:
+        return f"event_shape={tuple(self.event_shape)}"
+
+
+class StandardLogistic(_StandardBase):
+    """Independent logistics, location 0 and scale 1: the noise of Parallel WaveNet's student."""
+
+    def _element(self) -> Distribution:
+        origin = self.origin.expand(self.event_shape)
+        return Logistic(origin, origin)
+
+
+class StandardNormal(_StandardBase):
+    """Independent normals, mean 0 and standard deviation 1."""
+
+    def _element(self) -> Distribution:
+        origin = self.origin.expand(self.event_shape)
+        return Normal(origin, origin)
+
+
+class StandardUniform(_StandardBase):
+    """Independent uniforms on (0, 1): the base under a CDF. Outside, log_prob is −∞."""
+
+    def _element(self) -> Distribution:
+        origin = self.origin.expand(self.event_shape)
+        return Uniform(origin, origin + 1.0, validate_args=False)
