@@ -69,10 +69,7 @@ def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
         print(describe(recipe, recipes, configs))
         return 0
 
-    from wavegen.composition import (
-        compose_config,
-        require_complete,
-    )  # here, so that help need not wait for Hydra
+    from wavegen.composition import compose_config  # here, so that help need not wait for Hydra
 
     show_config = "--config" in overrides
     config = compose_config(recipe, [word for word in overrides if word != "--config"], configs=configs)
