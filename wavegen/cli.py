@@ -8,6 +8,7 @@ import difflib
 import errno
 import importlib.util
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -155,5 +156,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _how_to_resume(recipe: str, config: "DictConfig") -> str:
     folder = config.get("run") or config.get("resume")
     if "resume" in config:
-        return f"go on with `wavegen {recipe} resume={folder or '<run folder>'}`"
+        return f"go on with `wavegen {recipe} resume={shlex.quote(str(folder)) if folder else 'RUN'}`"
     return "the same command goes on where this one stopped"

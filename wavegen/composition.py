@@ -110,7 +110,7 @@ def _is_group(override: Override, configs: Path) -> bool:
 def _check_choice(override: Override, configs: Path) -> None:
     value = override.value()
     chosen = value if isinstance(value, list) else [value]
-    if override.is_delete() or not all(isinstance(choice, str) for choice in chosen):
+    if override.is_delete() or value is None:
         return
     choices = list_choices(configs / override.key_or_group)
     for choice in chosen:
