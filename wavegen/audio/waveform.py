@@ -1,0 +1,104 @@
+"""Waveform files, the 16-bit grid, and changing the sample rate."""
+
+import io
+import os
+import struct
+from pathlib import Path
+from typing import TypeVar
+
+import librosa
+import numpy as np
+import soundfile
+import torch
+
+from wavegen.errors import UserError
+
+GRID_STEP = 2.0**-15
+"""Step of the 16-bit grid; its points are −1, −1 + 2⁻¹⁵, …, 1 − 2⁻¹⁵."""
+
+_Array = TypeVar("_Array", np.ndarray, torch.Tensor)
+
+
+def to_grid(x: _Array) -> _Array:
+    """Round ``x`` (array or tensor, any shape) to the nearest multiple of 2⁻¹⁵. Does not clip."""
+    return (x / GRID_STEP).round() * GRID_STEP
+
+
+def read_waveform(path: str | Path) -> tuple[np.ndarray, int]:
+    """Read an audio file (WAV, FLAC and whatever else libsndfile knows).
+
+    Returns:
+        the waveform, (channels, samples) float32, integer formats scaled to [−1, 1); and its sample rate in Hz.
+
+    Raises:
+        UserError: the file is missing, unreadable, truncated, or holds infinities or NaN.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"the audio file {path} does not exist")
+    try:
+        with soundfile.SoundFile(path) as file:
+            promised, sample_rate = file.frames, file.samplerate
+            waveform = file.read(dtype="float32", always_2d=True)
+            is_wav = file.format in ("WAV", "WAVEX")
+    except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
+        reason = str(error).rstrip(".").rsplit(": ", 1)[-1]
+        raise UserError(f"the audio file {path} cannot be read or is truncated: {reason}") from error
+    if len(waveform) < promised or (is_wav and _wav_is_cut_short(path)):
+        raise UserError(f"the audio file {path} is truncated: its header promises more samples than it holds")
+    if not np.isfinite(waveform).all():
+        raise UserError(f"the audio file {path} holds infinities or NaN")
+    return np.ascontiguousarray(waveform.T), sample_rate
+
+
+def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample_rate: int) -> None:
+    """Write ``waveform`` (samples,) as 16-bit PCM WAV, complete or not at all.
+
+    The only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
+
+    Raises:
+        UserError: the place cannot be written to, or the disk is full.
+        ValueError: ``waveform`` has more than one dimension.
+    """
+    path = Path(path)
+    samples = np.asarray(torch.as_tensor(waveform).detach().cpu(), dtype=np.float64)
+    if samples.ndim != 1:
+        raise ValueError(f"expected a waveform of shape (samples,), got {samples.shape}")
+    pcm = np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
+    encoded = io.BytesIO()
+    soundfile.write(encoded, pcm, sample_rate, subtype="PCM_16", format="WAV")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(encoded.getbuffer())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Band-limited change of the sample rate along the last dimension, by librosa's default (soxr, high quality).
+
+    Returns ``ceil(samples × to_rate / from_rate)`` samples of the same dtype; the samples themselves where the rates agree.
+    """
+    if from_rate == to_rate:
+        return waveform
+    return librosa.resample(waveform, orig_sr=from_rate, target_sr=to_rate)
+
+
+def _wav_is_cut_short(path: Path) -> bool:
+    """libsndfile quietly shortens a WAV file to what is there; the header's ``data`` size tells."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return False
+        position = 12
+        while position + 8 <= size:
+            file.seek(position)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if name == b"data":
+                streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek back
+                return not streamed and position + 8 + length > size
+            position += 8 + length + length % 2
+    return True

@@ -1,0 +1,146 @@
+"""A prepared corpus, read from disk."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lhotse import CutSet
+from lhotse.serialization import deserialize_item
+
+from wavegen.audio.waveform import read_waveform
+from wavegen.corpora.files import read_json
+from wavegen.errors import UserError
+from wavegen.linguistics.espeak import EspeakVoice
+from wavegen.linguistics.features import FeatureEncoder
+from wavegen.linguistics.register import VoiceRegister
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance: ``waveform`` (frames × hop_samples,) float32 and its unbatched context of speech."""
+
+    id: str
+    text: str
+    waveform: torch.Tensor
+    context: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus on disk; see "Corpus on disk" in ``docs/architecture.md``.
+
+    Args:
+        directory: where it lies.
+        name: of its source.
+        sample_rate: in Hz.
+        encoder: of the compact frames, scalers fitted on train.
+        register: of the voice.
+        espeak_voice: whose pronunciation it was prepared with.
+        sizes: utterances per split.
+        duration_s: of all splits together.
+        skipped: reasons of the utterances left out, by id.
+    """
+
+    directory: Path
+    name: str
+    sample_rate: int
+    encoder: FeatureEncoder
+    register: VoiceRegister
+    espeak_voice: EspeakVoice
+    sizes: dict[str, int]
+    duration_s: float
+    skipped: dict[str, str]
+
+    @classmethod
+    def open(cls, directory: str | Path) -> "Corpus":
+        """Raises UserError where there is no complete corpus that this version can read."""
+        directory = Path(directory)
+        path = directory / "corpus.json"
+        if not path.is_file():
+            raise UserError(
+                f"{directory} holds no prepared corpus (it has no corpus.json); run wavegen prepare first"
+            )
+        data = read_json(path)
+        if data.get("format_version") != FORMAT_VERSION:
+            raise UserError(
+                f"{path} has the format version {data.get('format_version')!r}, this version of wavegen reads "
+                f"{FORMAT_VERSION}; prepare the corpus anew"
+            )
+        try:
+            corpus = cls(
+                directory,
+                str(data["name"]),
+                int(data["sample_rate"]),
+                FeatureEncoder.from_dict(data["encoder"]),
+                VoiceRegister.from_dict(data["register"]),
+                EspeakVoice(**data["voice"]),
+                {split: int(data["splits"][split]) for split in SPLITS},
+                float(data["duration_s"]),
+                {entry["id"]: entry["reason"] for entry in data["skipped"]},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"{path} is malformed: {error!r}") from error
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        for split in SPLITS:
+            if not corpus._cuts_path(split).is_file():
+                raise UserError(f"the corpus {directory} is incomplete: {split}.cuts.jsonl.gz is missing")
+        return corpus
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{number} {split}" for split, number in self.sizes.items())
+        return f"corpus {self.name} in {self.directory}: {self.duration_s / 60:.1f} minutes at {self.sample_rate} Hz ({sizes})"
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples in a frame of 5 ms."""
+        return self.sample_rate // 200
+
+    def cuts(self, split: str) -> CutSet:
+        """The Lhotse cuts of ``train``, ``dev`` or ``test``, eager, with paths that lead into ``directory``.
+
+        ``cut.load_audio()`` gives (1, samples), ``cut.load_frames()`` the compact frames (frames, columns).
+        """
+        if split not in SPLITS:
+            raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, not {split!r}")
+        path = self._cuts_path(split)
+        try:
+            lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+            return CutSet.from_cuts(self._cut(json.loads(line)) for line in lines)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise UserError(f"{path} is missing or malformed: {error}") from error
+
+    def utterances(self, split: str) -> Iterator[Utterance]:
+        """Whole utterances of a split, in its order. Raises UserError where a file is missing or does not fit."""
+        for cut in self.cuts(split):
+            path = Path(cut.recording.sources[0].source)
+            channels, sample_rate = read_waveform(path)
+            try:
+                frames = cut.load_frames()
+            except (OSError, ValueError, EOFError) as error:
+                raise UserError(
+                    f"the frames of utterance {cut.id} in {self.directory} cannot be read: {error}"
+                ) from error
+            if sample_rate != self.sample_rate or channels.shape != (1, len(frames) * self.hop_samples):
+                raise UserError(
+                    f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at {self.sample_rate} Hz, got "
+                    f"{channels.shape[0]} of {channels.shape[1]} samples at {sample_rate} Hz"
+                )
+            text = cut.supervisions[0].text
+            yield Utterance(cut.id, text, torch.from_numpy(channels[0]), self.encoder.encode(frames))
+
+    def _cuts_path(self, split: str) -> Path:
+        return self.directory / f"{split}.cuts.jsonl.gz"
+
+    def _cut(self, data: dict) -> object:
+        for source in data["recording"]["sources"]:
+            source["source"] = str(self.directory / source["source"])
+        array = data["custom"]["frames"]["array"]
+        array["storage_path"] = str(self.directory / array["storage_path"])
+        return deserialize_item(data)

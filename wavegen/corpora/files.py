@@ -1,0 +1,48 @@
+"""Small files of a corpus: written whole or not at all, read with an error the user understands."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from wavegen.errors import UserError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write through a temporary name. Raises UserError where the place cannot be written to or the disk is full."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        try:
+            temporary.unlink(missing_ok=True)
+        except OSError:
+            pass
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_json(path: Path, data: object) -> None:
+    write_bytes(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_json(path: Path) -> dict:
+    """Raises UserError where the file is missing, unreadable, or holds anything but a JSON object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is unreadable or no JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path} must hold a JSON object, got {type(data).__name__}")
+    return data
