@@ -1,0 +1,35 @@
+"""Distil a WaveNet teacher into a student that speaks all its samples at once.
+
+With no teacher_checkpoint given it trains a teacher first; with no corpus prepared it prepares the default. Then both
+are evaluated on test utterances, and a report with players is written. Started again on the same folder, it
+goes on where it stands.
+
+Examples:
+  wavegen distill
+  wavegen distill corpus=ljspeech corpus.root=DIR experiment=ljspeech_cpu
+  wavegen distill teacher_checkpoint=runs/teacher-espeak-16000
+  wavegen distill resume=runs/distill-espeak-16000
+"""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from wavegen.corpora.prepare import ensure_prepared
+from wavegen.evaluation.evaluate import evaluate_voice
+from wavegen.models.bundle import load_voice
+from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.stages import adopt_teacher, train_student, train_teacher, voice_shape
+
+
+def main(config: DictConfig) -> None:
+    config = resume_config(config)
+    corpus = ensure_prepared(config.corpus)
+    run = open_run(config, voice_shape(corpus))
+    if config.teacher_checkpoint is None:
+        teacher = train_teacher(config, corpus, run)
+    else:
+        teacher = adopt_teacher(Path(config.teacher_checkpoint), corpus, run)
+    train_student(config, corpus, run, teacher)
+    evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)
+    print(f"Listen: {run / 'report.html'}")

@@ -1,0 +1,24 @@
+"""Train a WaveNet teacher by maximum likelihood of 16-bit samples.
+
+Prepares the corpus where that has not been done, and writes a run folder with checkpoints, TensorBoard logs and
+the averaged weights. Started again on the same folder, it goes on where it stands.
+
+Examples:
+  wavegen teacher
+  wavegen teacher corpus=ljspeech corpus.root=DIR teacher=small
+  wavegen teacher resume=runs/teacher-espeak-16000
+"""
+
+from omegaconf import DictConfig
+
+from wavegen.corpora.prepare import ensure_prepared
+from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.stages import train_teacher, voice_shape
+
+
+def main(config: DictConfig) -> None:
+    config = resume_config(config)
+    corpus = ensure_prepared(config.corpus)
+    run = open_run(config, voice_shape(corpus))
+    train_teacher(config, corpus, run)
+    print(f"The teacher is in {run}. Next: wavegen distill teacher_checkpoint={run}")

@@ -1,0 +1,171 @@
+"""A run folder as a voice: weights by safetensors, everything else as checked JSON."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_object, instantiate
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from wavegen.errors import UserError
+from wavegen.linguistics.features import FeatureEncoder
+
+FORMAT_VERSION = 1
+MODEL_ROOMS = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")
+
+
+@dataclass
+class Voice:
+    """A trained voice: how features are encoded, and the models that speak from them.
+
+    ``description`` is the content of ``voice.json``; ``teacher`` or ``student`` is None where the run has none yet.
+    """
+
+    description: dict[str, Any]
+    encoder: FeatureEncoder
+    teacher: nn.Module | None
+    student: nn.Module | None
+
+    @property
+    def sample_rate(self) -> int:
+        return self.description["sample_rate"]
+
+    @property
+    def hop_samples(self) -> int:
+        return self.description["hop_samples"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.description["models"]
+
+
+def describe_voice(run: Path, description: Mapping[str, Any]) -> None:
+    """Write ``run/voice.json``; model configurations of a description already there are kept beside the new ones."""
+    path = run / "voice.json"
+    models = read_description(path)["models"] if path.exists() else {}
+    merged = {"format": FORMAT_VERSION, **description, "models": {**models, **description["models"]}}
+    write_atomically(path, json.dumps(merged, indent=1, ensure_ascii=False).encode())
+
+
+def save_weights(run: Path, name: str, model: nn.Module) -> None:
+    """Write ``run/<name>.safetensors``, complete or not at all."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    with tempfile.NamedTemporaryFile(dir=run, suffix=".part", delete=False) as file:
+        temporary = Path(file.name)
+    try:
+        save_file(tensors, temporary)
+        temporary.chmod(0o644)
+        os.replace(temporary, run / f"{name}.safetensors")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_voice(run: str | Path) -> Voice:
+    """Read a run folder that may come from a stranger: nothing is unpickled, only ``wavegen.*`` is instantiated.
+
+    Raises:
+        UserError: naming the file, where it is missing, malformed, truncated, of another format, or names a
+            target outside wavegen.
+    """
+    run = Path(run)
+    description = read_description(run / "voice.json")
+    encoder = FeatureEncoder.from_dict(description["encoder"])
+    models = {name: load_model(run, description, name) for name in ("teacher", "student")}
+    if not any(models.values()):
+        raise UserError(f"{run} holds no weights, expected teacher.safetensors or student.safetensors")
+    return Voice(description, encoder, **models)
+
+
+def load_model(run: Path, description: Mapping[str, Any], name: str) -> nn.Module | None:
+    """The named model with its weights, in evaluation mode; None where the run has none."""
+    weights = run / f"{name}.safetensors"
+    if not weights.exists() or name not in description["models"]:
+        return None
+    model = build_model(description["models"][name], source=run / "voice.json")
+    try:
+        tensors = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{weights} is corrupt or truncated ({error}), expected a safetensors file"
+        ) from error
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(f"{weights} does not fit the model of {run / 'voice.json'}: {detail}") from error
+    return model.eval()
+
+
+def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
+    """Instantiate a model configuration whose every ``_target_`` lies inside wavegen."""
+    refuse_foreign_targets(config, source)
+    return instantiate(dict(config), _convert_="all")
+
+
+def refuse_foreign_targets(node: Any, source: str | Path) -> None:
+    """A configuration someone was handed is data: it may name only what models are made of.
+
+    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.os.system`` is refused too.
+
+    Raises:
+        UserError: naming the first target that is not defined in one of the model rooms.
+    """
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            target = node["_target_"]
+            if not (isinstance(target, str) and target.startswith(MODEL_ROOMS) and is_ours(target)):
+                raise UserError(
+                    f"{source} names the target {target!r}, expected only model parts inside wavegen"
+                )
+        for value in node.values():
+            refuse_foreign_targets(value, source)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            refuse_foreign_targets(value, source)
+
+
+def is_ours(target: str) -> bool:
+    """Whether the dotted name exists and its object is defined in a model room."""
+    try:
+        return get_object(target).__module__.startswith(MODEL_ROOMS)
+    except Exception:  # hydra wraps whatever the import raised; a name that cannot be found is not ours
+        return False
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The checked content of a ``voice.json``."""
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path.parent} is no voice: {path} is missing; train one with 'wavegen distill'"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error})") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT_VERSION:
+        got = description.get("format") if isinstance(description, dict) else type(description).__name__
+        raise UserError(f"{path} has format {got!r}, expected {FORMAT_VERSION}")
+    wanted = {"sample_rate": int, "hop_samples": int, "encoder": dict, "models": dict}
+    for key, kind in wanted.items():
+        if not isinstance(description.get(key), kind):
+            raise UserError(f"{path} has no valid entry '{key}', expected {kind.__name__}")
+    return description
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The whole content or the old file."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.close()
+            temporary.chmod(0o644)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""What a WaveNet is told beside its past: parts at frame rate, sample rate, or constant in time.
+
+Each part reads the entries it needs from the context (``dict[str, Tensor]``, see ``docs/architecture.md``)
+and returns channels at sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more part.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wavegen.errors import UserError
+
+Context = Mapping[str, Tensor]
+
+
+def entry(context: Context | None, key: str) -> Tensor:
+    """The context's entry of that name; a UserError names it where it is missing."""
+    if context is None or key not in context:
+        got = "no context" if context is None else f"entries {sorted(context)}"
+        raise UserError(f"the conditioning needs the context entry '{key}' but got {got}")
+    return context[key]
+
+
+class LearnedUpsampling(nn.Module):
+    r"""From frames to samples by a learned interpolation kernel per channel.
+
+    .. math:: y_c[n H + i] = \sum_{j=-1}^{1} w_c[j, i] \, x_c[n + j], \qquad 0 \le i < H
+
+    which is a depthwise transposed convolution of kernel :math:`3H` and stride :math:`H`, started as linear
+    interpolation between frame centres. The first and the last frame are repeated beyond the ends, so that
+    a sequence whose padding repeats its last frame is upsampled as it is alone. Lookahead: one frame.
+
+    Shapes: ``(batch, channels, frames) -> (batch, channels, frames * hop_samples)``.
+    """
+
+    def __init__(self, *, channels: int, hop_samples: int) -> None:
+        super().__init__()
+        self.hop_samples = hop_samples
+        position = (
+            torch.arange(hop_samples) + 0.5
+        ) / hop_samples - 0.5  # of a sample, in frames from the centre
+        kernel = torch.stack([(-position).clamp(min=0), 1 - position.abs(), position.clamp(min=0)])
+        self.weight = nn.Parameter(kernel.expand(channels, 3, hop_samples).clone())
+
+    def forward(self, frames: Tensor) -> Tensor:
+        padded = functional.pad(frames, (1, 1), mode="replicate")
+        neighbours = padded.unfold(-1, 3, 1)  # (batch, channels, frames, 3)
+        return torch.einsum("bcnj,cji->bcni", neighbours, self.weight.to(frames.dtype)).flatten(-2)
+
+
+class FrameConditioning(nn.Module):
+    """Encoded linguistic features: two pointwise layers at frame rate, then learned upsampling.
+
+    The pointwise layers see one frame; its neighbours come with the features themselves (five phones, positions).
+    Leaky ReLU, since a saturated tanh here is a known cause of a teacher that ignores its conditioning.
+
+    Args:
+        in_channels: features per frame.
+        channels: channels handed to the WaveNet.
+        hop_samples: samples per frame.
+        hidden_channels: width of the layer between.
+        key: the context's entry, ``(batch, in_channels, frames)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        channels: int,
+        hop_samples: int,
+        hidden_channels: int = 128,
+        key: str = "features",
+    ) -> None:
+        super().__init__()
+        self.key, self.in_channels, self.channels = key, in_channels, channels
+        self.frame_net = nn.Sequential(
+            nn.Conv1d(in_channels, hidden_channels, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(hidden_channels, channels, 1),
+            nn.LeakyReLU(0.2),
+        )
+        self.upsampling = LearnedUpsampling(channels=channels, hop_samples=hop_samples)
+
+    def forward(self, context: Context, num_samples: int) -> Tensor:
+        features = entry(context, self.key)
+        if features.shape[-2] != self.in_channels:
+            raise UserError(
+                f"context entry '{self.key}' has {features.shape[-2]} features per frame, expected {self.in_channels}"
+            )
+        return crop(self.upsampling(self.frame_net(features)), num_samples, self.key)
+
+
+class GlottalPhase(nn.Module):
+    r"""Position within the pitch period as sines and cosines, silent where unvoiced.
+
+    With :math:`\varphi` the glottal cycles interpolated linearly between frame centres and :math:`v` the voicing,
+    the channels are :math:`v \sin 2\pi k\varphi, v \cos 2\pi k\varphi` for :math:`k = 1 … K`, and :math:`v`.
+    Periodicity is the hardest thing to learn from F0 values alone; given the phase, a
+    free-running teacher sustains its vowels and a student need not invent a period out of white noise.
+
+    Args:
+        hop_samples: samples per frame.
+        num_harmonics: :math:`K`.
+    """
+
+    def __init__(self, *, hop_samples: int, num_harmonics: int = 2) -> None:
+        super().__init__()
+        self.hop_samples, self.num_harmonics = hop_samples, num_harmonics
+        self.channels = 2 * num_harmonics + 1
+
+    def forward(self, context: Context, num_samples: int) -> Tensor:
+        cycles, voiced = entry(context, "cycles"), entry(context, "voiced")
+        phase = self.interpolate(cycles - cycles[:, :1].floor())
+        voiced = self.interpolate(voiced.to(phase.dtype))
+        multiples = (
+            2 * math.pi * torch.arange(1, self.num_harmonics + 1, device=phase.device, dtype=phase.dtype)
+        )
+        angles = multiples[:, None] * phase.unsqueeze(1)
+        channels = torch.cat([angles.sin(), angles.cos(), torch.ones_like(phase).unsqueeze(1)], dim=1)
+        return crop(channels * voiced.unsqueeze(1), num_samples, "cycles")
+
+    def interpolate(self, frames: Tensor) -> Tensor:
+        """Linear interpolation between frame centres, ``(batch, frames) -> (batch, frames * hop_samples)``."""
+        padded = functional.pad(frames.unsqueeze(1), (1, 1), mode="replicate").squeeze(1)
+        position = (
+            torch.arange(self.hop_samples, device=frames.device, dtype=frames.dtype) + 0.5
+        ) / self.hop_samples
+        before, centre, after = (padded[:, i : i + frames.shape[1], None] for i in range(3))
+        late = centre + (position - 0.5) * (after - centre)
+        early = before + (position + 0.5) * (centre - before)
+        return torch.where(position < 0.5, early, late).flatten(1)
+
+
+class GlobalConditioning(nn.Module):
+    """An embedding that is constant in time: speaker, language, style; ``key`` holds ``(batch,)`` integers."""
+
+    def __init__(self, *, num_classes: int, channels: int, key: str = "speaker") -> None:
+        super().__init__()
+        self.key, self.channels = key, channels
+        self.embedding = nn.Embedding(num_classes, channels)
+
+    def forward(self, context: Context, num_samples: int) -> Tensor:
+        return self.embedding(entry(context, self.key)).unsqueeze(-1).expand(-1, -1, num_samples)
+
+
+class Conditioning(nn.Module):
+    """Parts side by side: ``forward(context, num_samples) -> (batch, sum of the parts' channels, samples)``."""
+
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.channels = sum(part.channels for part in parts)
+
+    def forward(self, context: Context, num_samples: int) -> Tensor:
+        return torch.cat([part(context, num_samples) for part in self.parts], dim=1)
+
+
+def crop(upsampled: Tensor, num_samples: int, key: str) -> Tensor:
+    """The first ``num_samples``; frames may run over the waveform's end but never fall short of it."""
+    if upsampled.shape[-1] < num_samples:
+        raise UserError(
+            f"context entry '{key}' covers {upsampled.shape[-1]} samples, expected at least {num_samples}"
+        )
+    return upsampled[..., :num_samples]

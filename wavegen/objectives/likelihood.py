@@ -1,0 +1,27 @@
+"""Maximum likelihood."""
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from wavegen.objectives.reduction import masked_mean
+
+
+def negative_log_likelihood(
+    model: nn.Module, waveform: Tensor, context: Mapping[str, Tensor] | None, mask: Tensor
+) -> Tensor:
+    r"""Nats per sample, :math:`-\frac1N \sum_{t \in \text{mask}} \log P(x_t \mid x_{<t}, c)`.
+
+    Args:
+        model: a sequential model with ``conditionals(x, context)``.
+        waveform: ``(batch, time)``, on the grid of the model's head.
+        context: the conditioning.
+        mask: ``(batch, time)`` bool; what is conditioned on but not scored is False.
+    """
+    return masked_mean(-model.conditionals(waveform, context).log_prob(waveform), mask)
+
+
+def nats_to_bits(nats: float) -> float:
+    """Bits for nats."""
+    return nats / math.log(2)

@@ -1,0 +1,59 @@
+"""The corpus as Lightning wants it."""
+
+import lightning
+from torch.utils.data import DataLoader
+
+from wavegen.corpora.corpus import Corpus
+from wavegen.corpora.segments import Batch, SegmentStream, segment_loader
+
+DEV_SEED = 1  # dev segments are the same in every run, so that runs compare
+
+
+class SegmentData(lightning.LightningDataModule):
+    """Training segments that follow the trainer's step, and a fixed set of dev segments.
+
+    Args:
+        corpus: the prepared corpus.
+        segment_s: scored length of a segment, rounded to whole frames.
+        past_samples: receptive field to bring along.
+        batch_size: segments per batch and process.
+        seed: of the run.
+        num_workers: loader processes; 0 loads between steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        segment_s: float,
+        past_samples: int,
+        batch_size: int,
+        seed: int,
+        num_workers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.corpus, self.seed, self.num_workers = corpus, seed, num_workers
+        self.stream = {
+            "corpus": corpus,
+            "segment_samples": max(1, round(segment_s * corpus.sample_rate / corpus.hop_samples))
+            * corpus.hop_samples,
+            "past_samples": past_samples,
+            "batch_size": batch_size,
+        }
+
+    def train_dataloader(self) -> DataLoader:
+        # A resumed trainer has restored its step by now, so the stream goes on where the killed run stood.
+        stream = SegmentStream(
+            **self.stream,
+            split="train",
+            seed=self.seed,
+            first_batch=self.trainer.global_step,
+            rank=self.trainer.global_rank,
+        )
+        return segment_loader(stream, self.num_workers)
+
+    def val_dataloader(self) -> DataLoader:
+        return segment_loader(SegmentStream(**self.stream, split="dev", seed=DEV_SEED), 0)
+
+    def transfer_batch_to_device(self, batch: Batch, device: object, dataloader_idx: int) -> Batch:
+        return batch.to(device)

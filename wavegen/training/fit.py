@@ -1,0 +1,160 @@
+"""One call that fits a module and leaves a resumable folder behind."""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import (
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from wavegen.errors import UserError
+from wavegen.runtime import prepare_process
+from wavegen.training.step_seed import StepSeed
+
+
+def fastest_precision() -> str:
+    """``bf16-mixed`` where the hardware multiplies bfloat16 natively, else ``32-true``.
+
+    Emulated bfloat16 is slower than float32. Heads, losses and the residual stream stay in float32 either way.
+    """
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def fit(
+    *,
+    module: lightning.LightningModule,
+    data: lightning.LightningDataModule,
+    trainer: Callable[..., lightning.Trainer],
+    run: Path,
+    stage: str,
+    seed: int,
+    max_steps: int,
+    validate_every_steps: int,
+    checkpoint_every_minutes: float = 3.0,
+    dev_batches: int = 8,
+    gradient_clip: float = 1.0,
+    average_decay: float = 0.999,
+    precision: str = "auto",
+    callbacks: Sequence[lightning.Callback] = (),
+) -> None:
+    """Fit to ``max_steps`` steps, or go on where ``run/checkpoints/<stage>/last.ckpt`` stands.
+
+    When it returns, the module holds the Polyak-averaged weights.
+
+    Args:
+        module, data: what is trained and on what.
+        trainer: partial of ``lightning.Trainer`` with hardware and strategy.
+        run: the run's folder.
+        stage: ``teacher`` or ``student``; names the logs and checkpoints.
+        seed: of all noise while training.
+        max_steps: in all, those before a resumption included.
+        validate_every_steps: dev metrics and spoken samples.
+        checkpoint_every_minutes: wall time between saves; Ctrl-C saves too.
+        dev_batches: dev batches per validation.
+        gradient_clip: largest global gradient norm.
+        average_decay: of the exponential moving average of the weights.
+        precision: of Lightning, or ``auto`` for :func:`fastest_precision`.
+        callbacks: more of them; they see the averaged weights while validating.
+
+    Raises:
+        UserError: on a checkpoint that cannot be read; on numbers that are none (see ``check_finite``).
+        KeyboardInterrupt: after Ctrl-C, with the checkpoint saved.
+    """
+    prepare_process()
+    folder = run / "checkpoints" / stage
+    last = folder / "last.ckpt"
+    saver = ModelCheckpoint(
+        dirpath=folder,
+        filename="last",
+        save_top_k=1,
+        monitor=None,
+        train_time_interval=timedelta(minutes=checkpoint_every_minutes),
+        enable_version_counter=False,
+    )
+    lightning_trainer = trainer(
+        max_steps=max_steps,
+        max_epochs=-1,
+        precision=fastest_precision() if precision == "auto" else precision,
+        gradient_clip_val=gradient_clip,
+        val_check_interval=min(validate_every_steps, max_steps),
+        check_val_every_n_epoch=None,
+        limit_val_batches=dev_batches,
+        num_sanity_val_steps=0,
+        logger=TensorBoardLogger(save_dir=run, name="tensorboard", version=stage),
+        enable_model_summary=False,
+        callbacks=[
+            StepSeed(seed),
+            *callbacks,
+            EMAWeightAveraging(decay=average_decay),
+            LearningRateMonitor(logging_interval="step"),
+            SaveOnInterrupt(last),
+            saver,
+            StepProgress(max_steps),
+        ],
+    )
+    try:
+        lightning_trainer.fit(
+            module, datamodule=data, ckpt_path=resumable(last, max_steps), weights_only=True
+        )
+    except SystemExit:
+        if (
+            lightning_trainer.interrupted
+        ):  # Lightning turns Ctrl-C into an exit; our caller words the farewell
+            raise KeyboardInterrupt from None
+        raise
+    lightning_trainer.save_checkpoint(last)
+
+
+def resumable(last: Path, max_steps: int) -> Path | None:
+    """The checkpoint to go on from, None when there is none.
+
+    Raises:
+        UserError: where it is truncated, corrupt, or holds objects beyond tensors and plain values.
+    """
+    if not last.exists():
+        return None
+    try:
+        step = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["global_step"]
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{last} cannot be read as a training checkpoint ({reason}); delete it to train this stage anew"
+        ) from error
+    if step > max_steps:
+        raise UserError(f"{last} stands at step {step}, expected at most max_steps = {max_steps}")
+    return last
+
+
+class SaveOnInterrupt(lightning.Callback):
+    """Ctrl-C leaves a checkpoint; any other exception leaves the last good one alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_exception(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        if isinstance(exception, KeyboardInterrupt) and trainer.global_step > 0:
+            trainer.save_checkpoint(self.path)
+
+
+class StepProgress(TQDMProgressBar):
+    """A bar over the steps of the whole stage: an endless stream of segments has no epochs to count."""
+
+    def __init__(self, max_steps: int) -> None:
+        super().__init__(refresh_rate=0 if os.environ.get("CI") else 10)
+        self.max_steps = max_steps
+
+    @property
+    def total_train_batches(self) -> int:
+        return self.max_steps

@@ -1,0 +1,79 @@
+"""The folder a run writes: its configuration, and the right to go on in it."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wavegen.errors import UserError
+from wavegen.models.bundle import write_atomically
+
+CONFIG = "config.yaml"
+# Keys that may differ between the start and the resumption of a run: where and how to run, not what.
+FREE_KEYS = {"run", "resume", "trainer", "evaluation", "experiment"}
+
+
+def resume_config(config: DictConfig) -> DictConfig:
+    """The configuration to run: with ``resume=RUN`` the one RUN was started with, else this one.
+
+    Raises:
+        UserError: where RUN has no readable ``config.yaml``.
+    """
+    if config.resume is None:
+        return config
+    path = Path(config.resume) / CONFIG
+    try:
+        started = OmegaConf.load(path)
+    except FileNotFoundError as error:
+        raise UserError(f"resume={config.resume} is no run: {path} is missing") from error
+    except (OSError, OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{path} cannot be read as YAML ({error})") from error
+    started.run, started.resume = config.resume, None
+    return started
+
+
+def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
+    """Fill in the voice, make the folder and write the resolved configuration, or check that it is the same run.
+
+    Args:
+        config: of the recipe; its ``voice`` entry is filled in place.
+        voice: ``sample_rate``, ``hop_samples``, ``num_features`` of the corpus.
+
+    Raises:
+        UserError: naming the first key in which a run already there differs.
+    """
+    OmegaConf.update(config, "voice", voice)
+    run = Path(config.run)
+    resolved = OmegaConf.to_container(config, resolve=True)
+    path = run / CONFIG
+    if path.exists():
+        there = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        key = first_difference(
+            {k: v for k, v in there.items() if k not in FREE_KEYS},
+            {k: v for k, v in resolved.items() if k not in FREE_KEYS},
+        )
+        if key is not None:
+            raise UserError(
+                f"{run} holds a run with another '{key}'; give run= another folder, or resume={run} to go on with its own "
+                "configuration"
+            )
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the run folder {run} cannot be made ({error.strerror})") from error
+    write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(resolved)).encode())
+    return run
+
+
+def first_difference(left: Any, right: Any, prefix: str = "") -> str | None:
+    """The dotted name of the first entry in which two containers differ, None where they are equal."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in [*left, *(key for key in right if key not in left)]:
+            if key not in left or key not in right:
+                return f"{prefix}{key}"
+            found = first_difference(left[key], right[key], f"{prefix}{key}.")
+            if found is not None:
+                return found
+        return None
+    return None if left == right else prefix.rstrip(".")

@@ -1,0 +1,73 @@
+"""Free-running speech while training: bits alone do not make a voice."""
+
+import lightning
+import torch
+
+from wavegen.corpora.corpus import Corpus
+from wavegen.linguistics.features import collate_contexts
+from wavegen.metrics.level import level_rms
+from wavegen.metrics.pitch import harmonicity_db
+
+
+class SpokenSamples(lightning.Callback):
+    """At validations, speaks the beginnings of dev utterances and logs audio, level and harmonicity.
+
+    Level (RMS) and harmonicity (dB) are taken where the *recording* is voiced, and logged beside the recording's: a
+    model whose vowels do not sustain is quieter and less harmonic there. Stands before weight averaging
+    in the list of callbacks, so that the averaged weights speak.
+
+    Args:
+        corpus: whose dev utterances are spoken.
+        num_utterances: how many.
+        max_duration_s: of each.
+        every_num_validations: speak at every n-th validation (sequential speech is slow).
+        seed: of the noise.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        num_utterances: int = 2,
+        max_duration_s: float = 2.0,
+        every_num_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.sample_rate = corpus.sample_rate
+        self.every, self.seed, self.count = every_num_validations, seed, 0
+        max_frames = round(max_duration_s * corpus.sample_rate / corpus.hop_samples)
+        self.recordings, contexts, self.voiced = [], [], []
+        for utterance, _ in zip(corpus.utterances("dev"), range(num_utterances), strict=False):
+            frames = min(max_frames, len(utterance.context["voiced"]))
+            self.recordings.append(utterance.waveform[: frames * corpus.hop_samples])
+            contexts.append({key: value[..., :frames] for key, value in utterance.context.items()})
+            self.voiced.append(contexts[-1]["voiced"])
+        self.context = collate_contexts(contexts)
+        self.lengths = torch.tensor([len(recording) for recording in self.recordings])
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self.count += 1
+        if trainer.sanity_checking or self.count % self.every or not trainer.is_global_zero:
+            return
+        context = {key: value.to(module.device) for key, value in self.context.items()}
+        speech = module.speak(context, self.lengths, torch.Generator().manual_seed(self.seed)).cpu()
+        values: dict[str, float] = {}
+        for name, waveforms in (("speech", speech), ("recording", self.recordings)):
+            pairs = list(zip(waveforms, self.voiced, self.lengths.tolist(), strict=True))
+            values[f"{name}_level"] = mean(level_rms(w[:n], voiced > 0.5) for w, voiced, n in pairs)
+            values[f"{name}_harmonicity_db"] = mean(
+                harmonicity_db(w[:n], self.sample_rate, voiced > 0.5) for w, voiced, n in pairs
+            )
+        module.log_dict({f"spoken/{name}": value for name, value in values.items()}, rank_zero_only=True)
+        writer = trainer.logger.experiment
+        for index, (waveform, length) in enumerate(zip(speech, self.lengths.tolist(), strict=True)):
+            audio = waveform[:length].clamp(-1, 1)
+            writer.add_audio(f"spoken/{index}", audio, trainer.global_step, self.sample_rate)
+            if self.count == self.every:
+                writer.add_audio(f"recording/{index}", self.recordings[index], 0, self.sample_rate)
+
+
+def mean(values: object) -> float:
+    """Mean of the finite ones; NaN where there is none."""
+    finite = [value for value in values if value == value]
+    return sum(finite) / len(finite) if finite else float("nan")

@@ -1,0 +1,160 @@
+"""The two stages of a voice: a teacher fitted to recordings, a student fitted to the teacher."""
+
+import itertools
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lightning
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from wavegen.corpora.corpus import Corpus
+from wavegen.errors import UserError
+from wavegen.models.bundle import Voice, build_model, describe_voice, load_voice, save_weights
+from wavegen.training.data import SegmentData
+from wavegen.training.distillation import DistillationTraining
+from wavegen.training.fit import fit
+from wavegen.training.spoken_samples import SpokenSamples
+from wavegen.training.teacher import TeacherTraining
+
+log = logging.getLogger(__name__)
+
+
+def voice_shape(corpus: Corpus) -> dict[str, int]:
+    """What of the corpus the models' configurations need to know."""
+    return {
+        "sample_rate": corpus.sample_rate,
+        "hop_samples": corpus.hop_samples,
+        "num_features": corpus.encoder.layout.num_features,
+    }
+
+
+def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
+    """Write the run's ``voice.json``."""
+    describe_voice(
+        run,
+        {
+            "sample_rate": corpus.sample_rate,
+            "hop_samples": corpus.hop_samples,
+            "encoder": corpus.encoder.to_dict(),
+            "register": corpus.register.to_dict(),
+            "models": models,
+        },
+    )
+
+
+def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
+    """Fit the configured teacher, or load the run's where it is already there; averaged weights, saved in the run."""
+    if (run / "teacher.safetensors").exists():
+        return require_match(load_voice(run), corpus, run).teacher
+    lightning.seed_everything(config.seed, verbose=False)
+    model_config = OmegaConf.to_container(config.teacher, resolve=True)
+    teacher = build_model(model_config, source="teacher")
+    teacher.fit_to_data([cut.load_audio()[0] for cut in itertools.islice(corpus.cuts("train"), 100)])
+    module = TeacherTraining(
+        teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(config.teacher_training)
+    )
+    run_fit(module, config, config.teacher_training, corpus, run, "teacher", teacher.receptive_field)
+    describe(run, corpus, {"teacher": model_config})
+    save_weights(run, "teacher", teacher)
+    return teacher.eval()
+
+
+def adopt_teacher(checkpoint: Path, corpus: Corpus, run: Path) -> nn.Module:
+    """Take the teacher of another run into this one, once it fits the corpus."""
+    voice = require_match(load_voice(checkpoint), corpus, checkpoint)
+    if voice.teacher is None:
+        raise UserError(f"{checkpoint} has no teacher.safetensors to distil")
+    describe(run, corpus, {"teacher": voice.config["teacher"]})
+    if checkpoint.resolve() != run.resolve():
+        shutil.copyfile(checkpoint / "teacher.safetensors", run / "teacher.safetensors")
+    return voice.teacher
+
+
+def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
+    """Distil the teacher into the configured student, or load the run's where it is already there."""
+    if (run / "student.safetensors").exists():
+        return require_match(load_voice(run), corpus, run).student
+    lightning.seed_everything(config.seed + 1, verbose=False)
+    model_config = OmegaConf.to_container(config.student, resolve=True)
+    student = build_model(model_config, source="student")
+    if config.adopt_conditioning:
+        net = getattr(teacher.conditioner, "conditioner", teacher.conditioner)
+        copied = student.adopt_conditioning(net.conditioning)
+        log.info("the student starts with %d conditioning tensors of the teacher", copied)
+    module = DistillationTraining(
+        teacher=teacher,
+        student=student,
+        **instantiate(config.objective),
+        **optimisation(config.student_training),
+    )
+    past = max(student.receptive_field, teacher.receptive_field)
+    run_fit(module, config, config.student_training, corpus, run, "student", past)
+    describe(run, corpus, {"student": model_config})
+    save_weights(run, "student", student)
+    return student.eval()
+
+
+def optimisation(settings: DictConfig) -> dict[str, Any]:
+    """Builders of optimiser and schedule."""
+    resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
+    return {
+        "optimizer": instantiate(resolved.optimizer),
+        "schedule": None if resolved.schedule is None else instantiate(resolved.schedule),
+    }
+
+
+def run_fit(
+    module: lightning.LightningModule,
+    config: DictConfig,
+    settings: DictConfig,
+    corpus: Corpus,
+    run: Path,
+    stage: str,
+    past_samples: int,
+) -> None:
+    """Fit a stage with the settings of its group of the configuration."""
+    data = SegmentData(
+        corpus=corpus,
+        segment_s=settings.segment_s,
+        past_samples=past_samples,
+        batch_size=settings.batch_size,
+        seed=config.seed,
+        num_workers=settings.num_workers,
+    )
+    spoken = SpokenSamples(
+        corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
+    )
+    names = ("max_steps", "validate_every_steps", "checkpoint_every_minutes", "dev_batches")
+    names += ("gradient_clip", "average_decay", "precision")
+    fit(
+        module=module,
+        data=data,
+        trainer=instantiate(config.trainer),
+        run=run,
+        stage=stage,
+        seed=config.seed,
+        callbacks=[spoken],
+        **{name: settings[name] for name in names},
+    )
+
+
+def require_match(voice: Voice, corpus: Corpus, source: Path) -> Voice:
+    """The voice, once its sample rate and feature layout are the corpus's.
+
+    Raises:
+        UserError: saying what differs.
+    """
+    if voice.sample_rate != corpus.sample_rate:
+        raise UserError(
+            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, expected the same"
+        )
+    mine, theirs = voice.encoder.layout.digest, corpus.encoder.layout.digest
+    if mine != theirs:
+        raise UserError(
+            f"{source} was trained on feature layout {mine} but the corpus has {theirs}, expected the same"
+        )
+    return voice
