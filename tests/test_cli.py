@@ -24,6 +24,9 @@ RECIPES = {
         """Speaks a sentence.
 
         The second paragraph.
+
+        Examples:
+          wavegen speak text=Hello
         """
 
         from pathlib import Path
@@ -94,7 +97,7 @@ CONFIGS = {
         resume: null
         run: runs/a b
         """,
-    "corpus/spoken.yaml": "name: spoken",
+    "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak corpus=spoken\nname: spoken",
     "corpus/folder.yaml": "name: folder\nroot: ???",
     "trainer/cpu.yaml": "_target_: lightning.Trainer\nmax_steps: 10\ndevices: 1",
     "experiment/loud.yaml": "# @package _global_\ngain_db: 12.0",
@@ -289,7 +292,7 @@ def test_overview_lists_recipes_and_examples(run) -> None:
         assert (status, err) == (0, "")
         assert "usage: wavegen <recipe> [key=value ...]" in out
         assert "speak  Speaks a sentence." in out
-        assert 'wavegen speak text="Hello, world" output=hello.wav' in out
+        assert "examples\n  wavegen speak text=Hello\n" in out
 
 
 def test_recipe_help_comes_from_its_files(run) -> None:
@@ -297,14 +300,20 @@ def test_recipe_help_comes_from_its_files(run) -> None:
     assert status == 0
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "The second paragraph." in lines
-    assert "corpus folder, spoken*" in lines
-    assert "experiment loud, none*" in lines
+    corpus = lines.index("corpus")
+    assert lines[corpus + 1 : corpus + 3] == ["folder", "spoken* A voice speaks it."]
+    experiment = lines.index("experiment")
+    assert lines[experiment + 1 : experiment + 3] == ["null* none of them", "loud"]
     assert "seed=1 what is random derives from it" in lines
     assert 'text=null the sentence, or "-" # for standard input' in lines
     assert "gain_db=1.5 loudness of the output, in decibels" in lines
     assert "student.layers=[10, 30] per flow" in lines
     assert "student.channels=64" in lines
-    assert 'wavegen speak text="Hello, world" output=hello.wav' in lines
+    assert lines[-3:] == [
+        "examples",
+        "wavegen speak text=Hello",
+        'wavegen speak text="Hello, world" output=hello.wav',
+    ]
     assert "_verbatim_" not in out
 
 

@@ -116,7 +116,7 @@ def _check_choice(override: Override, configs: Path) -> None:
     for choice in chosen:
         if choice not in choices:
             raise UserError(
-                f"{override.key_or_group}={choice}: no such choice, expected one of {', '.join(choices)}"
+                f"{override.get_key_element()}={choice}: no such choice, expected one of {', '.join(choices)}"
             )
 
 

@@ -5,6 +5,7 @@ file, the files of each group. Nothing here imports a recipe, Hydra or torch, so
 """
 
 import ast
+import itertools
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +43,10 @@ def describe_all(recipes: Path, configs: Path) -> str:
     lines = [OVERVIEW, "recipes"]
     lines += _table([(name, _docstring(script).partition("\n")[0]) for name, script in scripts.items()])
     examples = [
-        next(_examples(configs / f"{name}.yaml"), None)
-        for name in scripts
-        if (configs / f"{name}.yaml").is_file()
+        example for name, script in scripts.items() for example in _examples(name, script, configs)[:1]
     ]
-    shown = [f"  {example}" for example in examples if example is not None]
-    if shown:
-        lines += ["", "examples", *shown]
+    if examples:
+        lines += ["", "examples", *(f"  {example}" for example in examples)]
     return "\n".join(lines)
 
 
@@ -56,19 +54,21 @@ def describe(recipe: str, recipes: Path, configs: Path) -> str:
     """Returns the text of ``wavegen <recipe> --help``."""
     script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
     document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
-    lines = [_docstring(script), "", f"usage: wavegen {recipe} [key=value ...]"]
+    description = _docstring(script).partition("\nExamples:\n")[0].rstrip()
+    lines = [description, "", f"usage: wavegen {recipe} [key=value ...]"]
     groups = list(_groups(document.get("defaults") or [], configs))
     if groups:
-        lines += ["", "groups (group=choice; * is the default)"]
-        lines += _table(groups)
+        lines += ["", "choices (group=choice; * is the default)"]
+        for name, choices in groups:
+            lines += [f"  {name}", *_table(choices, indent=4)]
     settings = list(_settings(primary.read_text(encoding="utf-8")))
     if settings:
         lines += ["", "settings (key=value)"]
         lines += _table(settings)
     lines += ["", *textwrap.wrap(_closing(recipe, document), WIDTH, break_on_hyphens=False)]
-    examples = [f"  {example}" for example in _examples(primary)]
+    examples = _examples(recipe, script, configs)
     if examples:
-        lines += ["", "examples", *examples]
+        lines += ["", "examples", *(f"  {example}" for example in examples)]
     return "\n".join(lines)
 
 
@@ -88,17 +88,34 @@ def _docstring(script: Path) -> str:
     return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "(no description)"
 
 
-def _groups(defaults: list, configs: Path) -> Iterator[tuple[str, str]]:
+def _groups(defaults: list, configs: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yields each group of a defaults list with its (choice, what the choice's file says of itself)."""
     for entry in defaults:
         if not isinstance(entry, dict):
             continue
         (name, chosen), *_ = entry.items()
-        name = name.split()[-1].partition("@")[0].lstrip("/")
-        choices = sorted(path.stem for path in (configs / name).glob("*.yaml"))
-        marked = [f"{choice}*" if choice == chosen else choice for choice in choices]
-        if chosen is None:
-            marked.append("none*")
-        yield name, ", ".join(marked)
+        name = name.split()[-1].lstrip("/")
+        files = sorted((configs / name.partition("@")[0]).glob("*.yaml"))
+        choices = [(path.stem + "*" * (path.stem == chosen), _first_comment(path)) for path in files]
+        if files and chosen is None:
+            choices.insert(0, ("null*", "none of them"))
+        if choices:
+            yield name, choices
+
+
+def _first_comment(path: Path) -> str:
+    """The first line of the comment at a file's top that is neither a command nor an instruction to Hydra."""
+    for line in _header(path):
+        if line and not line.startswith(("wavegen ", "@package")):
+            return line
+    return ""
+
+
+def _header(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [
+        line.lstrip("#").strip() for line in itertools.takewhile(lambda line: line.startswith("#"), lines)
+    ]
 
 
 def _settings(text: str) -> Iterator[tuple[str, str]]:
@@ -139,26 +156,26 @@ def _comment(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
     return " ".join(above)
 
 
-def _examples(primary: Path) -> Iterator[str]:
-    """The commands that stand in the comment at the top of a configuration file."""
-    for line in primary.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            return
-        command = line.lstrip("#").strip()
-        if command.startswith("wavegen "):
-            yield command
+def _examples(recipe: str, script: Path, configs: Path) -> list[str]:
+    """The commands under "Examples:" in the docstring, and those at the configuration's top."""
+    primary = configs / f"{recipe}.yaml"
+    lines = _docstring(script).partition("\nExamples:\n")[2].splitlines()
+    lines += _header(primary) if primary.is_file() else []
+    commands = [line.strip() for line in lines if f"wavegen {recipe}" in line]
+    return list(dict.fromkeys(commands))
 
 
-def _table(rows: list[tuple[str, str]]) -> list[str]:
+def _table(rows: list[tuple[str, str]], *, indent: int = 2) -> list[str]:
     column = min(max(len(name) for name, _ in rows), 34)
+    margin = " " * indent
     lines = []
     for name, text in rows:
-        wrapped = textwrap.wrap(text, WIDTH - column - 4, break_on_hyphens=False) or [""]
+        wrapped = textwrap.wrap(text, WIDTH - column - indent - 2, break_on_hyphens=False) or [""]
         if len(name) > column:
-            lines.append(f"  {name}")
+            lines.append(f"{margin}{name}")
             name = ""
+        heads = [name] + [""] * (len(wrapped) - 1)
         lines += [
-            f"  {head:<{column}}  {line}".rstrip() for head, line in zip([name], wrapped[:1], strict=True)
+            f"{margin}{head:<{column}}  {line}".rstrip() for head, line in zip(heads, wrapped, strict=True)
         ]
-        lines += [f"  {'':<{column}}  {line}" for line in wrapped[1:]]
     return lines

@@ -1,0 +1,49 @@
+"""Runs a command and says how long it took and how much memory it and all its processes held at their peak.
+
+Usage: python scripts/measure.py NAME COMMAND [ARGUMENT ...]
+
+Memory is the proportional set size (pages that several processes share are counted once), summed over the
+process tree twice a second. The command's exit status is handed on.
+"""
+
+import subprocess
+import sys
+import time
+
+import psutil
+
+INTERVAL_S = 0.5
+
+
+def tree_memory_bytes(root: psutil.Process) -> int:
+    total = 0
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:  # it ended in the meantime
+            continue
+    return total
+
+
+def main() -> int:
+    name, *command = sys.argv[1:]
+    started, peak_bytes = time.monotonic(), 0
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            status = process.wait(INTERVAL_S)
+            break
+        except subprocess.TimeoutExpired:
+            try:
+                peak_bytes = max(peak_bytes, tree_memory_bytes(psutil.Process(process.pid)))
+            except psutil.NoSuchProcess:
+                continue
+        except KeyboardInterrupt:  # the command has it too: let it save what it has
+            continue
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"{name}: {minutes} min {seconds} s, peak memory {peak_bytes / 2**30:.2f} GiB", flush=True)
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
