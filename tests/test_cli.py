@@ -97,7 +97,7 @@ CONFIGS = {
         resume: null
         run: runs/a b
         """,
-    "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak corpus=spoken\nname: spoken",
+    "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak\nname: spoken",
     "corpus/folder.yaml": "name: folder\nroot: ???",
     "trainer/cpu.yaml": "_target_: lightning.Trainer\nmax_steps: 10\ndevices: 1",
     "experiment/loud.yaml": "# @package _global_\ngain_db: 12.0",

@@ -2,8 +2,8 @@
 
 torchaudio's Linux wheel links CUDA libraries. Beside a CPU torch, which brings none, its compiled
 extension fails to load and takes the whole import with it. torchaudio's own code treats that extension as
-optional: with the shared objects moved aside, ``transforms`` and ``functional`` work, and wavegen uses nothing
-else. Files are read and written with soundfile. To mend an installation::
+optional: with the shared objects moved aside, ``transforms`` and ``functional`` work, and wavegen uses
+nothing else. Files are read and written with soundfile. To mend an installation::
 
     python -m wavegen.audio.torchaudio_import --repair
 """
@@ -42,9 +42,9 @@ def import_torchaudio() -> ModuleType:
 
 
 def find_import_failure() -> str | None:
-    """Imports torchaudio in a process of its own; returns the last line of its traceback, or None if all is well.
+    """Returns the last line of the traceback that importing torchaudio gives, or None if all is well.
 
-    A process of its own, because a failed import leaves half-initialised modules behind.
+    It is imported in a process of its own: a failed import leaves half-initialised modules behind.
     """
     result = _run_python("import torchaudio.functional, torchaudio.transforms")
     if result.returncode == 0:
@@ -65,15 +65,13 @@ def repair() -> list[Path]:
     failure = find_import_failure()
     if failure is None:
         return []
-    spec = importlib.util.find_spec("torchaudio")
-    if spec is None or spec.origin is None:
-        raise UserError("torchaudio is not installed: run `pip install torchaudio`")
+    package_file = _package_file()
     if _run_python("import sys, torch; sys.exit(torch.version.cuda or torch.version.hip)").returncode != 0:
         raise UserError(
             f"torchaudio does not import ({failure}), and torch is no CPU build that would explain it: "
             "install the torchaudio that was built for your torch"
         )
-    moved = [(path, path.with_name(path.name + ASIDE_SUFFIX)) for path in _find_shared_objects(spec.origin)]
+    moved = [(path, path.with_name(path.name + ASIDE_SUFFIX)) for path in _find_shared_objects(package_file)]
     for path, aside in moved:
         path.replace(aside)
     failure = find_import_failure()
@@ -107,6 +105,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print("torchaudio: imports")
     return 0
+
+
+def _package_file() -> str:
+    spec = importlib.util.find_spec("torchaudio")
+    if spec is None or spec.origin is None:
+        raise UserError("torchaudio is not installed: run `pip install torchaudio`")
+    return spec.origin
 
 
 def _find_shared_objects(package_file: str) -> list[Path]:
