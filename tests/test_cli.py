@@ -98,7 +98,7 @@ CONFIGS = {
         run: runs/a b
         """,
     "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak\nname: spoken",
-    "corpus/folder.yaml": "name: folder\nroot: ???",
+    "corpus/folder.yaml": "# Recordings.\nname: folder\nroot: ???  # where it lies",
     "trainer/cpu.yaml": "_target_: lightning.Trainer\nmax_steps: 10\ndevices: 1",
     "experiment/loud.yaml": "# @package _global_\ngain_db: 12.0",
 }
@@ -301,7 +301,7 @@ def test_recipe_help_comes_from_its_files(run) -> None:
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "The second paragraph." in lines
     corpus = lines.index("corpus")
-    assert lines[corpus + 1 : corpus + 3] == ["folder", "spoken* A voice speaks it."]
+    assert lines[corpus + 1 : corpus + 3] == ["folder Recordings.", "spoken* A voice speaks it."]
     experiment = lines.index("experiment")
     assert lines[experiment + 1 : experiment + 3] == ["null* none of them", "loud"]
     assert "seed=1 what is random derives from it" in lines
@@ -315,6 +315,25 @@ def test_recipe_help_comes_from_its_files(run) -> None:
         'wavegen speak text="Hello, world" output=hello.wav',
     ]
     assert "_verbatim_" not in out
+
+
+def test_recipe_help_describes_a_choice_on_demand(run) -> None:
+    status, out, _ = run("speak", "--help", "corpus=folder", "corpus.root=/x", "trainer=none-such")
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    settings = lines.index("settings of corpus=folder")
+    assert lines[settings + 1 : settings + 4] == ["corpus.name=folder", "corpus.root=??? where it lies", ""]
+
+
+def test_help_into_a_closed_pipe_is_quiet() -> None:
+    code = "import sys; from wavegen.cli import main; print('x' * 10**6); sys.exit(main(['--help']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.read(1)
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.wait()
 
 
 def test_config_prints_what_would_run(run) -> None:

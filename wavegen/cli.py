@@ -48,6 +48,11 @@ def main(
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (
+        BrokenPipeError
+    ):  # `wavegen distill --help | head`: nobody reads on, and Python must not try to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:  # before anything ran; a recipe's own is handled where the recipe is run
         print("\ninterrupted", file=sys.stderr)
         return 130
@@ -67,7 +72,7 @@ def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
     if not (configs / f"{recipe}.yaml").is_file():
         raise UserError(f"recipe {recipe} has no configuration: expected {configs / f'{recipe}.yaml'}")
     if "--help" in overrides or "-h" in overrides:
-        print(describe(recipe, recipes, configs))
+        print(describe(recipe, recipes, configs, overrides))
         return 0
 
     from wavegen.composition import compose_config  # here, so that help need not wait for Hydra

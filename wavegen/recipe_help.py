@@ -7,7 +7,7 @@ file, the files of each group. Nothing here imports a recipe, Hydra or torch, so
 import ast
 import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -50,8 +50,8 @@ def describe_all(recipes: Path, configs: Path) -> str:
     return "\n".join(lines)
 
 
-def describe(recipe: str, recipes: Path, configs: Path) -> str:
-    """Returns the text of ``wavegen <recipe> --help``."""
+def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str] = ()) -> str:
+    """Returns the text of ``wavegen <recipe> --help``; ``group=choice`` in ``arguments`` adds its settings."""
     script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
     document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
     description = _docstring(script).partition("\nExamples:\n")[0].rstrip()
@@ -65,6 +65,12 @@ def describe(recipe: str, recipes: Path, configs: Path) -> str:
     if settings:
         lines += ["", "settings (key=value)"]
         lines += _table(settings)
+    for group, choice in (word.split("=", 1) for word in arguments if "=" in word):
+        chosen = configs / group.partition("@")[0] / f"{choice}.yaml"
+        if chosen.is_file():
+            prefix = f"{group.partition('@')[2] or group}."
+            lines += ["", f"settings of {group}={choice}"]
+            lines += _table(list(_settings(chosen.read_text(encoding="utf-8"), prefix)))
     lines += ["", *textwrap.wrap(_closing(recipe, document), WIDTH, break_on_hyphens=False)]
     examples = _examples(recipe, script, configs)
     if examples:
@@ -74,7 +80,8 @@ def describe(recipe: str, recipes: Path, configs: Path) -> str:
 
 def _closing(recipe: str, document: dict) -> str:
     sentences = [
-        f"What the groups bring can be set as well (group.key=value): `wavegen {recipe} --config` shows it."
+        "What a choice brings can be set as well (group.key=value): add it to this command, as in "
+        f"`wavegen {recipe} --help group=choice`. `wavegen {recipe} --config` prints everything at once."
     ]
     verbatim = document.get("_verbatim_") or []
     if verbatim:
@@ -118,7 +125,7 @@ def _header(path: Path) -> list[str]:
     ]
 
 
-def _settings(text: str) -> Iterator[tuple[str, str]]:
+def _settings(text: str, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yields (``key=default``, comment) for every leaf that the file itself sets, nested ones with dots."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     lines = text.splitlines()
@@ -126,7 +133,7 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
     def walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, str]]:
         for key, value in node.value:
             name = prefix + key.value
-            if not prefix and (name == "defaults" or name.startswith("_")):
+            if key.value == "defaults" or key.value.startswith("_"):
                 continue
             if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
                 yield from walk(value, f"{name}.")
@@ -134,7 +141,7 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
                 yield f"{name}={_source(value, text)}", _comment(key, value, lines)
 
     if isinstance(root, yaml.MappingNode):
-        yield from walk(root, "")
+        yield from walk(root, prefix)
 
 
 def _source(value: yaml.Node, text: str) -> str:
@@ -143,7 +150,7 @@ def _source(value: yaml.Node, text: str) -> str:
 
 
 def _comment(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
-    """The comment behind a value, or else the one above its key."""
+    """The comment behind a value, or else the one right above its key."""
     end = value.end_mark if isinstance(value, yaml.ScalarNode) or value.flow_style else key.end_mark
     behind = lines[end.line][end.column :].partition("#")[2].strip() if end.line < len(lines) else ""
     if behind:
@@ -153,7 +160,7 @@ def _comment(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
     while row >= 0 and lines[row].lstrip().startswith("#"):
         above.insert(0, lines[row].lstrip().lstrip("#").strip())
         row -= 1
-    return " ".join(above)
+    return " ".join(above) if row >= 0 else ""  # what begins in the first line is about the file
 
 
 def _examples(recipe: str, script: Path, configs: Path) -> list[str]:
@@ -173,6 +180,8 @@ def _table(rows: list[tuple[str, str]], *, indent: int = 2) -> list[str]:
         wrapped = textwrap.wrap(text, WIDTH - column - indent - 2, break_on_hyphens=False) or [""]
         if len(name) > column:
             lines.append(f"{margin}{name}")
+            if not text:
+                continue
             name = ""
         heads = [name] + [""] * (len(wrapped) - 1)
         lines += [
