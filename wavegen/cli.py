@@ -38,11 +38,13 @@ def main(
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(
+        status = _dispatch(
             words,
             recipes or resource_directory("recipes"),
             configs or resource_directory("configs"),
         )
+        sys.stdout.flush()
+        return status
     except UserError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == "1":
             traceback.print_exc()

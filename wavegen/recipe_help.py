@@ -51,7 +51,7 @@ def describe_all(recipes: Path, configs: Path) -> str:
 
 
 def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str] = ()) -> str:
-    """Returns the text of ``wavegen <recipe> --help``; ``group=choice`` in ``arguments`` adds its settings."""
+    """Returns the text of ``wavegen <recipe> --help``, with the settings of ``arguments``' choices."""
     script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
     document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
     description = _docstring(script).partition("\nExamples:\n")[0].rstrip()
