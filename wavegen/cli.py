@@ -38,23 +38,16 @@ def main(
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = _dispatch(
+        return _dispatch(
             words,
             recipes or resource_directory("recipes"),
             configs or resource_directory("configs"),
         )
-        sys.stdout.flush()
-        return status
     except UserError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == "1":
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (
-        BrokenPipeError
-    ):  # `wavegen distill --help | head`: nobody reads on, and Python must not try to flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:  # before anything ran; a recipe's own is handled where the recipe is run
         print("\ninterrupted", file=sys.stderr)
         return 130
@@ -62,11 +55,9 @@ def main(
 
 def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
     if not words or words[0] in ("--help", "-h", "help"):
-        print(describe_all(recipes, configs))
-        return 0
+        return _say(describe_all(recipes, configs))
     if words[0] == "--version":
-        print(f"wavegen {__version__}")
-        return 0
+        return _say(f"wavegen {__version__}")
     recipe, *overrides = words
     scripts = find_recipes(recipes)
     if recipe not in scripts:
@@ -74,8 +65,7 @@ def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
     if not (configs / f"{recipe}.yaml").is_file():
         raise UserError(f"recipe {recipe} has no configuration: expected {configs / f'{recipe}.yaml'}")
     if "--help" in overrides or "-h" in overrides:
-        print(describe(recipe, recipes, configs, overrides))
-        return 0
+        return _say(describe(recipe, recipes, configs, overrides))
 
     from wavegen.composition import compose_config  # here, so that help need not wait for Hydra
 
@@ -84,9 +74,16 @@ def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
     if show_config:
         from omegaconf import OmegaConf
 
-        print(OmegaConf.to_yaml(config), end="")
-        return 0
+        return _say(OmegaConf.to_yaml(config).rstrip())
     return _run(recipe, scripts[recipe], config)
+
+
+def _say(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `wavegen distill --help | head`: nobody reads on, nor should Python complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _unknown_recipe(recipe: str, scripts: dict[str, Path]) -> UserError:
