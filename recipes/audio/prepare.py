@@ -2,9 +2,8 @@
 
 from omegaconf import DictConfig
 
-from wavegen.corpora.prepare import ensure_prepared
+from wavegen.corpora.prepare import preparation, prepare_corpus
 
 
 def main(config: DictConfig) -> None:
-    corpus = ensure_prepared(config.corpus)
-    print(corpus)
+    prepare_corpus(**preparation(config.corpus))

@@ -17,6 +17,7 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.array import Array, TemporalArray
 from lhotse.audio import AudioSource
 from lhotse.supervision import AlignmentItem
+from omegaconf import DictConfig
 from tqdm import tqdm
 
 from wavegen.audio.pitch import FRAME_S, PraatPitch
@@ -37,17 +38,29 @@ def ensure_prepared(corpus_config: Mapping) -> Corpus:
     """The corpus that ``corpus_config`` describes, prepared now unless it is there already.
 
     Args:
-        corpus_config: the ``corpus`` group of a recipe's configuration: the arguments of :func:`prepare_corpus`, its objects as
-            ``_target_`` nodes or already instantiated.
+        corpus_config: the ``corpus`` group of a recipe's configuration, see :func:`preparation`.
     """
-    settings = dict(hydra.utils.instantiate(corpus_config))
-    settings.pop("name", None)
-    directory = Path(settings["directory"])
-    if (directory / "corpus.json").is_file():
-        wanted = {key: value for key, value in settings.items() if key not in ("directory", "num_jobs")}
-        _check_fingerprint(directory, _fingerprint(**wanted))
-        return Corpus.open(directory)
-    return prepare_corpus(**settings)
+    arguments = preparation(corpus_config)
+    directory = Path(arguments["directory"])
+    if not (directory / "corpus.json").is_file():
+        return prepare_corpus(**arguments)
+    wanted = {key: value for key, value in arguments.items() if key not in ("directory", "num_jobs")}
+    _check_fingerprint(directory, _fingerprint(**wanted))
+    return Corpus.open(directory)
+
+
+def preparation(corpus_config: Mapping) -> dict:
+    """Arguments of :func:`prepare_corpus` from the ``corpus`` group of a recipe's configuration.
+
+    The group holds those arguments by name, its objects as ``_target_`` nodes or already instantiated, and besides them ``name`` and
+    ``root``, which only its own interpolations read.
+    """
+    # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with it.
+    return {
+        key: hydra.utils.instantiate(value) if isinstance(value, Mapping | DictConfig) else value
+        for key, value in corpus_config.items()
+        if key not in ("name", "root")
+    }
 
 
 def prepare_corpus(
