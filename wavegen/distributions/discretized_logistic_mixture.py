@@ -22,11 +22,13 @@ class DiscretizedLogisticMixture(Distribution):
     exact however far x lies from the component. b − a = −step / s does not depend on x, so the last term
     belongs to the parameters. At an open edge the term of the absent side and the last term are zero.
 
-    Shapes: ``logits``, ``loc``, ``log_scale`` are ``batch_shape + (K,)``; ``value`` broadcasts against the batch
-    shape and holds points of the grid low, low + step, …, high (not checked: a value between two points is
-    given the mass of a bin around itself). Log-probabilities are nats of *mass*; ``continuous`` is the density.
+    Shapes: ``logits``, ``loc``, ``log_scale`` are ``batch_shape + (K,)``; ``value`` broadcasts against
+    the batch shape and holds points of the grid low, low + step, …, high (not checked: a value between
+    two points is given the mass of a bin around itself). Log-probabilities are nats of *mass*;
+    ``continuous`` is the density.
 
-    Salimans et al. 2017, PixelCNN++ (arXiv 1701.05517); van den Oord et al. 2017, Parallel WaveNet (1711.10433).
+    Salimans et al. 2017, PixelCNN++ (arXiv 1701.05517); van den Oord et al. 2017, Parallel WaveNet
+    (1711.10433).
     """
 
     arg_constraints = {

@@ -13,16 +13,16 @@ from wavegen.errors import UserError
 def _check_parameters(head: nn.Module, parameters: Tensor) -> None:
     if parameters.shape[-1] != head.num_parameters:
         raise UserError(
-            f"{type(head).__name__}: expected {head.num_parameters} parameters per element in the last dimension, "
-            f"got shape {tuple(parameters.shape)}"
+            f"{type(head).__name__}: expected {head.num_parameters} parameters per element "
+            f"in the last dimension, got shape {tuple(parameters.shape)}"
         )
 
 
 class LogisticMixtureHead(nn.Module):
     """Mixture of K logistics on a grid. Parameters: logits | loc | log_scale, K each, in the last dimension.
 
-    ``min_log_scale`` is an exact floor that parameters below it can leave again (see ``lower_bound``); samplers
-    that go through the head apply it by construction. ``forward`` maps ``(..., 3 K)`` to a
+    ``min_log_scale`` is an exact floor that parameters below it can leave again (see ``lower_bound``);
+    samplers that go through the head apply it by construction. ``forward`` maps ``(..., 3 K)`` to a
     ``DiscretizedLogisticMixture`` of batch shape ``(...)``, whose ``continuous`` is the density.
 
     Raises ``UserError`` when the last dimension is not ``num_parameters``.
@@ -65,7 +65,7 @@ class LogisticMixtureHead(nn.Module):
         return torch.cat([torch.zeros(count), 0.1 * spread, self.initial_log_scale + width])
 
     def shift_loc(self, parameters: Tensor, delta: Tensor) -> Tensor:
-        """Adds ``delta``, of shape ``parameters.shape[:-1]``, to every location (a linear prediction, say)."""
+        """Adds ``delta``, of shape ``parameters.shape[:-1]``, to every location."""
         logits, loc, log_scale = parameters.split(self.num_components, dim=-1)
         return torch.cat([logits, loc + delta.unsqueeze(-1), log_scale], dim=-1)
 

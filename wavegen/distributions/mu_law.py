@@ -13,9 +13,9 @@ from wavegen.errors import UserError
 def mu_law_encode(waveform: Tensor, quantization: int = 256) -> Tensor:
     """The level 0 … quantization − 1 nearest to each sample on the companded scale.
 
-    y = sign(x) log(1 + μ|x|) / log(1 + μ) with μ = quantization − 1, then round((y + 1) μ / 2). Samples outside
-    [−1, 1] are clipped. Shapes: ``waveform`` any; the result int64, the same. ITU-T G.711 in its continuous
-    form, as in van den Oord et al. 2016, WaveNet (arXiv 1609.03499), equation 3.
+    y = sign(x) log(1 + μ|x|) / log(1 + μ) with μ = quantization − 1, then round((y + 1) μ / 2). Samples
+    outside [−1, 1] are clipped. Shapes: ``waveform`` any; the result int64, the same. ITU-T G.711 in its
+    continuous form, as in van den Oord et al. 2016, WaveNet (arXiv 1609.03499), equation 3.
     """
     mu = quantization - 1
     (waveform,) = at_least_float32(waveform)
@@ -27,7 +27,8 @@ def mu_law_encode(waveform: Tensor, quantization: int = 256) -> Tensor:
 def mu_law_decode(level: Tensor, quantization: int = 256, dtype: torch.dtype = torch.float32) -> Tensor:
     """The waveform value of each level: x = sign(y) ((1 + μ)^|y| − 1) / μ, y = 2 · level / μ − 1.
 
-    ``mu_law_encode`` undoes it exactly. The ends are −1 and 1 themselves. Shapes: ``level`` any, result the same.
+    ``mu_law_encode`` undoes it exactly. The ends are −1 and 1 themselves. Shapes: ``level`` any, result
+    the same.
     """
     mu = quantization - 1
     companded = level.to(dtype) * (2.0 / mu) - 1.0
@@ -37,8 +38,9 @@ def mu_law_decode(level: Tensor, quantization: int = 256, dtype: torch.dtype = t
 class MuLawCategorical(Distribution):
     """P(x) = softmax(logits)[level of x]: a free mass for each mu-law level, over waveform values.
 
-    Values, not level numbers, go in and come out, so that it stands where a mixture stands. Shapes: ``logits`` is
-    ``batch_shape + (quantization,)``; values broadcast against the batch shape, samples are decoded levels.
+    Values, not level numbers, go in and come out, so that it stands where a mixture stands. Shapes:
+    ``logits`` is ``batch_shape + (quantization,)``; values broadcast against the batch shape, samples are
+    decoded levels.
 
     Raises ``UserError`` when the last dimension of ``logits`` is not ``quantization``.
 
@@ -93,8 +95,10 @@ class MuLawCategorical(Distribution):
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor | None, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """A draw from softmax(logits / T) as a function of one uniform of [0, 1), ``u_component``, by the inverse of the
-        cumulative sum. ``u_value`` is not used, and is taken so that every head is sampled by the same call."""
+        """A draw from softmax(logits / T) as a function of one uniform of [0, 1), ``u_component``, by the
+        inverse of the cumulative sum. ``u_value`` is not used, and is taken so that every head is sampled
+        by the same call.
+        """
         temperature = torch.as_tensor(temperature, dtype=self.logits.dtype, device=self.logits.device)
         sharpened = self.logits / temperature.clamp(min=1e-6).unsqueeze(-1)
         cumulative = torch.softmax(sharpened, -1).cumsum(-1)[..., :-1]

@@ -82,8 +82,9 @@ class Normal(Distribution):
     def sample_from_uniforms(
         self, u_component: Tensor | None, u_value: Tensor, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """loc + T · s · Φ⁻¹(u_value). There is one component: ``u_component`` is not used, and is taken so that
-        every head is sampled by the same call."""
+        """loc + T · s · Φ⁻¹(u_value). There is one component: ``u_component`` is not used, and is taken
+        so that every head is sampled by the same call.
+        """
         return self.loc + temperature * self.scale * torch.special.ndtri(
             open_unit_interval(u_value.to(self.loc.dtype))
         )
@@ -95,8 +96,9 @@ class Normal(Distribution):
 class DiscretizedNormal(Distribution):
     r"""P(x) = Φ(a) − Φ(b), a and b the edges x ± step/2 in units of the scale; the two end bins are open.
 
-    No floor: ``log_normal_interval`` forms the difference in the logarithm. Shapes: ``loc``, ``log_scale`` and
-    ``value`` broadcast; ``value`` holds points of the grid low, low + step, …, high. Nats of mass.
+    No floor: ``log_normal_interval`` forms the difference in the logarithm. Shapes: ``loc``,
+    ``log_scale`` and ``value`` broadcast; ``value`` holds points of the grid low, low + step, …, high.
+    Nats of mass.
     """
 
     arg_constraints = {"loc": constraints.real, "log_scale": constraints.real}
@@ -164,10 +166,10 @@ class DiscretizedNormal(Distribution):
 def log_normal_interval(u: Tensor, half_width: Tensor, log_width: Tensor) -> Tensor:
     r"""log[Φ(u + h) − Φ(u − h)], exact to the resolution of the type in centre, tails, wide and narrow bins.
 
-    Wide (2h ≥ 1 or 2h|u| ≥ 1): reflected into the left tail, with A = logΦ(h − |u|) and B = logΦ(−h − |u|), it
-    is A + log(1 − e^(B − A)). Narrow: A and B agree in almost all digits, so the integral of the density over
-    the bin is taken instead, log φ(u) + log(2h) + log ½∫ e^(−uht − (ht)²/2) dt over [−1, 1]; its exponent is
-    below 5/8 there and an eight-point Gauss–Legendre rule is exact to float64.
+    Wide (2h ≥ 1 or 2h|u| ≥ 1): reflected into the left tail, with A = logΦ(h − |u|) and B = logΦ(−h −
+    |u|), it is A + log(1 − e^(B − A)). Narrow: A and B agree in almost all digits, so the integral of the
+    density over the bin is taken instead, log φ(u) + log(2h) + log ½∫ e^(−uht − (ht)²/2) dt over [−1, 1];
+    its exponent is below 5/8 there and an eight-point Gauss–Legendre rule is exact to float64.
     """
     distance = u.abs()
     narrow = (half_width < 0.5) & (half_width * distance < 0.5)

@@ -1,4 +1,4 @@
-"""The shared core: bijections, flows, autoregressive distributions. Knows nothing of audio, images or training."""
+"""Bijections, flows, autoregressive distributions; nothing of audio, images or training in it."""
 
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive

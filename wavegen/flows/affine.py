@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.precision import at_least_float32
+
 
 class Affine(nn.Module):
     """τ(x) = x · exp(log_scale) + loc, log|dτ/dx| = log_scale. Parameters: loc | log_scale.
 
-    ``log_scale_activation`` maps the raw log-scale to the one used; a bounded one (``BoundedLogScale``) keeps stacks of
-    affine maps from exploding when they are generated from. The student is ``Autoregressive(Affine).inv``: its x = g(z)
-    scales by exp(−log_scale).
+    ``log_scale_activation`` maps the raw log-scale to the one used; a bounded one (``BoundedLogScale``)
+    keeps stacks of affine maps from exploding when they are generated from. The student is
+    ``Autoregressive(Affine).inv``, so that its x = g(z) = z · exp(log_scale) + loc is the one pass.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (2,)``; results of x's shape.
 
@@ -24,11 +26,13 @@ class Affine(nn.Module):
         self.log_scale_activation = nn.Identity() if log_scale_activation is None else log_scale_activation
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        x, parameters = at_least_float32(x, parameters)
         loc, log_scale = parameters.unbind(-1)
         log_scale = self.log_scale_activation(log_scale)
         return x * torch.exp(log_scale) + loc, log_scale
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        z, parameters = at_least_float32(z, parameters)
         loc, log_scale = parameters.unbind(-1)
         log_scale = self.log_scale_activation(log_scale)
         return (z - loc) * torch.exp(-log_scale), -log_scale

@@ -13,17 +13,18 @@ from wavegen.flows.fixed_point import solve_triangular
 class Autoregressive(Bijection):
     """z_i = τ(x_i; c_i(x_<i, context)). The Jacobian is triangular: log_det = Σ_i log|dτ/dx_i|.
 
-    ``forward`` (x → z) is one pass of the conditioner: a masked autoregressive flow. ``inverse`` iterates to the fixed point
-    (``solve_triangular``), at most one pass per element. Read through ``.inv`` it is an inverse
-    autoregressive flow, whose generation is the one pass.
+    ``forward`` (x → z) is one pass of the conditioner: a masked autoregressive flow. ``inverse`` iterates
+    to the fixed point (``solve_triangular``), at most one pass per element. Read through ``.inv`` it is
+    an inverse autoregressive flow, whose generation is the one pass.
 
-    ``transform`` is a τ: ``num_parameters``, ``forward(x, parameters)``, ``inverse(z, parameters)``. ``conditioner`` maps
-    ``(x, context)`` to parameters of shape ``x.shape + (num_parameters,)``, strictly causal in some order; it must
-    be deterministic (no dropout) while it is inverted.
+    ``transform`` is a τ: ``num_parameters``, ``forward(x, parameters)``, ``inverse(z, parameters)``.
+    ``conditioner`` maps ``(x, context)`` to parameters of shape ``x.shape + (num_parameters,)``, strictly
+    causal in some order; it must be deterministic (no dropout) while it is inverted.
 
-    The inverse is differentiated implicitly. With x = G(z, x, θ), G strictly triangular in x, a gradient v̄ on x becomes
-    v = v̄ + (∂G/∂x)ᵀ v on G, solved by the same iteration; memory does not grow with the number of passes.
-    First derivatives are exact; second ones through the inverse are refused with a ``RuntimeError``.
+    The inverse is differentiated implicitly. With x = G(z, x, θ), G strictly triangular in x, a gradient
+    v̄ on x becomes v = v̄ + (∂G/∂x)ᵀ v on G, solved by the same iteration; memory does not grow with the
+    number of passes. First derivatives are exact; second ones through the inverse are refused with a
+    ``RuntimeError``.
 
     Raises ``UserError`` when τ and conditioner disagree about the number of parameters.
 
@@ -35,8 +36,8 @@ class Autoregressive(Bijection):
         offered = getattr(conditioner, "num_parameters", transform.num_parameters)
         if offered != transform.num_parameters:
             raise UserError(
-                f"Autoregressive: expected a conditioner with {transform.num_parameters} parameters per element "
-                f"for {type(transform).__name__}, got {offered}"
+                f"Autoregressive: expected a conditioner with {transform.num_parameters} parameters "
+                f"per element for {type(transform).__name__}, got {offered}"
             )
         self.transform = transform
         self.conditioner = conditioner
@@ -63,7 +64,7 @@ class Autoregressive(Bijection):
 
 
 def _attach_implicit_gradient(generate, solution: Tensor, max_passes: int) -> Tensor:
-    """One more pass at the solution, recorded; its gradient is first propagated through the recursion in x."""
+    """One more pass at the solution, recorded, with the recursion in x solved in its gradient."""
     x = generate(solution)
     if not x.requires_grad:
         return x

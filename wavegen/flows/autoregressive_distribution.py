@@ -14,10 +14,12 @@ from wavegen.flows.flow import context_size, fold_batch
 
 
 class AutoregressiveModel(nn.Module):
-    """p(x | context) = Π_t p(x_t | x_<t, context), each factor a head on what the conditioner makes of the past.
+    """p(x | context) = Π_t p(x_t | x_<t, context), each factor a head on what the conditioner makes of
+    the past.
 
-    ``conditioner`` maps ``(x, context)`` to ``x.shape + (head.num_parameters,)``, strictly causal; ``head`` maps that to a
-    distribution of batch shape ``x.shape``. ``event_shape`` is only needed to sample without lengths (images, vectors).
+    ``conditioner`` maps ``(x, context)`` to ``x.shape + (head.num_parameters,)``, strictly causal;
+    ``head`` maps that to a distribution of batch shape ``x.shape``. ``event_shape`` is only needed to
+    sample without lengths (images, vectors).
 
     Raises ``UserError`` when head and conditioner disagree about the number of parameters.
     """
@@ -29,8 +31,8 @@ class AutoregressiveModel(nn.Module):
         offered = getattr(conditioner, "num_parameters", head.num_parameters)
         if offered != head.num_parameters:
             raise UserError(
-                f"AutoregressiveModel: expected a conditioner with {head.num_parameters} parameters per element "
-                f"for {type(head).__name__}, got {offered}"
+                f"AutoregressiveModel: expected a conditioner with {head.num_parameters} parameters "
+                f"per element for {type(head).__name__}, got {offered}"
             )
         self.conditioner = conditioner
         self.head = head
@@ -47,10 +49,10 @@ class AutoregressiveModel(nn.Module):
 class AutoregressiveDistribution(Distribution):
     """The distribution of an ``AutoregressiveModel`` at one context.
 
-    ``lengths`` ``(batch,)`` int64 counts the valid elements of each member along the last dimension: ``log_prob`` is the sum
-    over those, and samples are zero behind them. Without lengths everything counts.
-    The batch is that of context or lengths, else (). When neither lengths nor the model tell the event's size its shape
-    reads (−1,), and ``log_prob`` takes sequences of any length.
+    ``lengths`` ``(batch,)`` int64 counts the valid elements of each member along the last dimension:
+    ``log_prob`` is the sum over those, and samples are zero behind them. Without lengths everything
+    counts. The batch is that of context or lengths, else (). When neither lengths nor the model tell the
+    event's size its shape reads (−1,), and ``log_prob`` takes sequences of any length.
     """
 
     arg_constraints: dict = {}
@@ -102,9 +104,10 @@ class AutoregressiveDistribution(Distribution):
     ) -> Tensor:
         """Draws of shape ``sample_shape + batch_shape + event_shape``; correct, and slow for long sequences.
 
-        The uniforms behind every element are drawn first. A sample is then the fixed point of "condition on the
-        current x, draw every element from its own uniforms", found by passes over the whole event, at most one per element:
-        precisely what drawing one element after another gives. Engines with a cache live elsewhere.
+        The uniforms behind every element are drawn first. A sample is then the fixed point of "condition
+        on the current x, draw every element from its own uniforms", found by passes over the whole event,
+        at most one per element: precisely what drawing one element after another gives. Engines with a
+        cache live elsewhere.
         """
         if any(size < 0 for size in self.event_shape):
             raise UserError(

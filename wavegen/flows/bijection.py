@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
@@ -17,10 +16,10 @@ class Bijection(nn.Module):
     ``event_dim`` counts the trailing dimensions that form one event; the dimensions before it are batch.
 
     ``forward(x, context)`` returns ``(z, log_det)`` with z = f(x) and log_det = log|det ∂f/∂x| *at x*;
-    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. At one
-    pair (x, z) the two are each other's negative. Both are in nats, of the batch shape
-    (``x.shape`` without its last ``event_dim`` dimensions), and both directions are differentiable in their input, the context
-    and all parameters, where the inverse is found by iteration too.
+    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. At
+    one pair (x, z) the two are each other's negative. Both are in nats, of the batch shape (``x.shape``
+    without its last ``event_dim`` dimensions), and both directions are differentiable in their input, the
+    context and all parameters, where the inverse is found by iteration too.
     """
 
     event_dim: int
@@ -59,11 +58,13 @@ class Inverse(Bijection):
 class Compose(Bijection):
     """f = f_n ∘ … ∘ f_1: ``forward`` applies the arguments in the order given, ``inverse`` in the reverse.
 
-    log|det ∂f/∂x| = Σ_i log|det ∂f_i/∂x_i|. The event rank is the largest among the members; log-determinants of members of
-    a lower rank (an elementwise map has rank 0) are summed over the dimensions that they count as batch.
-    ``event_dim`` raises the rank further, for elementwise members whose product acts on vectors.
+    log|det ∂f/∂x| = Σ_i log|det ∂f_i/∂x_i|. The event rank is the largest among the members;
+    log-determinants of members of a lower rank (an elementwise map has rank 0) are summed over the
+    dimensions that they count as batch. ``event_dim`` raises the rank further, for elementwise members
+    whose product acts on vectors.
 
-    Raises ``UserError`` for no member, for a member that is no bijection, and for an ``event_dim`` below a member's.
+    Raises ``UserError`` for no member, for a member that is no bijection, and for an ``event_dim`` below
+    a member's.
     """
 
     def __init__(self, *bijections: Bijection, event_dim: int | None = None) -> None:
@@ -105,14 +106,3 @@ class Compose(Bijection):
 def sum_last(value: Tensor, num_dims: int) -> Tensor:
     """Sums the last ``num_dims`` dimensions; none for 0 (where ``Tensor.sum(())`` would sum them all)."""
     return value.flatten(-num_dims).sum(-1) if num_dims > 0 else value
-
-
-def requires_gradient(*values: object) -> bool:
-    """Whether autograd is recording and any tensor among the arguments (or in their mappings) asks for it."""
-    if not torch.is_grad_enabled():
-        return False
-    for value in values:
-        members = value.values() if isinstance(value, Mapping) else (value,)
-        if any(isinstance(member, Tensor) and member.requires_grad for member in members):
-            return True
-    return False

@@ -9,9 +9,9 @@ from wavegen.flows.bijection import Bijection, Context
 
 
 class Elementwise(Bijection):
-    """z_i = τ(x_i; θ_i), θ a learned table; event rank 0. ``shape`` is the trailing shape that has its own parameters each;
-    dimensions before it share them. θ starts from a standard normal times ``initial_std``, so that the components of a mixture
-    differ.
+    """z_i = τ(x_i; θ_i), θ a learned table; event rank 0. ``shape`` is the trailing shape that has its
+    own parameters each; dimensions before it share them. θ starts from a standard normal times
+    ``initial_std``, so that the components of a mixture differ.
     """
 
     event_dim = 0

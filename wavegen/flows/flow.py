@@ -13,9 +13,9 @@ from wavegen.flows.bijection import Bijection, Context
 class Flow(nn.Module):
     """log p(x | context) = log p_base(f(x)) + log|det ∂f/∂x|.
 
-    ``bijection`` is f: x → z (data to noise); for a model that generates in one pass hand over an ``.inv``. ``base`` is a
-    module or callable that maps the context to a distribution over z. ``forward(context)`` binds the context
-    once and returns a ``FlowDistribution``.
+    ``bijection`` is f: x → z (data to noise); for a model that generates in one pass hand over an
+    ``.inv``. ``base`` is a module or callable that maps the context to a distribution over z.
+    ``forward(context)`` binds the context once and returns a ``FlowDistribution``.
 
     Raises ``UserError`` when bijection and base disagree about the rank of an event.
 
@@ -38,7 +38,8 @@ class Flow(nn.Module):
 
 
 class FlowDistribution(Distribution):
-    """The density of a flow at one context. The event is the base's; the batch is the context's, else the base's.
+    """The density of a flow at one context. The event is the base's; the batch is the context's, else the
+    base's.
 
     Bijections always see exactly one batch dimension: sample and batch dimensions are folded into it, and the
     context (a tensor or a mapping of tensors, batch in dimension 0) is repeated for every draw.
@@ -72,7 +73,10 @@ class FlowDistribution(Distribution):
         z, log_det = self._call(self.bijection.forward, value, rank)
         return self.base.log_prob(z) + log_det
 
-    def rsample_and_log_prob(self, sample_shape: torch.Size = torch.Size()) -> tuple[Tensor, Tensor]:  # noqa: B008
+    def rsample_and_log_prob(
+        self,
+        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+    ) -> tuple[Tensor, Tensor]:
         """Draws x = g(z) and their log-densities log p_base(z) − log|det ∂g/∂z|, from one pass of g."""
         sample_shape = torch.Size(sample_shape)
         missing = self.batch_shape[: len(self.batch_shape) - len(self.base.batch_shape)]
@@ -98,7 +102,7 @@ def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
 
 
 def fold_batch(value: Tensor, event_rank: int, context: Context) -> tuple[Tensor, Context]:
-    """Flattens the dimensions before the event into one, the context's batch varying fastest, and repeats the context."""
+    """Flattens the dimensions before the event into one, the context's batch fastest, and repeats the context."""
     folded = value.reshape((-1,) + value.shape[value.dim() - event_rank :])
     if context is None:
         return folded, None

@@ -23,9 +23,10 @@ class _MixtureOfLogistics(nn.Module):
 class MixtureOfLogisticsCDF(_MixtureOfLogistics):
     """τ(x) = F(x) ∈ (0, 1), log|dτ/dx| = log p(x). Parameters: logits | loc | log_scale, K each.
 
-    Over a uniform base, ``Autoregressive(transform=MixtureOfLogisticsCDF(...), conditioner=teacher)`` is the teacher's
-    continuous density as a flow. In the upper tail z rounds to 1 and cannot be inverted (in float32 from 17
-    scales on), though log|dτ/dx| stays exact; ``MixtureOfLogisticsLogit`` does not saturate.
+    Over a uniform base, ``Autoregressive(transform=MixtureOfLogisticsCDF(...), conditioner=teacher)`` is
+    the teacher's continuous density as a flow. In the upper tail z rounds to 1 and cannot be inverted (in
+    float32 from 17 scales on), though log|dτ/dx| stays exact; ``MixtureOfLogisticsLogit`` does not
+    saturate.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (3 K,)``.
 
@@ -45,22 +46,17 @@ class MixtureOfLogisticsCDF(_MixtureOfLogistics):
 class MixtureOfLogisticsLogit(_MixtureOfLogistics):
     """τ(x) = logit F(x) = log F(x) − log(1 − F(x)), over a standard logistic base. Parameters as above.
 
-    log|dτ/dx| = log p − log F − log(1 − F). log-CDF and log-survival are formed apart: the logit of a saturated CDF
-    would stick, with a log-det wrong by tens of nats.
+    log|dτ/dx| = log p − log F − log(1 − F). log-CDF and log-survival are formed apart: the logit of a
+    saturated CDF would stick, with a log-det wrong by tens of nats.
     """
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        return _log_odds(self._mixture(parameters), x)
+        return self._mixture(parameters).log_odds(x)
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         mixture = self._mixture(parameters)
         x = differentiable_quantile(mixture, z)
-        return x, -_log_odds(mixture, x)[1]
-
-
-def _log_odds(mixture: LogisticMixture, x: Tensor) -> tuple[Tensor, Tensor]:
-    log_cdf, log_survival = mixture.log_cdf(x), mixture.log_survival(x)
-    return log_cdf - log_survival, mixture.log_prob(x) - log_cdf - log_survival
+        return x, -mixture.log_odds(x)[1]
 
 
 def differentiable_quantile(mixture: LogisticMixture, logit: Tensor) -> Tensor:
@@ -73,5 +69,5 @@ def differentiable_quantile(mixture: LogisticMixture, logit: Tensor) -> Tensor:
     x = mixture.quantile_at_logit(logit)
     if not torch.is_grad_enabled():
         return x
-    log_odds, log_slope = _log_odds(mixture, x)
+    log_odds, log_slope = mixture.log_odds(x)
     return x - (log_odds - logit) * torch.exp(-log_slope.detach())

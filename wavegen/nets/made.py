@@ -10,16 +10,18 @@ from wavegen.errors import UserError
 
 
 class MADE(nn.Module):
-    """Parameters of element i as a function of the elements that come before i in ``order``, and of the context.
+    """Parameters of element i from the elements that come before it in ``order``, and from the context.
 
-    Every unit of a layer carries a degree; a weight from degree a to degree b is kept where a ≤ b, and one into the output
-    of rank r where a < r. Degree −1 (hidden units only, when there is a context) sees nothing but the context, so that the
-    first element is conditioned too. Activations are SiLU: smooth, as flows need second-order smooth log-dets.
+    Every unit of a layer carries a degree; a weight from degree a to degree b is kept where a ≤ b, and
+    one into the output of rank r where a < r. Degree −1 (hidden units only, when there is a context) sees
+    nothing but the context, so that the first element is conditioned too. Activations are SiLU: a
+    flow's density has to be smooth.
 
-    ``order[i]`` is the rank at which feature i is generated, a permutation of 0 … features − 1 (default: as they come).
+    ``order[i]`` is the rank at which feature i is generated, a permutation of 0 … features − 1 (default:
+    as they come).
 
-    Shapes: ``x`` ``(..., features)``, ``context`` ``(..., context_features)`` broadcast against it without the last
-    dimension; the result ``(..., features, num_parameters)``.
+    Shapes: ``x`` ``(..., features)``, ``context`` ``(..., context_features)`` broadcast against it
+    without the last dimension; the result ``(..., features, num_parameters)``.
 
     Raises ``UserError`` for an order that is no permutation, no hidden layer, and a context of another width.
 
@@ -70,7 +72,7 @@ class MADE(nn.Module):
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer whose weight is multiplied by a fixed mask, ``(outputs, inputs)``; true keeps the weight."""
+    """A linear layer whose weight is multiplied by a fixed mask, ``(outputs, inputs)``; true keeps."""
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__(mask.shape[1], mask.shape[0])
