@@ -102,7 +102,7 @@ def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
 
 
 def fold_batch(value: Tensor, event_rank: int, context: Context) -> tuple[Tensor, Context]:
-    """Flattens the dimensions before the event into one, the context's batch fastest, and repeats the context."""
+    """Flattens the dimensions before the event into one, the batch fastest, and repeats the context."""
     folded = value.reshape((-1,) + value.shape[value.dim() - event_rank :])
     if context is None:
         return folded, None
