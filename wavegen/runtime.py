@@ -21,6 +21,8 @@ def quiet_libraries() -> None:
     """Silences what libraries say to everybody and nobody can act on; everything else stays audible."""
     rank_zero = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     rank_zero.addFilter(_is_not_advertisement)
+    # Between Lightning 2.6 and torch 2.13; neither is wavegen's code.
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
     # On a CPU, segments are drawn in the main process on purpose: workers would take the net's cores.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
