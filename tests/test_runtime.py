@@ -44,13 +44,20 @@ def test_importing_runtime_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_only_advertisements_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
-    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+@pytest.mark.parametrize(
+    ("name", "noise"),
+    [
+        ("utilities.rank_zero", "💡 Tip: For seamless cloud logging, try our service"),
+        ("trainer.connectors.checkpoint_connector", "`weights_only` was not set, defaulting to `False`."),
+    ],
+)
+def test_only_noise_is_dropped(name: str, noise: str, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger(f"lightning.pytorch.{name}")
     before = list(logger.filters)
     quiet_libraries()
     try:
         with caplog.at_level(logging.INFO, logger=logger.name):
-            logger.info("💡 Tip: For seamless cloud logging, try our service")
+            logger.info(noise)
             logger.info("GPU available: False")
     finally:
         logger.filters = before

@@ -19,14 +19,14 @@ def prepare_process(*_: object) -> None:
 
 def quiet_libraries() -> None:
     """Silences what libraries say to everybody and nobody can act on; everything else stays audible."""
-    rank_zero = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    rank_zero.addFilter(_is_not_advertisement)
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"lightning.pytorch.{name}").addFilter(_is_of_use)
     # Between Lightning 2.6 and torch 2.13; neither is wavegen's code.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
-    # On a CPU, segments are drawn in the main process on purpose: workers would take the net's cores.
+    # Few workers on purpose: on a CPU they take the net's cores.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
-def _is_not_advertisement(record: logging.LogRecord) -> bool:
-    """Lightning recommends its maker's cloud services whenever a trainer is made."""
-    return not record.getMessage().startswith("💡 Tip:")
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Drops recommendations of cloud services, and a note on saving that reads as if unsafe loading were meant."""
+    return not record.getMessage().startswith(("💡 Tip:", "`weights_only` was not set"))
