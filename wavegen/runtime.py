@@ -28,5 +28,5 @@ def quiet_libraries() -> None:
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:
-    """Drops recommendations of cloud services, and a note on saving that reads as if unsafe loading were meant."""
+    """Drops advertisements, and a note on saving that reads as if unsafe loading were meant."""
     return not record.getMessage().startswith(("💡 Tip:", "`weights_only` was not set"))
