@@ -50,15 +50,34 @@ class GatedResidualLayer(nn.Module):
         hidden = self.dilated(functional.pad(x, (self.past, 0)))
         if conditioning is not None:
             hidden = hidden + self.conditioning(conditioning)
-        return self.mix(x, hidden)
+        return self.split(x, self.output(gated(hidden)))
 
-    def mix(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Gate, residual and skip: pointwise in time, so shared by the parallel and the step form."""
-        signal, gate = hidden.chunk(2, dim=1)
-        out = self.output(torch.tanh(signal) * torch.sigmoid(gate))
+    def step(self, x: Tensor, taps: Tensor, conditioning: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """One time step: ``x (batch, residual)``, its ``taps (batch, residual, kernel_size)``, oldest first.
+
+        Matrix products instead of convolutions, which for one sample cost several times as much to set up.
+        """
+        hidden = functional.linear(taps.flatten(1), self.dilated.weight.flatten(1), self.dilated.bias)
+        if conditioning is not None:
+            hidden = hidden + functional.linear(conditioning, self.conditioning.weight.flatten(1))
+        return self.split(x, pointwise(self.output, gated(hidden)))
+
+    def split(self, x: Tensor, out: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The next residual stream, and what is skipped to the output."""
         if out.shape[1] == self.residual_channels:
             return x + out, None
         return x + out[:, : self.residual_channels], out[:, self.residual_channels :]
+
+
+def gated(hidden: Tensor) -> Tensor:
+    """tanh of the first half of the channels times the sigmoid of the second."""
+    signal, gate = hidden.chunk(2, dim=1)
+    return torch.tanh(signal) * torch.sigmoid(gate)
+
+
+def pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
+    """A convolution of kernel 1 at one time step, ``(batch, in) -> (batch, out)``."""
+    return functional.linear(x, convolution.weight.flatten(1), convolution.bias)
 
 
 class WaveNet(nn.Module):
@@ -172,21 +191,19 @@ class WaveNet(nn.Module):
             projected: ``(batch, channels)``, this step's column of :meth:`project_context`.
             state: from :meth:`initial_state` or the last step; its buffers are overwritten in place.
         """
-        conditioning = None if projected is None else projected.unsqueeze(-1)
-        stream = self.lift(x_previous[:, None, None])
+        stream = pointwise(self.input, x_previous[:, None] * self.input_gain)
         skips = None
         for layer, buffer in zip(self.layers, state.buffers, strict=True):
             size = buffer.shape[-1]
-            buffer[:, :, state.time % size] = stream[:, :, 0]
+            buffer[:, :, state.time % size] = stream
             taps = [(state.time - lag) % size for lag in range(layer.past, -1, -layer.dilated.dilation[0])]
-            hidden = functional.conv1d(buffer[:, :, taps], layer.dilated.weight, layer.dilated.bias)
-            if conditioning is not None:
-                hidden = hidden + layer.conditioning(conditioning)
-            stream, skip = layer.mix(stream, hidden)
+            stream, skip = layer.step(stream, torch.stack([buffer[:, :, tap] for tap in taps], -1), projected)
             if skip is not None:
                 skips = skip if skips is None else skips + skip
-        parameters = self.read(stream if skips is None else skips)[:, :, 0]
-        return parameters, WaveNetState(state.buffers, state.time + 1)
+        hidden = stream if skips is None else skips
+        for layer in self.output:
+            hidden = pointwise(layer, hidden) if isinstance(layer, nn.Conv1d) else layer(hidden)
+        return hidden, WaveNetState(state.buffers, state.time + 1)
 
 
 @dataclass

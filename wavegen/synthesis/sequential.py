@@ -38,11 +38,22 @@ class SequentialSampler:
             generator: source of the uniforms; the same seed gives the same speech.
             progress: show a bar.
         """
+        device = next(self.model.parameters()).device
+        with torch.autocast(device.type, enabled=False):  # it would cast every weight anew at every sample
+            return self._sample(context, lengths, device, generator, progress)
+
+    def _sample(
+        self,
+        context: Mapping[str, Tensor] | None,
+        lengths: Tensor,
+        device: torch.device,
+        generator: torch.Generator | None,
+        progress: bool,
+    ) -> Tensor:
         conditioner, head = self.model.conditioner, self.model.head
         order = lengths.argsort(descending=True)
         counts = lengths[order].tolist()
         num_samples, batch_size = counts[0], len(counts)
-        device = next(self.model.parameters()).device
         projected = conditioner.project_context(context, num_samples)
         if projected is not None:
             projected = projected[order.to(projected.device)].permute(2, 0, 1).contiguous()

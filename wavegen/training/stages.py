@@ -3,6 +3,7 @@
 import itertools
 import logging
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
             "hop_samples": corpus.hop_samples,
             "encoder": corpus.encoder.to_dict(),
             "register": corpus.register.to_dict(),
+            "espeak": asdict(corpus.espeak_voice),
             "models": models,
         },
     )
