@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from wavegen.distributions.logistic_mixture import LogisticMixture
+from wavegen.distributions.logistic_mixture import LogisticMixture, weighted_logsumexp
 from wavegen.distributions.precision import at_least_float32
 
 
@@ -89,7 +89,7 @@ class DiscretizedLogisticMixture(Distribution):
             + F.logsigmoid(0.5 * width - u) * above_bottom
             + log_width_factor * (below_top & above_bottom)
         )
-        return torch.logsumexp(log_mass + torch.log_softmax(self.logits, -1), -1)
+        return weighted_logsumexp(self.logits, log_mass)
 
     def to_grid(self, value: Tensor) -> Tensor:
         """The nearest point of the grid."""
