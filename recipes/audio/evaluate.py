@@ -1,0 +1,30 @@
+"""Measure a trained voice on test utterances and write a listening report.
+
+Teacher and student speak test utterances from their true phones, timing and pitch; beside them stand the
+recording, Griffin-Lim and white noise. Written are metrics.json, samples/*.wav, figures/*.png and
+report.html, which opens in any browser and needs no network. The corpus is the run's own, unless a
+prepared one (corpus.directory=DIR) or another to prepare (corpus=…) is given.
+
+Examples:
+  wavegen evaluate checkpoint=runs/distill-espeak-16000
+  wavegen evaluate checkpoint=RUN corpus.directory=PREPARED output=evaluation
+  wavegen evaluate checkpoint=RUN corpus=ljspeech corpus.root=DIR output=evaluation
+"""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from wavegen.evaluation.evaluate import evaluate_voice
+from wavegen.evaluation.material import open_corpus
+from wavegen.models.bundle import load_voice
+
+
+def main(config: DictConfig) -> None:
+    voice = load_voice(config.checkpoint)
+    corpus = open_corpus(config.corpus, config.checkpoint)
+    output = Path(config.output or config.checkpoint)
+    evaluate_voice(
+        voice, corpus, output, seed=config.seed, run_directory=config.checkpoint, **config.evaluation
+    )
+    print(f"Listen: {output / 'report.html'}")

@@ -1,0 +1,85 @@
+"""The training's curves, read back from what the loggers of a run left in its folder."""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Curves that tell about the machinery rather than the voice.
+UNINTERESTING = ("epoch", "lr-", "hp_metric", "step")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``values`` over ``steps``; ``source`` is the log's first word: train, dev, spoken."""
+
+    source: str
+    steps: np.ndarray
+    values: np.ndarray
+
+    def running_mean(self) -> np.ndarray:
+        """Exponential running mean over a twentieth of the curve, started from its first value."""
+        weight = min(1.0, 20 / len(self.values))
+        smooth, mean = np.empty(len(self.values)), self.values[0]
+        for index, value in enumerate(self.values):
+            mean += weight * (value - mean)
+            smooth[index] = mean
+        return smooth
+
+
+def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
+    """Panels by title ("teacher: bits_per_sample"), each with its curves; {} where the run kept no log.
+
+    Read are TensorBoard event files under ``tensorboard/STAGE/`` and Lightning's ``metrics.csv``. Where a
+    run was resumed, a later file's value of a step replaces the earlier one's.
+    """
+    run_directory = Path(run_directory)
+    points: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for stage, tag, step, value in (*_from_tensorboard(run_directory), *_from_csv(run_directory)):
+        if math.isfinite(value) and not tag.startswith(UNINTERESTING):
+            points[stage, tag][step] = value
+    panels: dict[str, list[Curve]] = defaultdict(list)
+    for (stage, tag), values in sorted(points.items(), key=lambda item: _rank(*item[0])):
+        source, _, name = tag.rpartition("/")
+        steps = np.array(sorted(values))
+        curve = Curve(source or "train", steps, np.array([values[step] for step in steps]))
+        panels[f"{stage}: {name.replace('_', ' ')}" if stage else name.replace("_", " ")].append(curve)
+    return dict(panels)
+
+
+def _rank(stage: str, tag: str) -> tuple:
+    """Teacher before student; what is minimised first."""
+    stages, leading = ("teacher", "student"), ("bits_per_sample", "loss", "kl", "power")
+    name = tag.rpartition("/")[2]
+    stage_rank = stages.index(stage) if stage in stages else len(stages)
+    name_rank = next((i for i, start in enumerate(leading) if name.startswith(start)), len(leading))
+    return stage_rank, stage, tag.startswith("spoken"), name_rank, name, tag
+
+
+def _from_tensorboard(run_directory: Path) -> Iterator[tuple[str, str, int, float]]:
+    root = run_directory / "tensorboard"
+    files = sorted(root.rglob("events.out.tfevents.*"), key=lambda path: path.name)
+    if not files:
+        return
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for path in files:
+        relative = path.parent.relative_to(root).parts
+        accumulator = EventAccumulator(str(path), size_guidance={"scalars": 0, "audio": 1, "images": 1})
+        accumulator.Reload()
+        for tag in accumulator.Tags()["scalars"]:
+            for event in accumulator.Scalars(tag):
+                yield relative[0] if relative else "", tag, event.step, event.value
+
+
+def _from_csv(run_directory: Path) -> Iterator[tuple[str, str, int, float]]:
+    for path in sorted(run_directory.rglob("metrics.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                for tag, value in row.items():
+                    if tag != "step" and value and row.get("step"):
+                        yield "", tag, int(row["step"]), float(value)

@@ -1,0 +1,71 @@
+"""What a voice is evaluated on: a corpus's test utterances, checked against the voice and encoded by it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from wavegen.corpora.corpus import Corpus, Utterance
+from wavegen.corpora.prepare import ensure_prepared
+from wavegen.errors import UserError
+from wavegen.models.bundle import Voice
+
+
+def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
+    """The corpus to evaluate on: a whole ``corpus`` group, a prepared ``directory`` alone, or else the run's
+    own.
+
+    A group is prepared where that has not been done; a directory is taken as it is, whatever it was prepared
+    from. Raises UserError where there is none.
+    """
+    if "source" in config:
+        return ensure_prepared(config)
+    if config.directory is not None:
+        return Corpus.open(config.directory)
+    path = Path(checkpoint) / "config.yaml"
+    try:
+        own = OmegaConf.select(OmegaConf.load(path), "corpus.directory")
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} does not name a corpus ({error}): give corpus.directory=DIR.") from error
+    if own is None:
+        raise UserError(f"{path} does not name a corpus: give corpus.directory=DIR.")
+    return Corpus.open(own)
+
+
+def check_match(voice: Voice, corpus: Corpus) -> None:
+    """Raises UserError where the corpus has another sample rate or feature layout than the voice."""
+    if corpus.sample_rate != voice.sample_rate:
+        raise UserError(
+            f"evaluate: the voice speaks at {voice.sample_rate} Hz and the corpus was prepared at "
+            f"{corpus.sample_rate} Hz: prepare it again with sample_rate={voice.sample_rate}."
+        )
+    if corpus.encoder.layout != voice.encoder.layout:
+        raise UserError(
+            "evaluate: the corpus was prepared with another feature layout than the voice was trained with: "
+            "prepare it again with this version, or give the voice's own corpus."
+        )
+
+
+def load_utterances(
+    voice: Voice, corpus: Corpus, split: str, limit: int | None = None
+) -> Iterator[Utterance]:
+    """The first ``limit`` utterances of a split (all by default), their features scaled by the *voice's*
+    encoder.
+
+    The corpus has scalers of its own, fitted on its own training part: a foreign corpus must look to the
+    voice as its own did.
+    """
+    return islice(replace(corpus, encoder=voice.encoder).utterances(split), limit)
+
+
+def beginning(utterance: Utterance, num_samples: int, hop_samples: int) -> Utterance:
+    """The utterance's first ``num_samples`` samples, rounded down to whole frames, and its features there."""
+    num_frames = min(num_samples, utterance.waveform.shape[-1]) // hop_samples
+    context = {
+        key: value[..., :num_frames] if value.ndim else value for key, value in utterance.context.items()
+    }
+    return replace(utterance, waveform=utterance.waveform[: num_frames * hop_samples], context=context)

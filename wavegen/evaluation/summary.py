@@ -1,0 +1,104 @@
+"""The report's first words: what the numbers say, as sentences, with a verdict where one can be given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Metrics = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence; ``verdict`` is "good", "bad" or "plain"."""
+
+    verdict: str
+    text: str
+
+
+def findings(metrics: Metrics, sample_rate: int) -> list[Finding]:
+    """Sentences on likelihood, conditioning, distance, voicing and speed, as far as they were measured."""
+    makers = (_bits, _conditioning, _divergence, _distance, _voicing, _speed)
+    return [finding for maker in makers if (finding := maker(metrics, sample_rate)) is not None]
+
+
+def _known(metrics: Metrics, *keys: str) -> tuple[float, ...] | None:
+    values = tuple(metrics.get(key) for key in keys)
+    return None if any(value is None for value in values) else values
+
+
+def _bits(metrics: Metrics, _: int) -> Finding | None:
+    known = _known(metrics, "teacher/bits_per_sample", "linear_predictor/bits_per_sample")
+    if known is None:
+        return None
+    teacher, linear = known
+    difference = f"{abs(linear - teacher):.2f} bits {'fewer' if teacher < linear else 'more'}"
+    text = (
+        f"The teacher needs {teacher:.2f} bits for a sample of unseen speech, "
+        f"{difference} than a linear predictor."
+    )
+    return Finding("good" if teacher < linear else "bad", text)
+
+
+def _conditioning(metrics: Metrics, _: int) -> Finding | None:
+    names = ("", "_low", "_high")
+    known = _known(metrics, *(f"teacher/shuffled_gap_bits{name}" for name in names))
+    if known is None:
+        return None
+    gap, low, high = known
+    interval = f"{gap:.3f} bits a sample (95 % interval {low:.3f} to {high:.3f})"
+    if low > 0:
+        return Finding(
+            "good", f"It listens to what it is told to say: the right features save it {interval}."
+        )
+    return Finding(
+        "bad", f"It may not listen to what it is told to say: the right features save it {interval}."
+    )
+
+
+def _divergence(metrics: Metrics, _: int) -> Finding | None:
+    known = _known(metrics, "student/kl_nats_per_sample")
+    if known is None:
+        return None
+    return Finding("plain", f"The student is {known[0]:.3f} nats a sample away from the teacher it imitates.")
+
+
+def _distance(metrics: Metrics, _: int) -> Finding | None:
+    metric = "log_spectral_distance_db"
+    known = _known(metrics, f"student/{metric}", f"white_noise/{metric}")
+    teacher = metrics.get(f"teacher/{metric}")
+    if known is None:
+        return None
+    student, noise = known
+    beside = f", the teacher's {teacher:.1f} dB" if teacher is not None else ""
+    text = (
+        f"The student's spectrum is {student:.1f} dB from the recording's{beside}, white "
+        f"noise's {noise:.1f} dB."
+    )
+    if teacher is None:
+        good = student < noise
+    else:
+        good = abs(student - teacher) < abs(student - noise)
+    return Finding("good" if good else "bad", text)
+
+
+def _voicing(metrics: Metrics, _: int) -> Finding | None:
+    known = _known(metrics, "student/level_rms_voiced", "recording/level_rms_voiced")
+    if known is None or known[1] == 0:
+        return None
+    share = known[0] / known[1]
+    text = f"Where the recording is voiced, the student is at {100 * share:.0f} % of its level"
+    harmonicity = _known(metrics, "student/harmonicity_db", "recording/harmonicity_db")
+    if harmonicity is not None:
+        text += f", with a harmonicity of {harmonicity[0]:.1f} dB against {harmonicity[1]:.1f} dB"
+    return Finding("good" if 0.5 < share < 2 else "bad", text + ".")
+
+
+def _speed(metrics: Metrics, sample_rate: int) -> Finding | None:
+    known = _known(metrics, "student/samples_per_second")
+    if known is None:
+        return None
+    (student,) = known
+    text = f"The student speaks {student:,.0f} samples a second, {student / sample_rate:.2g} times real time"
+    teacher = metrics.get("teacher_cached/samples_per_second")
+    if teacher:
+        text += f" and {student / teacher:.3g} times as fast as the teacher"
+    return Finding("plain", text + ".")

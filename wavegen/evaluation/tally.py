@@ -1,0 +1,37 @@
+"""Per-utterance values on their way to one flat table of means and intervals."""
+
+import math
+from collections import defaultdict
+
+from torch import Tensor
+
+from wavegen.metrics.bits import bootstrap_interval
+
+
+class Tally:
+    """Collects ``system/metric`` values with their weights, one per utterance.
+
+    A value that is NaN (no frame to judge it on) counts as absent; a metric with no value at all is reported
+    as None, which says "could not be measured" and is no number.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[tuple[float, float]]] = defaultdict(list)
+
+    def add(self, key: str, value: float | Tensor, weight: float = 1.0) -> None:
+        """One utterance's mean, and the number of samples or frames that it is a mean over."""
+        self._entries[key].append((float(value), float(weight)))
+
+    def metrics(self, *, seed: int) -> dict[str, float | None]:
+        """``key``, the weighted mean; ``key_low`` and ``key_high``, its 95 % interval over utterances."""
+        result: dict[str, float | None] = {}
+        for key, entries in self._entries.items():
+            finite = [(value, weight) for value, weight in entries if math.isfinite(value) and weight > 0]
+            if not finite:
+                result |= {key: None, f"{key}_low": None, f"{key}_high": None}
+                continue
+            values, weights = zip(*finite, strict=True)
+            mean = sum(value * weight for value, weight in finite) / sum(weights)
+            low, high = bootstrap_interval(values, weights, seed=seed)
+            result |= {key: mean, f"{key}_low": low, f"{key}_high": high}
+        return result
