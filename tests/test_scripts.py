@@ -1,0 +1,113 @@
+"""What scripts/setup says on a machine where something is missing, and scripts/measure.py about a command."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with nothing installed, and a folder of programs that holds no Python."""
+    for name in ("pyproject.toml", "constraints.txt", "scripts/setup"):
+        target = tmp_path / "check out" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "cat", "cut", "dirname", "env", "rm", "sha256sum"):
+        (programs / name).symlink_to(shutil.which(name))
+    return tmp_path / "check out"
+
+
+def _setup(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(checkout / "scripts" / "setup")],
+        env={"PATH": str(checkout.parent / "programs")},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_setup_without_python(checkout: Path) -> None:
+    result = _setup(checkout)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: no Python 3.11 or newer found: run `sudo apt install")
+    assert not (checkout / ".venv").exists()
+
+
+def test_setup_with_a_python_that_is_too_old(checkout: Path) -> None:
+    _write_program(
+        checkout.parent / "programs" / "python3", "exit 1  # whatever it is asked, its version too"
+    )
+    assert "error: no Python 3.11 or newer found" in _setup(checkout).stderr
+
+
+def test_setup_without_the_venv_module(checkout: Path) -> None:
+    code = f'case "$*" in *ensurepip*) exit 1;; *) exec "{sys.executable}" "$@";; esac'
+    _write_program(checkout.parent / "programs" / "python3.11", code)
+    result = _setup(checkout)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert result.returncode == 2
+    assert f"cannot make environments: run `sudo apt install python{version}-venv`" in result.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_setup_installs_once_and_again_when_a_pin_changes(checkout: Path) -> None:
+    """With an interpreter in .venv that writes down what it is asked to do."""
+    programs, log = checkout / ".venv" / "bin", checkout / "asked.txt"
+    programs.mkdir(parents=True)
+    _write_program(programs / "python", f'echo "$@" >>"{log}"')
+    _write_program(programs / "wavegen", "exit 0")
+    expected = [
+        "-m pip --version",
+        "-m pip install --disable-pip-version-check --constraint constraints.txt --editable .[test]",
+        "-m wavegen.audio.torchaudio_import --repair",
+    ]
+    assert _setup(checkout).returncode == 0
+    assert log.read_text().splitlines() == expected
+    again = _setup(checkout)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert log.read_text().splitlines() == expected
+    with (checkout / "constraints.txt").open("a") as constraints:
+        constraints.write("another==1.0\n")
+    assert _setup(checkout).returncode == 0
+    assert log.read_text().splitlines() == expected * 2
+
+
+def test_setup_that_failed_is_not_taken_for_done(checkout: Path) -> None:
+    programs = checkout / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    _write_program(programs / "python", 'case "$*" in *repair*) exit 2;; esac')
+    _write_program(programs / "wavegen", "exit 0")
+    assert _setup(checkout).returncode == 2
+    assert not (checkout / ".venv" / ".wavegen-setup").exists()
+
+
+def test_measure_hands_on_the_status_and_sees_all_processes() -> None:
+    hold = "data = bytearray(b'x' * 150_000_000); import time; time.sleep(1.5)"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; sys.exit(3)"
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "measure.py"),
+        "two of them",
+        sys.executable,
+        "-c",
+        code,
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 3, result.stderr
+    assert result.stdout.startswith("two of them: 0 min ")
+    peak_gib = float(result.stdout.split("peak memory ")[1].split()[0])
+    assert 0.27 < peak_gib < 0.6
