@@ -65,7 +65,7 @@ class PraatPitch:
         # Praat leaves half a window at both ends unanalysed; silence around the sound moves that outside.
         pad = round(_WINDOW_PERIODS / self.min_hz * sample_rate)
         sound = parselmouth.Sound(np.pad(waveform.astype(np.float64), pad), sampling_frequency=sample_rate)
-        pitch = sound.to_pitch_ac(time_step=FRAME_S / 2, pitch_floor=self.min_hz, pitch_ceiling=self.max_hz)
+        pitch = sound.to_pitch_ac(time_step=FRAME_S, pitch_floor=self.min_hz, pitch_ceiling=self.max_hz)
         times_s, f0_hz = pitch.xs() - pad / sample_rate, pitch.selected_array["frequency"]
         pulses = parselmouth.praat.call([sound, pitch], "To PointProcess (cc)")
         num_pulses = int(parselmouth.praat.call(pulses, "Get number of points"))

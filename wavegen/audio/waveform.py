@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,7 +74,8 @@ def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample
         temporary.write_bytes(encoded.getbuffer())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 

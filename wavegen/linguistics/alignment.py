@@ -40,7 +40,6 @@ def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: in
     speech = [p for p in spoken.phones if not p.is_silence]
     if duration_s < _MIN_PHONE_S * (len(speech) + 2):
         raise UserError(f"the recording of {duration_s:.2f} s is too short for its {len(speech)} phones")
-    # A whisper of noise keeps the cepstra of digital silence finite and unremarkable.
     recorded = resample(np.asarray(recording, np.float32), sample_rate, _RATE)
     rendered = resample(spoken.waveform, spoken.sample_rate, _RATE)
 
@@ -55,13 +54,15 @@ def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: in
     path = _warp(_cepstra(rendered, hop)[:, start:stop], _cepstra(recorded, hop)[:, first:last])
     # One recorded time per rendered frame: the middle of those it was matched with.
     there = np.array([path[path[:, 0] == i, 1].mean() for i in range(stop - start)])
-    there_s = np.maximum.accumulate((first + there + 0.5) * hop_s)
-    here_s = (start + np.arange(stop - start) + 0.5) * hop_s
+    there_s = np.maximum.accumulate((first + there) * hop_s)
+    here_s = (start + np.arange(stop - start)) * hop_s
 
     inner = [p for p in spoken.phones if p.end_s > speech[0].start_s and p.start_s < speech[-1].end_s]
     edges_s = np.interp([p.start_s for p in inner], here_s, there_s)
-    edges_s[0] = first * hop_s
-    ends_s = [*edges_s[1:], last * hop_s]
+    start_s, end_s = _edge_s(first, hop_s, duration_s), _edge_s(last, hop_s, duration_s)
+    edges_s = np.clip(edges_s, start_s, end_s)
+    edges_s[0] = start_s
+    ends_s = [*edges_s[1:], end_s]
     phones = [
         replace(p, start_s=float(s), end_s=float(e)) for p, s, e in zip(inner, edges_s, ends_s, strict=True)
     ]
@@ -70,11 +71,17 @@ def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: in
     phones = _drop_pauses_not_made(phones, recorded_db, hop_s, threshold_db)
     for begin, end in _runs(recorded_db[first:last] < threshold_db):
         if (end - begin) * hop_s >= _MIN_PAUSE_S:
-            phones = _insert_pause(phones, (first + begin) * hop_s, (first + end) * hop_s)
+            at_s = (_edge_s(first + edge, hop_s, duration_s) for edge in (begin, end))
+            phones = _insert_pause(phones, *at_s)
 
     phones = [TimedPhone("_", 0.0, phones[0].start_s), *phones, TimedPhone("_", phones[-1].end_s, duration_s)]
     phones = merge_silences([p for p in phones if not (p.is_silence and p.duration_s < 1e-6)])
     return lengthen_short_phones(phones, _MIN_PHONE_S)
+
+
+def _edge_s(frame: int, hop_s: float, duration_s: float) -> float:
+    """Where a frame begins: librosa centres frame n on sample n · hop."""
+    return float(np.clip((frame - 0.5) * hop_s, 0.0, duration_s)) if frame else 0.0
 
 
 def _levels_db(waveform: np.ndarray, hop: int) -> np.ndarray:

@@ -144,7 +144,7 @@ class EspeakVoice:
             try:
                 if library.espeak_SetVoiceByName(self.voice.encode()) != 0:
                     raise UserError(
-                        f"espeak-ng has no voice {self.voice!r}; en-us and en-gb are two that it has"
+                        f"espeak-ng has no voice {self.voice!r}; en-us and en-gb-x-rp are two that it has"
                     )
                 library.espeak_SetSynthCallback(collect)
                 library.espeak_SetParameter(_RATE, self.words_per_minute, 0)

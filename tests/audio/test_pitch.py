@@ -1,0 +1,67 @@
+import sys
+
+import numpy as np
+import pytest
+
+from wavegen.audio.pitch import PraatPitch, PyinPitch, frame_centres_s, interpolate_log_f0
+from wavegen.errors import UserError
+
+RATE = 16000
+
+
+def pulses_and_noise(hz: float = 125.0) -> tuple[np.ndarray, np.ndarray]:
+    """0.3 s silence, 0.5 s of a decaying pulse train at ``hz``, 0.3 s silence; and the pulses' times."""
+    waveform = np.zeros(int(1.1 * RATE))
+    pulses_s = np.arange(0.3, 0.8, 1 / hz)
+    decay = np.exp(-np.arange(200) / 15) * np.sin(np.arange(200) * 0.3 + 1.2)
+    for pulse_s in pulses_s:
+        at = round(pulse_s * RATE)
+        waveform[at : at + 200] += decay * 0.3
+    return waveform.astype(np.float32), pulses_s
+
+
+def test_frames_are_described_at_their_centres():
+    np.testing.assert_allclose(frame_centres_s(3), [0.0025, 0.0075, 0.0125])
+
+
+@pytest.mark.parametrize("tracker", [PraatPitch(), PyinPitch(min_hz=80, max_hz=300)], ids=["praat", "pyin"])
+def test_a_pulse_train_is_found_where_it_is(tracker):
+    waveform, _ = pulses_and_noise()
+    num_frames = len(waveform) // 80
+    track = tracker(waveform, RATE, num_frames)
+    centres_s = frame_centres_s(num_frames)
+    inside = (centres_s > 0.35) & (centres_s < 0.75)
+    outside = (centres_s < 0.25) | (centres_s > 0.87)
+    assert track.f0_hz.shape == track.voiced.shape == (num_frames,)
+    assert set(np.unique(track.voiced)) <= {0.0, 1.0}
+    assert track.voiced[inside].mean() > 0.95
+    assert track.voiced[outside].mean() < 0.05
+    np.testing.assert_allclose(track.f0_hz[inside & (track.voiced > 0)], 125.0, rtol=0.02)
+    assert (track.f0_hz > 0).all()
+
+
+def test_praat_marks_one_pulse_a_period():
+    waveform, pulses_s = pulses_and_noise()
+    found = PraatPitch()(waveform, RATE, len(waveform) // 80).pulses_s
+    inner = found[(found > 0.35) & (found < 0.75)]
+    np.testing.assert_allclose(np.diff(inner), 1 / 125.0, atol=2e-4)
+    assert abs(len(found) - len(pulses_s)) <= 3
+
+
+def test_silence_is_unvoiced_with_a_usable_f0():
+    track = PraatPitch()(np.zeros(8000, np.float32), RATE, 100)
+    assert track.voiced.sum() == 0 and len(track.pulses_s) == 0
+    assert np.isfinite(np.log(track.f0_hz)).all()
+
+
+def test_interpolation_is_linear_in_log_f0():
+    f0 = np.array([0.0, 100.0, 0.0, 0.0, 200.0, 0.0])
+    voiced = np.array([0, 1, 0, 0, 1, 0])
+    expected = np.log([100, 100, 100 * 2 ** (1 / 3), 100 * 2 ** (2 / 3), 200, 200])
+    np.testing.assert_allclose(interpolate_log_f0(f0, voiced), expected, rtol=1e-12)
+
+
+def test_without_parselmouth_one_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "parselmouth", None)
+    with pytest.raises(UserError, match="praat-parselmouth.*PyinPitch"):
+        PraatPitch()(np.zeros(8000, np.float32), RATE, 100)

@@ -1,0 +1,135 @@
+import errno
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from wavegen.audio.waveform import read_waveform, resample, to_grid, write_waveform
+from wavegen.errors import UserError
+
+RATE = 16000
+
+
+def tone(seconds: float = 0.2, rate: int = RATE, hz: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+@settings(deadline=None, max_examples=30)
+@given(hnp.arrays(np.int16, st.integers(1, 300)))
+def test_points_of_the_grid_survive_a_file_exactly(tmp_path_factory, samples):
+    path = tmp_path_factory.mktemp("grid") / "a.wav"
+    waveform = samples.astype(np.float32) / 32768
+    write_waveform(path, waveform, RATE)
+    read, rate = read_waveform(path)
+    assert rate == RATE
+    np.testing.assert_array_equal(read, waveform[None])
+
+
+def test_writing_clips_and_rounds(tmp_path):
+    write_waveform(tmp_path / "a.wav", torch.tensor([2.0, -3.0, 0.3 * 2**-15, 0.7 * 2**-15]), RATE)
+    read, _ = read_waveform(tmp_path / "a.wav")
+    np.testing.assert_array_equal(read[0], np.array([1 - 2**-15, -1, 0, 2**-15], np.float32))
+
+
+def test_grid_of_tensors_and_arrays_agree():
+    x = torch.linspace(-1.5, 1.5, 1001, dtype=torch.float64)
+    on_grid = to_grid(x)
+    assert torch.equal(on_grid * 32768, (on_grid * 32768).round())
+    assert float((on_grid - x).abs().max()) <= 2**-16
+    np.testing.assert_array_equal(to_grid(x.numpy()), on_grid.numpy())
+
+
+def test_stereo_keeps_its_channels(tmp_path):
+    left, right = tone(), tone(hz=220.0)
+    soundfile.write(tmp_path / "a.flac", np.stack([left, right], 1), RATE, subtype="PCM_24")
+    read, _ = read_waveform(tmp_path / "a.flac")
+    assert read.shape == (2, len(left))
+    np.testing.assert_allclose(read, np.stack([left, right]), atol=2**-22)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere.wav does not exist"):
+        read_waveform(tmp_path / "nowhere.wav")
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio at all", b"RIFF\0\0\0\0WAVE"])
+def test_unreadable_files(tmp_path, content):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(UserError, match="a.wav"):
+        read_waveform(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_truncated_files_are_refused_at_every_cut(tmp_path, name):
+    path = tmp_path / name
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE)  # incompressible, so that FLAC has many frames
+    soundfile.write(path, noise, RATE)
+    whole = path.read_bytes()
+    for kept in (0.02, 0.3, 0.6, 0.9, 0.99):
+        path.write_bytes(whole[: int(kept * len(whole))])
+        with pytest.raises(UserError, match="truncated"):
+            read_waveform(path)
+
+
+def test_extra_chunks_and_streamed_headers_are_no_truncation(tmp_path):
+    path = tmp_path / "a.wav"
+    write_waveform(path, tone(), RATE)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"LIST" + struct.pack("<I", 4) + b"INFO")
+    assert read_waveform(path)[0].shape[1] == len(tone())
+
+
+def test_not_a_number_is_refused(tmp_path):
+    samples = tone()
+    samples[7] = np.nan
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with pytest.raises(UserError, match="NaN"):
+        read_waveform(tmp_path / "a.wav")
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    write_waveform(path, tone(), RATE)
+    before = path.read_bytes()
+
+    def fails_half_way(self, content):
+        with self.open("wb") as file:
+            file.write(bytes(content)[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fails_half_way)
+    with pytest.raises(UserError, match="a.wav: No space left on device"):
+        write_waveform(path, tone(hz=100.0), RATE)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_place_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        write_waveform(tmp_path / "file" / "a.wav", tone(), RATE)
+
+
+def test_more_than_one_channel_is_a_programming_error(tmp_path):
+    with pytest.raises(ValueError, match="shape"):
+        write_waveform(tmp_path / "a.wav", np.zeros((2, 5)), RATE)
+
+
+@pytest.mark.parametrize("to_rate", [8000, 22050, 24000, 48000])
+def test_resampling_keeps_a_tone(to_rate):
+    resampled = resample(tone(0.5), RATE, to_rate)
+    assert resampled.dtype == np.float32
+    expected = tone(0.5, to_rate)
+    assert abs(len(resampled) - len(expected)) <= 1
+    inner = slice(to_rate // 20, to_rate // 20 * 9)
+    np.testing.assert_allclose(resampled[inner], expected[inner], atol=2e-3)
+
+
+def test_resampling_to_the_same_rate_is_the_identity():
+    assert resample(waveform := tone(), RATE, RATE) is waveform
