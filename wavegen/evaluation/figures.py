@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from wavegen.audio.pitch import PitchTrack, frame_centres_s
+from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
 from wavegen.evaluation.explanations import DISTORTION, SYSTEM_TITLES
 from wavegen.evaluation.loss_curves import Curve
@@ -30,12 +30,13 @@ def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path:
     """Level in dB under ``peak``, the recording's loudest bin for all systems, over time and frequency."""
     magnitude = _magnitude(waveform, sample_rate)
     level_db = 20 * np.log10(np.maximum(magnitude.numpy() / peak, 1e-6))
-    figure = Figure(figsize=(4.4, 2.5), layout="constrained")
+    figure = Figure(figsize=(3.5, 2.1), layout="constrained")
     axes = figure.add_subplot()
     extent = (0, waveform.shape[-1] / sample_rate, 0, sample_rate / 2000)
     axes.imshow(level_db, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0)
     axes.set_xlabel("seconds", fontsize=8)
     axes.set_ylabel("kHz", fontsize=8)
+    axes.locator_params(nbins=6)
     axes.tick_params(**STYLE)
     _save(figure, path)
 
@@ -73,7 +74,7 @@ def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
     axes.set_xlabel("seconds", fontsize=8)
     axes.set_ylabel("F0 / Hz", fontsize=8)
     axes.tick_params(**STYLE)
-    axes.margins(x=0)
+    axes.set_xlim(0, max(len(track.f0_hz) for track in tracks.values()) * FRAME_S)
     axes.legend(fontsize=8, frameon=False, ncols=len(tracks), loc="lower left", bbox_to_anchor=(0, 1))
     _bare(axes)
     _save(figure, path)
@@ -149,7 +150,7 @@ def _save(figure: Figure, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # No metadata: the same numbers give the same bytes.
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

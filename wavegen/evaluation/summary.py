@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# Vowels more than this below the recording's harmonicity are heard as a whisper.
+HARMONICITY_MARGIN_DB = 6.0
+
 Metrics = Mapping[str, float | None]
 
 
@@ -85,11 +88,13 @@ def _voicing(metrics: Metrics, _: int) -> Finding | None:
     if known is None or known[1] == 0:
         return None
     share = known[0] / known[1]
+    good = 0.5 < share < 2
     text = f"Where the recording is voiced, the student is at {100 * share:.0f} % of its level"
     harmonicity = _known(metrics, "student/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
+        good = good and harmonicity[0] > harmonicity[1] - HARMONICITY_MARGIN_DB
         text += f", with a harmonicity of {harmonicity[0]:.1f} dB against {harmonicity[1]:.1f} dB"
-    return Finding("good" if 0.5 < share < 2 else "bad", text + ".")
+    return Finding("good" if good else "bad", text + ".")
 
 
 def _speed(metrics: Metrics, sample_rate: int) -> Finding | None:
