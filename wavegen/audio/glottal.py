@@ -1,11 +1,12 @@
 """Glottal phase: which fraction of the pitch period has passed, at every frame.
 
-A net that hears only F0 values must integrate them by itself to know when the next pulse is due; given the unwrapped phase
-it needs to know no more than where in the period it stands. Cycles are counted continuously,
+A net that hears only F0 values must integrate them by itself to know when the next pulse is due; given the
+unwrapped phase it needs to know no more than where in the period it stands. Cycles are counted continuously,
 
     c(t) = ∫₀ᵗ F0(τ) dτ,
 
-whole numbers at glottal pulses, so that they can be interpolated linearly between frames and wrapped by sine and cosine.
+whole numbers at glottal pulses, so that they can be interpolated linearly between frames and wrapped by sine
+and cosine.
 """
 
 import numpy as np
@@ -30,10 +31,10 @@ def cycles_from_pulses(
 ) -> np.ndarray:
     """Cycles (num_frames,) float64 at frame centres, a whole number exactly at every pulse.
 
-    From one pulse to the next the count grows by the nearest whole number of periods (at least one) that ``f0_hz`` says
-    fit between them: linearly over a single voiced period, and elsewhere in proportion to the integral of the interpolated F0, so that
-    the count is continuous and rises through unvoiced stretches too. Before the first and after the last pulse the
-    integral goes on by itself; the count starts in [0, 1).
+    From one pulse to the next the count grows by the nearest whole number of periods (at least one) that
+    ``f0_hz`` says fit between them: linearly over a single voiced period, and elsewhere in proportion to the
+    integral of the interpolated F0, so that the count is continuous and rises through unvoiced stretches
+    too. Before the first and after the last pulse the integral goes on by itself; the count starts in [0, 1).
 
     Args:
         pulses_s: (pulses,) ascending; empty falls back on :func:`cycles_from_f0`.

@@ -77,7 +77,7 @@ class PraatPitch:
 
 @dataclass(frozen=True)
 class PyinPitch:
-    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, without pulses, under a permissive licence."""
+    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, no pulses, permissive licence."""
 
     min_hz: float = 60.0
     max_hz: float = 400.0

@@ -29,7 +29,7 @@ def read_waveform(path: str | Path) -> tuple[np.ndarray, int]:
     """Read an audio file (WAV, FLAC and whatever else libsndfile knows).
 
     Returns:
-        the waveform, (channels, samples) float32, integer formats scaled to [−1, 1); and its sample rate in Hz.
+        the waveform, (channels, samples) float32, integer formats scaled to [−1, 1); the sample rate in Hz.
 
     Raises:
         UserError: the file is missing, unreadable, truncated, or holds infinities or NaN.
@@ -80,9 +80,10 @@ def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """Band-limited change of the sample rate along the last dimension, by librosa's default (soxr, high quality).
+    """Band-limited change of the sample rate along the last dimension (soxr in high quality, by librosa).
 
-    Returns ``ceil(samples × to_rate / from_rate)`` samples of the same dtype; the samples themselves where the rates agree.
+    Returns ``ceil(samples × to_rate / from_rate)`` samples of the same dtype; the samples themselves where
+    the rates agree.
     """
     if from_rate == to_rate:
         return waveform

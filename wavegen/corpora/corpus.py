@@ -69,8 +69,8 @@ class Corpus:
         data = read_json(path)
         if data.get("format_version") != FORMAT_VERSION:
             raise UserError(
-                f"{path} has the format version {data.get('format_version')!r}, this version of wavegen reads "
-                f"{FORMAT_VERSION}; prepare the corpus anew"
+                f"{path} has the format version {data.get('format_version')!r}, but this version of wavegen "
+                f"reads {FORMAT_VERSION}; prepare the corpus anew"
             )
         try:
             corpus = cls(
@@ -95,7 +95,9 @@ class Corpus:
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{number} {split}" for split, number in self.sizes.items())
-        return f"corpus {self.name} in {self.directory}: {self.duration_s / 60:.1f} minutes at {self.sample_rate} Hz ({sizes})"
+        minutes = self.duration_s / 60
+        length = f"{minutes:.1f} minutes at {self.sample_rate} Hz"
+        return f"corpus {self.name} in {self.directory}: {length} ({sizes})"
 
     @property
     def hop_samples(self) -> int:
@@ -117,7 +119,7 @@ class Corpus:
             raise UserError(f"{path} is missing or malformed: {error}") from error
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """Whole utterances of a split, in its order. Raises UserError where a file is missing or does not fit."""
+        """Whole utterances of a split, in its order. Raises UserError where a file does not fit."""
         for cut in self.cuts(split):
             path = Path(cut.recording.sources[0].source)
             channels, sample_rate = read_waveform(path)
@@ -129,8 +131,9 @@ class Corpus:
                 ) from error
             if sample_rate != self.sample_rate or channels.shape != (1, len(frames) * self.hop_samples):
                 raise UserError(
-                    f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at {self.sample_rate} Hz, got "
-                    f"{channels.shape[0]} of {channels.shape[1]} samples at {sample_rate} Hz"
+                    f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at "
+                    f"{self.sample_rate} Hz, got {channels.shape[0]} of {channels.shape[1]} samples at "
+                    f"{sample_rate} Hz"
                 )
             text = cut.supervisions[0].text
             yield Utterance(cut.id, text, torch.from_numpy(channels[0]), self.encoder.encode(frames))

@@ -12,7 +12,7 @@ from wavegen.errors import UserError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write through a temporary name. Raises UserError where the place cannot be written to or the disk is full."""
+    """Write through a temporary name. Raises UserError where that fails: no right, no room."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Any folder in LJSpeech layout: ``metadata.csv`` with ``id|text|normalised text`` and ``wavs/ID.wav`` or ``.flac``."""
+"""Folders in LJSpeech layout: ``metadata.csv`` (``id|text|normalised text``), ``wavs/ID.wav`` or ``.flac``."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property

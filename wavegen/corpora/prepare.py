@@ -52,10 +52,11 @@ def ensure_prepared(corpus_config: Mapping) -> Corpus:
 def preparation(corpus_config: Mapping) -> dict:
     """Arguments of :func:`prepare_corpus` from the ``corpus`` group of a recipe's configuration.
 
-    The group holds those arguments by name, its objects as ``_target_`` nodes or already instantiated, and besides them ``name`` and
-    ``root``, which only its own interpolations read.
+    The group holds those arguments by name, its objects as ``_target_`` nodes or already instantiated, and
+    besides them ``name`` and ``root``, which only its own interpolations read.
     """
-    # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with it.
+    # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with
+    # it.
     return {
         key: hydra.utils.instantiate(value) if isinstance(value, Mapping | DictConfig) else value
         for key, value in corpus_config.items()
@@ -76,7 +77,8 @@ def prepare_corpus(
 ) -> Corpus:
     """Prepare every utterance of ``source`` and write the corpus to ``directory``.
 
-    Picks up where it was stopped: an utterance that is there already is not made again, unless its text or recording changed.
+    Picks up where it was stopped: an utterance that is there already is not made again, unless its text or
+    recording changed.
 
     Args:
         source: of the utterances.
@@ -86,11 +88,12 @@ def prepare_corpus(
         seed: of the split.
         num_dev, num_test: how many utterances go there, at most a third of all each.
         num_jobs: processes; by default as many as there are processors.
-        loudness_dbfs: bring every utterance to this root mean square (its peak kept below 0.99); by default levels stay as
-            they are.
+        loudness_dbfs: bring every utterance to this root mean square (its peak kept below 0.99); by default
+            levels stay as they are.
 
     Raises:
-        UserError: an unusable sample rate, no usable utterance, a directory of other settings or one that cannot be written to.
+        UserError: an unusable sample rate, no usable utterance, a directory of other settings or one that
+            cannot be written to.
     """
     directory = Path(directory)
     pitch = PraatPitch() if pitch is None else pitch
@@ -153,7 +156,8 @@ def prepare_corpus(
 def split_ids(ids: list[str], seed: int, num_dev: int, num_test: int) -> dict[str, list[str]]:
     """Ids of train, dev and test, drawn with ``seed``, each in sorted order.
 
-    Dev and test take at most a third each. One utterance alone serves all three, of two the second serves dev and test.
+    Dev and test take at most a third each. One utterance alone serves all three, of two the second serves
+    dev and test.
     """
     shuffled = sorted(ids)
     random.Random(seed).shuffle(shuffled)
@@ -254,8 +258,9 @@ def hop(sample_rate: int) -> int:
 def _check_sample_rate(sample_rate: int) -> None:
     if sample_rate < 8000 or sample_rate % 200:
         raise UserError(
-            f"the sample rate {sample_rate} Hz cannot be used: a frame of 5 ms would be {sample_rate * FRAME_S:g} samples, and it must "
-            "be a whole number, at 8000 Hz or more; choose for example 8000, 16000, 24000 or 48000"
+            f"the sample rate {sample_rate} Hz cannot be used: a frame of 5 ms would be "
+            f"{sample_rate * FRAME_S:g} samples, and it must be a whole number, at 8000 Hz or more; choose "
+            "for example 8000, 16000, 24000 or 48000"
         )
 
 
@@ -303,7 +308,8 @@ def _run(
     if num_jobs == 1:
         yield from tqdm(((item, maker(item)) for item in items), **bar)
         return
-    # Spawned, not forked: a fork of a process whose libraries run threads may inherit a lock that nobody releases.
+    # Spawned, not forked: a fork of a process whose libraries run threads may inherit a lock that is never
+    # released.
     pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
     try:
         outcomes = pool.map(maker, items, chunksize=4)

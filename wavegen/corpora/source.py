@@ -35,7 +35,8 @@ class Rendition:
     Args:
         waveform: (samples,) float32 at ``sample_rate``.
         phones: contiguous, in seconds of ``waveform``.
-        spoken: how the espeak voice says the same text; its register and rate are what a text front end starts from.
+        spoken: how the espeak voice says the same text; its register and rate are what a text front end
+            starts from.
         notes: what was done to the audio, to be said once for the whole corpus.
     """
 
@@ -57,7 +58,10 @@ class CorpusSource(Protocol):
         ...
 
     def items(self) -> tuple[list[CorpusItem], dict[str, str]]:
-        """All utterances, in a fixed order, and the reasons for those left out at sight, by id. UserError where there is no source at all."""
+        """All utterances in a fixed order, and by id the reasons for those left out at sight.
+
+        Raises UserError where there is no source at all.
+        """
         ...
 
     def render(self, item: CorpusItem) -> Rendition:

@@ -26,9 +26,10 @@ _BAND = 0.2  # half width of the Sakoe–Chiba band, relative to the length
 def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: int) -> list[TimedPhone]:
     """Phones of ``spoken`` at the times at which ``recording`` (samples,) says them.
 
-    Dynamic time warping (Sakoe & Chiba 1978) within a band, on mel cepstra and their slopes, each normalised over its utterance
-    so that the two voices become comparable. Silence is cut from both ends first; afterwards a pause that only the recording
-    makes is put in between the two words around it, and one that only the spoken rendition makes is taken out.
+    Dynamic time warping (Sakoe & Chiba 1978) within a band, on mel cepstra and their slopes, each normalised
+    over its utterance so that the two voices become comparable. Silence is cut from both ends first;
+    afterwards a pause that only the recording makes is put in between the two words around it, and one that
+    only the spoken rendition makes is taken out.
 
     Returns:
         phones, contiguous from 0 s to the end of the recording, none shorter than 10 ms where there is room.
@@ -124,7 +125,8 @@ def _cepstra(waveform: np.ndarray, hop: int) -> np.ndarray:
 def _warp(rendered: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     """Warping path (steps, 2) of frame pairs, from the first pair to the last.
 
-    A step along one side alone costs as much as one along both, plus a bit, so that neither stands still for nothing.
+    A step along one side alone costs as much as one along both, plus a bit, so that neither stands still for
+    nothing.
     """
     _, path = librosa.sequence.dtw(
         X=rendered,

@@ -65,7 +65,7 @@ if hasattr(os, "register_at_fork"):  # a fork taken while another thread speaks 
 
 @dataclass(frozen=True)
 class SpokenUtterance:
-    """What the voice said: ``waveform`` (samples,) float32 in [−1, 1), and its phones, contiguous from 0 s to the end."""
+    """What the voice said: ``waveform`` (samples,) float32 in [−1, 1); phones without gaps from 0 s on."""
 
     waveform: np.ndarray
     sample_rate: int
@@ -80,9 +80,9 @@ class SpokenUtterance:
 class EspeakVoice:
     """A voice of espeak-ng: only its settings, so it can be sent to other processes.
 
-    Every ``speak`` loads the library anew. Its flutter and noise generators carry state from one utterance to the next
-    and no call resets them; loaded afresh (3 ms) the same text gives the same samples, whatever was
-    said before, in whichever process.
+    Every ``speak`` loads the library anew. Its flutter and noise generators carry state from one utterance
+    to the next and no call resets them; loaded afresh (3 ms) the same text gives the same samples, whatever
+    was said before, in whichever process.
 
     Args:
         voice: espeak's name, variants by plus sign (``en-us``, ``en-us+f3``).

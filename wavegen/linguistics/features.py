@@ -1,7 +1,8 @@
 """Linguistic features: what a model is told about each 5 ms frame. ``docs/features.md`` describes the layout.
 
-A corpus keeps *compact* frames, phone indices instead of one-hots, whose columns are ``FeatureLayout.columns``. A
-``FeatureEncoder`` turns them into what nets read; its scalers are fitted on the training split and travel with every checkpoint.
+A corpus keeps *compact* frames, phone indices instead of one-hots, whose columns are
+``FeatureLayout.columns``. A ``FeatureEncoder`` turns them into what nets read; its scalers are fitted on the
+training split and travel with every checkpoint.
 """
 
 import hashlib
@@ -108,7 +109,8 @@ class FeatureLayout:
         layout = cls(phones, width)
         if columns != list(layout.columns):
             raise UserError(
-                f"the feature layout has the columns {columns}, but this version of wavegen writes {list(layout.columns)}"
+                f"the feature layout has the columns {columns}, but this version of wavegen writes "
+                f"{list(layout.columns)}"
             )
         return layout
 
@@ -118,9 +120,10 @@ def compact_frames(
 ) -> np.ndarray:
     """Compact frames (num_frames, columns) float32 of one utterance.
 
-    A frame belongs to the phone sounding at its centre; past the last phone it is silence. Positions run from 0 to 1 between
-    the start and the end of the phone, word or phrase, durations are natural logs of seconds; where a frame is silence, positions
-    in word and phrase are 0 and the word's duration is the silence's.
+    A frame belongs to the phone sounding at its centre; past the last phone it is silence. Positions run
+    from 0 to 1 between the start and the end of the phone, word or phrase, durations are natural logs of
+    seconds; where a frame is silence, positions in word and phrase are 0 and the word's duration is the
+    silence's.
     """
     phones = list(phones)
     end_s = phones[-1].end_s if phones else 0.0
@@ -203,7 +206,7 @@ class FeatureEncoder:
 
     @classmethod
     def fit(cls, layout: FeatureLayout, frames: Iterable[np.ndarray]) -> "FeatureEncoder":
-        """Scalers from the training split only: positions and durations outside silence, log F0 in voiced frames."""
+        """Scalers of the training split: positions and durations outside silence, log F0 in voiced frames."""
         columns = [layout.column(name) for name in _SCALED]
         numbers, is_speech, is_voiced = [], [], []
         for matrix in frames:
@@ -286,7 +289,8 @@ class FeatureEncoder:
 def collate_contexts(contexts: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Batch unbatched contexts, the shorter ones padded by repeating their last frame.
 
-    ``features`` (batch, features, frames), ``cycles`` and ``voiced`` (batch, frames); ``speaker``, where there, (batch,).
+    ``features`` (batch, features, frames), ``cycles`` and ``voiced`` (batch, frames); ``speaker``, where
+    there, (batch,).
     """
     batch = {}
     for key in contexts[0]:

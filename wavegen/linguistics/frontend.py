@@ -37,8 +37,9 @@ class TextFrontEnd:
     def analyse(self, text: str) -> tuple[dict[str, torch.Tensor], list[TimedPhone], int]:
         """Analyse ``text``, taken as it stands.
 
-        F0 is mapped log-linearly into the voice's register, durations are multiplied by the ratio of the two speaking rates, and
-        glottal cycles are integrated from the mapped F0, since there are no pulses to count.
+        F0 is mapped log-linearly into the voice's register, durations are multiplied by the ratio of the two
+        speaking rates, and glottal cycles are integrated from the mapped F0, since there are no pulses to
+        count.
 
         Returns:
             the unbatched context of speech, the timed phones, and the number of 5 ms frames.

@@ -2,8 +2,8 @@
 
 espeak names the phones of its ``en-us`` voice in an ASCII notation of its own (``I2``, ``t#``, ``o@``), with
 several names for what is one sound to the listener (allophones that its rules tell apart). Here they
-become one small fixed inventory in IPA, so that every corpus spoken or aligned with an English voice shares a feature
-layout and a model can move from one to the other.
+become one small fixed inventory in IPA, so that every corpus spoken or aligned with an English voice shares
+a feature layout and a model can move from one to the other.
 """
 
 from collections.abc import Sequence
@@ -128,9 +128,9 @@ def normalise_phone(espeak_name: str) -> str | None:
 def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[TimedPhone]:
     """Move boundaries, as little as possible, so that no phone is shorter than ``min_s``.
 
-    Phones stay contiguous and the first start and last end stay where they are, so ``min_s`` shrinks to the average
-    duration where there is no room for it. espeak gives phones of no length where it merges two into one gesture
-    (the ``l`` in "twelve").
+    Phones stay contiguous and the first start and last end stay where they are, so ``min_s`` shrinks to the
+    average duration where there is no room for it. espeak gives phones of no length where it merges two into
+    one gesture (the ``l`` in "twelve").
     """
     if not phones:
         return []

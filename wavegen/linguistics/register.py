@@ -15,8 +15,8 @@ _MIN_STD = 1e-2
 class VoiceRegister:
     """Register and rate of a voice, beside those of the espeak voice saying the same text.
 
-    The mapping is log-linear: a log F0 that espeak speaks at ``spoken mean + k · spoken std`` becomes ``mean + k · std``.
-    Without the spoken values it is the identity.
+    The mapping is log-linear: a log F0 that espeak speaks at ``spoken mean + k · spoken std`` becomes
+    ``mean + k · std``. Without the spoken values it is the identity.
 
     Args:
         log_f0_mean, log_f0_std: of log F0 in Hz, over voiced frames of the training split.
