@@ -79,10 +79,13 @@ def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str]
 
 
 def _closing(recipe: str, document: dict) -> str:
-    sentences = [
-        "What a choice brings can be set as well (group.key=value): add it to this command, as in "
-        f"`wavegen {recipe} --help group=choice`. `wavegen {recipe} --config` prints everything at once."
-    ]
+    sentences = []
+    if document.get("defaults"):
+        sentences.append(
+            "What a choice brings can be set as well (group.key=value): add it to this command, as in "
+            f"`wavegen {recipe} --help group=choice`."
+        )
+    sentences.append(f"`wavegen {recipe} --config` prints everything at once.")
     verbatim = document.get("_verbatim_") or []
     if verbatim:
         sentences.append(
