@@ -118,7 +118,7 @@ def evaluate_voice(
         "systems": names,
         "num_utterances": len(utterances),
         "range_db": round(RANGE_DB),
-        "machine": f"{os.cpu_count()} {platform.machine()} cores, {torch.get_num_threads()} threads",
+        "machine": f"{os.cpu_count()} {platform.machine()} cores ({torch.get_num_threads()} used by torch)",
         "setup": {
             "Spoken": f"up to {share / sample_rate:.1f} s of each of {len(spoken)} utterances",
             "Temperature": f"teacher {teacher_temperature:g}, student {student_temperature:g}",

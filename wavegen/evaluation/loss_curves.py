@@ -22,8 +22,8 @@ class Curve:
     values: np.ndarray
 
     def running_mean(self) -> np.ndarray:
-        """Exponential running mean over a twentieth of the curve, started from its first value."""
-        weight = min(1.0, 20 / len(self.values))
+        """Exponential running mean over a fiftieth of the curve, started from its first value."""
+        weight = min(1.0, 50 / len(self.values))
         smooth, mean = np.empty(len(self.values)), self.values[0]
         for index, value in enumerate(self.values):
             mean += weight * (value - mean)

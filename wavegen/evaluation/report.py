@@ -60,7 +60,7 @@ def write_report(
     environment.filters["data_uri"] = lambda name: _data_uri(directory / name)
     template = environment.from_string((files("wavegen.evaluation") / TEMPLATE).read_text(encoding="utf-8"))
     page = template.render(
-        title=title or f"How {run_directory.resolve().name} sounds",
+        title=title or f"Listening report: {run_directory.resolve().name}",
         index=index,
         findings=findings(metrics, index["sample_rate"]),
         system_titles=SYSTEM_TITLES,
@@ -117,11 +117,15 @@ def _cell(metric: Metric, metrics: Mapping[str, float | None], key: str) -> dict
     if value is None:
         return {"text": "–", "quiet": True, "interval": None}
     factor = 100 if metric.percent else 1
-    cell = {"text": f"{factor * value:.{metric.digits}f}", "quiet": False, "interval": None}
+    cell = {"text": _number(factor * value, metric.digits), "quiet": False, "interval": None}
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     if low is not None and high is not None and low < high:
-        cell["interval"] = f"{factor * low:.{metric.digits}f} … {factor * high:.{metric.digits}f}"
+        cell["interval"] = " … ".join(_number(factor * bound, metric.digits) for bound in (low, high))
     return cell
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _existing(directory: Path, name: str) -> str | None:
