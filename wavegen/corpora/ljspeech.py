@@ -1,4 +1,4 @@
-"""Folders in LJSpeech layout: ``metadata.csv`` (``id|text|normalised text``), ``wavs/ID.wav`` or ``.flac``."""
+"""Folders in LJSpeech layout: ``metadata.csv`` (``id|text|normalised text``) and ``wavs/ID.wav`` or FLAC."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property

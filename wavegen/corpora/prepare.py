@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -319,6 +320,7 @@ def _run(
 
 
 def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     prepare_process()
     torch.set_num_threads(1)
 
