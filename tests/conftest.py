@@ -22,3 +22,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def seed() -> None:
     """Every test starts from the same state of torch's generator, alone or among others."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def mini_corpus(tmp_path_factory):
+    """Nine short sentences at 8 kHz, prepared like any corpus."""
+    from wavegen.corpora.espeak_corpus import EspeakCorpus
+    from wavegen.corpora.prepare import prepare_corpus
+
+    folder = tmp_path_factory.mktemp("mini_corpus")
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    sentences = folder / "sentences.txt"
+    sentences.write_text("\n".join(f"Number {word} is here." for word in words) + "\n")
+    source = EspeakCorpus(sentences=str(sentences))
+    return prepare_corpus(
+        source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1
+    )

@@ -29,7 +29,7 @@ class SpokenSamples(lightning.Callback):
         *,
         corpus: Corpus,
         num_utterances: int = 2,
-        max_duration_s: float = 2.0,
+        max_duration_s: float = 1.0,
         every_num_validations: int = 1,
         seed: int = 0,
     ) -> None:

@@ -1,0 +1,41 @@
+"""Configurations small enough for seconds, composed from the project's own files."""
+
+import pytest
+
+from wavegen import composition
+from wavegen.resources import resource_directory
+
+SMALL = [
+    "teacher.wavenet.dilations.num_layers=3",
+    "teacher.wavenet.residual_channels=8",
+    "teacher.wavenet.gate_channels=16",
+    "teacher.wavenet.skip_channels=8",
+    "teacher.wavenet.output_channels=8",
+    "teacher_training.segment_s=0.05",
+    "teacher_training.batch_size=2",
+    "teacher_training.max_steps=6",
+    "teacher_training.validate_every_steps=3",
+    "teacher_training.dev_batches=1",
+    "teacher_training.num_workers=0",
+    "teacher_training.speak_every_num_validations=100",
+]
+SMALL_STUDENT = [
+    *(f"student.wavenets.{i}.dilations.num_layers=2" for i in range(4)),
+    "student_training.segment_s=0.05",
+    "student_training.batch_size=2",
+    "student_training.max_steps=6",
+    "student_training.validate_every_steps=3",
+    "student_training.dev_batches=1",
+    "student_training.num_workers=0",
+]
+
+
+@pytest.fixture
+def compose_config():
+    """``compose_config(recipe, *overrides)``: the recipe's configuration at a size for seconds."""
+
+    def build(recipe, *overrides):
+        small = SMALL + (SMALL_STUDENT if recipe == "distill" else [])
+        return composition.compose_config(recipe, [*small, *overrides], configs=resource_directory("configs"))
+
+    return build

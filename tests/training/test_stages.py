@@ -1,0 +1,148 @@
+"""Fitting through Lightning: resumption, divergence, interruption, and runs that are not the same."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wavegen.errors import UserError
+from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.stages import adopt_teacher, train_student, train_teacher, voice_shape
+
+
+def run_teacher(config, corpus, run, callbacks=()):
+    config.run = str(run)
+    folder = open_run(config, voice_shape(corpus))
+    return train_teacher(config, corpus, folder)
+
+
+def killed_at(monkeypatch, step, save_at):
+    """Lets every trainer save at one step and die at a later one."""
+    import wavegen.training.fit as fit_module
+
+    original = fit_module.StepSeed
+
+    class SeedSaveAndDie(original):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            if trainer.global_step == step:
+                raise RuntimeError("power cut")
+
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            if trainer.global_step == save_at:
+                saver = next(c for c in trainer.callbacks if hasattr(c, "path"))
+                trainer.save_checkpoint(saver.path)
+            super().on_train_batch_start(trainer, module, batch, batch_idx)
+
+    monkeypatch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
+
+
+def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    compose_config, mini_corpus, tmp_path, monkeypatch
+):
+    overrides = ["teacher_training.precision=32-true", "+teacher.wavenet.input_dropout=0.5"]
+    run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        killed_at(patch, step=5, save_at=4)
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "teacher.safetensors").exists()
+    config = compose_config("teacher", f"resume={tmp_path / 'killed'}")
+    config = resume_config(config)
+    train_teacher(config, mini_corpus, open_run(config, voice_shape(mini_corpus)))
+    whole, resumed = (load_file(tmp_path / name / "teacher.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+
+
+def test_distillation_goes_all_the_way_and_is_not_repeated(compose_config, mini_corpus, tmp_path):
+    config = compose_config("distill", f"run={tmp_path / 'run'}")
+    run = open_run(config, voice_shape(mini_corpus))
+    teacher = train_teacher(config, mini_corpus, run)
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    train_student(config, mini_corpus, run, teacher)
+    for name, tensor in teacher.state_dict().items():
+        assert torch.equal(tensor, before[name]), f"distillation moved the teacher's {name}"
+    written = (run / "student.safetensors").stat().st_mtime_ns
+    train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
+    assert (run / "student.safetensors").stat().st_mtime_ns == written
+
+
+def test_gaussian_teacher_and_student(compose_config, mini_corpus, tmp_path):
+    config = compose_config(
+        "distill", f"run={tmp_path}", "teacher=gaussian", "student=gaussian", "objective=gaussian"
+    )
+    run = open_run(config, voice_shape(mini_corpus))
+    train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
+    assert (run / "student.safetensors").exists()
+
+
+def test_nan_stops_with_step_and_term_and_keeps_the_checkpoint(
+    compose_config, mini_corpus, tmp_path, monkeypatch
+):
+    import wavegen.training.teacher as teacher_module
+
+    calls = []
+
+    def poisoned(*args):
+        calls.append(1)
+        value = negative_log_likelihood(*args)
+        return value * float("nan") if len(calls) == 5 else value
+
+    negative_log_likelihood = teacher_module.negative_log_likelihood
+    monkeypatch.setattr(teacher_module, "negative_log_likelihood", poisoned)
+    with pytest.raises(UserError, match="step 4: the term 'negative log-likelihood' is nan"):
+        run_teacher(compose_config("teacher"), mini_corpus, tmp_path)
+    assert not (tmp_path / "teacher.safetensors").exists()
+
+
+def test_ctrl_c_saves_a_checkpoint(compose_config, mini_corpus, tmp_path, monkeypatch):
+    import wavegen.training.teacher as teacher_module
+
+    original = teacher_module.TeacherTraining.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.global_step == 3:
+            raise KeyboardInterrupt
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(teacher_module.TeacherTraining, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_teacher(compose_config("teacher"), mini_corpus, tmp_path)
+    checkpoint = torch.load(tmp_path / "checkpoints" / "teacher" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 3
+
+
+def test_truncated_trainer_state_is_named(compose_config, mini_corpus, tmp_path):
+    last = tmp_path / "checkpoints" / "teacher" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    last.write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(UserError, match="last.ckpt cannot be read"):
+        run_teacher(compose_config("teacher"), mini_corpus, tmp_path)
+
+
+def test_another_configuration_in_the_same_folder_is_refused(compose_config, mini_corpus, tmp_path):
+    config = compose_config("teacher", f"run={tmp_path}")
+    open_run(config, voice_shape(mini_corpus))
+    open_run(config, voice_shape(mini_corpus))
+    other = compose_config("teacher", f"run={tmp_path}", "teacher_training.batch_size=3")
+    with pytest.raises(UserError, match="'teacher_training.batch_size'"):
+        open_run(other, voice_shape(mini_corpus))
+
+
+def test_resume_of_no_run_is_named(compose_config, tmp_path):
+    with pytest.raises(UserError, match="config.yaml is missing"):
+        resume_config(compose_config("teacher", f"resume={tmp_path}"))
+
+
+def test_teacher_of_another_sample_rate_or_layout_is_refused(compose_config, mini_corpus, tmp_path):
+    run_teacher(compose_config("teacher", "teacher_training.max_steps=1"), mini_corpus, tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    faster = dataclasses.replace(mini_corpus, sample_rate=16000)
+    with pytest.raises(UserError, match="8000 Hz but the corpus has 16000 Hz"):
+        adopt_teacher(tmp_path / "a", faster, tmp_path / "b")
+    layout = dataclasses.replace(mini_corpus.encoder.layout, phones=mini_corpus.encoder.layout.phones[:-1])
+    other = dataclasses.replace(mini_corpus, encoder=dataclasses.replace(mini_corpus.encoder, layout=layout))
+    with pytest.raises(UserError, match="feature layout"):
+        adopt_teacher(tmp_path / "a", other, tmp_path / "b")

@@ -1,0 +1,92 @@
+"""From text to a waveform with a trained voice."""
+
+import logging
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wavegen.errors import UserError
+from wavegen.linguistics.espeak import EspeakVoice
+from wavegen.linguistics.features import collate_contexts
+from wavegen.linguistics.frontend import TextFrontEnd
+from wavegen.linguistics.register import VoiceRegister
+from wavegen.models.bundle import Voice
+from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.sequential import SequentialSampler
+
+log = logging.getLogger(__name__)
+
+
+def front_end(voice: Voice) -> TextFrontEnd:
+    """The text front end that the voice's corpus was prepared with.
+
+    Raises:
+        UserError: where the voice's description lacks it or is malformed.
+    """
+    try:
+        espeak = EspeakVoice(**voice.description["espeak"])
+        register = VoiceRegister.from_dict(voice.description["register"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"voice.json has no valid entries 'espeak' and 'register' ({error!r})") from error
+    return TextFrontEnd(espeak, voice.encoder, register)
+
+
+def read_text(text: str | None, text_file: str | None) -> str:
+    """The text itself, or a UTF-8 file's content; the file ``-`` is standard input.
+
+    Raises:
+        UserError: where not exactly one of the two is given, or the file cannot be read as UTF-8.
+    """
+    if (text is None) == (text_file is None):
+        got = "neither" if text is None else "both"
+        raise UserError(f"expected either text=… or text_file=…, got {got}")
+    if text is not None:
+        return text
+    try:
+        content = sys.stdin.buffer.read() if text_file == "-" else Path(text_file).read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise UserError(f"text_file={text_file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"text_file={text_file} is not UTF-8 (byte {error.start})") from error
+
+
+def sampler_of(voice: Voice, speaker: str, temperature: float) -> ParallelSampler | SequentialSampler:
+    """The named model of the voice, ready to speak.
+
+    Raises:
+        UserError: for another name than ``student`` or ``teacher``, or where the voice has no such model.
+    """
+    if speaker not in ("student", "teacher"):
+        raise UserError(f"speaker must be 'student' or 'teacher', got '{speaker}'")
+    model = getattr(voice, speaker)
+    if model is None:
+        other = "teacher" if speaker == "student" else "student"
+        raise UserError(f"this voice has no {speaker}; it has a {other}: speaker={other}")
+    engine = ParallelSampler if speaker == "student" else SequentialSampler
+    return engine(model, temperature=temperature)
+
+
+def speak(
+    voice: Voice, text: str, *, speaker: str = "student", temperature: float = 1.0, seed: int = 0
+) -> Tensor:
+    """The text spoken by the voice, ``(samples,)``; neither rounded nor clipped.
+
+    Args:
+        voice: see :func:`wavegen.models.bundle.load_voice`.
+        text: taken as it stands.
+        speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slow).
+        temperature: of the sampling; 1 samples the model.
+        seed: of the noise.
+
+    Raises:
+        UserError: where nothing in the text can be pronounced, or the voice has no such speaker.
+    """
+    sampler = sampler_of(voice, speaker, temperature)
+    context, _, num_frames = front_end(voice).analyse(text)
+    lengths = torch.tensor([num_frames * voice.hop_samples])
+    generator = torch.Generator().manual_seed(seed)
+    options = {"progress": sys.stderr.isatty()} if isinstance(sampler, SequentialSampler) else {}
+    return sampler.sample(collate_contexts([context]), lengths, generator=generator, **options)[0]
