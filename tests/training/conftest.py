@@ -20,7 +20,6 @@ SMALL = [
     "teacher_training.speak_every_num_validations=100",
 ]
 SMALL_STUDENT = [
-    *(f"student.wavenets.{i}.dilations.num_layers=2" for i in range(4)),
     "student_training.segment_s=0.05",
     "student_training.batch_size=2",
     "student_training.max_steps=6",
@@ -36,6 +35,11 @@ def compose_config():
 
     def build(recipe, *overrides):
         small = SMALL + (SMALL_STUDENT if recipe == "distill" else [])
-        return composition.compose_config(recipe, [*small, *overrides], configs=resource_directory("configs"))
+        config = composition.compose_config(
+            recipe, [*small, *overrides], configs=resource_directory("configs")
+        )
+        for flow in config.get("student", {}).get("wavenets", []):
+            flow.dilations.num_layers = 2
+        return config
 
     return build

@@ -35,12 +35,13 @@ class DistillationTraining(TrainingModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.teacher = teacher.requires_grad_(False)
+        # Not registered as a submodule: it is neither trained, averaged nor saved with the trainer's state.
+        self.__dict__["teacher"] = teacher.requires_grad_(False)
         self.student, self.divergence, self.power = student, divergence, power
         self.divergence_weight, self.power_weight = divergence_weight, power_weight
 
-    def on_train_start(self) -> None:
-        self.teacher.eval()  # its input dropout belongs to its own training
+    def on_fit_start(self) -> None:
+        self.teacher.to(self.device).eval()  # its input dropout belongs to its own training
 
     def terms(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and all that goes into the log."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import lightning
 import torch
 from lightning.pytorch.callbacks import (
-    EMAWeightAveraging,
     LearningRateMonitor,
     ModelCheckpoint,
     TQDMProgressBar,
@@ -17,6 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from wavegen.errors import UserError
 from wavegen.runtime import prepare_process
+from wavegen.training.averaging import PolyakAverage
 from wavegen.training.step_seed import StepSeed
 
 
@@ -95,11 +95,11 @@ def fit(
         callbacks=[
             StepSeed(seed),
             *callbacks,
-            EMAWeightAveraging(decay=average_decay),
+            PolyakAverage(average_decay),
             LearningRateMonitor(logging_interval="step"),
             SaveOnInterrupt(last),
             saver,
-            StepProgress(max_steps),
+            StepProgress(stage, max_steps),
         ],
     )
     try:
@@ -151,10 +151,19 @@ class SaveOnInterrupt(lightning.Callback):
 class StepProgress(TQDMProgressBar):
     """A bar over the steps of the whole stage: an endless stream of segments has no epochs to count."""
 
-    def __init__(self, max_steps: int) -> None:
+    def __init__(self, stage: str, max_steps: int) -> None:
         super().__init__(refresh_rate=0 if os.environ.get("CI") else 10)
-        self.max_steps = max_steps
+        self.stage, self.max_steps = stage, max_steps
 
     @property
     def total_train_batches(self) -> int:
         return self.max_steps
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        super().on_train_epoch_start(trainer, module)
+        self.train_progress_bar.set_description(self.stage)
+
+    def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict:
+        metrics = super().get_metrics(trainer, module)
+        metrics.pop("v_num", None)  # the log folder's name, cut off
+        return metrics
