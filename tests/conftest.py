@@ -35,6 +35,4 @@ def mini_corpus(tmp_path_factory):
     sentences = folder / "sentences.txt"
     sentences.write_text("\n".join(f"Number {word} is here." for word in words) + "\n")
     source = EspeakCorpus(sentences=str(sentences))
-    return prepare_corpus(
-        source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1
-    )
+    return prepare_corpus(source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1)

@@ -40,10 +40,11 @@ class Batch:
 class SegmentStream(IterableDataset):
     """An endless stream of batches, batch ``n`` of which depends on ``(seed, rank, n)`` alone.
 
-    So a resumed run, told its first batch, sees what an uninterrupted one would have seen, for any number of workers. A
-    segment starts on a frame; the ``past_samples`` before it, rounded up to frames, come along and are
-    conditioned on but not scored (before an utterance's start they are silence). One frame of features beyond the
-    end comes along for the upsampling's lookahead. Utterances are drawn with probability proportional to their length.
+    So a resumed run, told its first batch, sees what an uninterrupted one would have seen, for any number of
+    workers. A segment starts on a frame; the ``past_samples`` before it, rounded up to frames, come along and
+    are conditioned on but not scored (before an utterance's start they are silence). One frame of features
+    beyond the end comes along for the upsampling's lookahead. Utterances are drawn with probability
+    proportional to their length.
 
     Args:
         corpus: the prepared corpus.
@@ -72,7 +73,8 @@ class SegmentStream(IterableDataset):
         hop = corpus.hop_samples
         if segment_samples <= 0 or segment_samples % hop:
             raise UserError(
-                f"segment_samples must be a positive multiple of the {hop} samples of a frame, got {segment_samples}"
+                f"segment_samples must be a positive multiple of the {hop} samples of a frame, "
+                f"got {segment_samples}"
             )
         self.encoder, self.hop_samples = corpus.encoder, hop
         self.cuts = list(corpus.cuts(split))

@@ -24,7 +24,8 @@ MODEL_ROOMS = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wav
 class Voice:
     """A trained voice: how features are encoded, and the models that speak from them.
 
-    ``description`` is the content of ``voice.json``; ``teacher`` or ``student`` is None where the run has none yet.
+    ``description`` is the content of ``voice.json``; ``teacher`` or ``student`` is None where the run has
+    none yet.
     """
 
     description: dict[str, Any]
@@ -46,7 +47,7 @@ class Voice:
 
 
 def describe_voice(run: Path, description: Mapping[str, Any]) -> None:
-    """Write ``run/voice.json``; model configurations of a description already there are kept beside the new ones."""
+    """Write ``run/voice.json``; model configurations already described there are kept beside the new ones."""
     path = run / "voice.json"
     models = read_description(path)["models"] if path.exists() else {}
     merged = {"format": FORMAT_VERSION, **description, "models": {**models, **description["models"]}}
@@ -67,7 +68,8 @@ def save_weights(run: Path, name: str, model: nn.Module) -> None:
 
 
 def load_voice(run: str | Path) -> Voice:
-    """Read a run folder that may come from a stranger: nothing is unpickled, only ``wavegen.*`` is instantiated.
+    """Read a run folder that may come from a stranger: nothing is unpickled, only model parts of wavegen are
+    instantiated.
 
     Raises:
         UserError: naming the file, where it is missing, malformed, truncated, of another format, or names a
@@ -111,7 +113,8 @@ def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
 def refuse_foreign_targets(node: Any, source: str | Path) -> None:
     """A configuration someone was handed is data: it may name only what models are made of.
 
-    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.os.system`` is refused too.
+    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.os.system`` is refused
+    too.
 
     Raises:
         UserError: naming the first target that is not defined in one of the model rooms.

@@ -14,11 +14,12 @@ from wavegen.flows.flow import Flow
 
 
 class WaveNetStudent(Flow):
-    r"""A stack of ``Autoregressive(Affine, WaveNet).inv`` over white noise (Parallel WaveNet, arXiv 1711.10433).
+    r"""A stack of ``Autoregressive(Affine, WaveNet).inv`` over white noise (Parallel WaveNet, 1711.10433).
 
     With flows numbered in the order in which noise passes them,
 
-    .. math:: x^{i}_t = x^{i-1}_t \, s^i_t + \mu^i_t, \qquad (\mu^i_t, \log s^i_t) = c^i(x^{i-1}_{<t}), \quad x^0 = z,
+    .. math:: x^{i}_t = x^{i-1}_t \, s^i_t + \mu^i_t, \qquad
+              (\mu^i_t, \log s^i_t) = c^i(x^{i-1}_{<t}), \quad x^0 = z,
 
     so that given :math:`z_{<t}` the sample :math:`x_t` follows the noise's family with
 
@@ -48,7 +49,8 @@ class WaveNetStudent(Flow):
                 last.weight.mul_(0.1)
                 last.bias.copy_(torch.tensor([0.0, math.log(initial_scale) / len(conditioners)]))
         steps = [Autoregressive(transform=transform, conditioner=c, event_dim=1) for c in conditioners]
-        # f: x → z normalises, so noise passes the composition backwards: the last bijection is the first flow.
+        # f: x → z normalises, so noise passes the composition backwards: the last bijection is the first
+        # flow.
         super().__init__(
             bijection=Compose(*(step.inv for step in reversed(steps))), base=WhiteNoise(family, hop_samples)
         )
@@ -87,8 +89,8 @@ class WaveNetStudent(Flow):
             context: see ``docs/architecture.md``.
 
         Returns:
-            The waveform ``(batch, time)``, unrounded and unclipped, and the conditionals, batch shape ``(batch, time)``,
-            whose ``loc`` and ``log_scale`` are total over all flows.
+            The waveform ``(batch, time)``, unrounded and unclipped, and the conditionals, batch shape
+            ``(batch, time)``, whose ``loc`` and ``log_scale`` are total over all flows.
         """
         x, loc, log_scale = noise, torch.zeros_like(noise), torch.zeros_like(noise)
         for step in self.steps:
@@ -117,7 +119,8 @@ class WaveNetStudent(Flow):
 class WhiteNoise(nn.Module):
     """The student's base: independent noise of one family, as long as the context's frames.
 
-    ``law(loc, log_scale)`` is the family; ``forward(context)`` the noise of an utterance of ``frames * hop_samples`` samples.
+    ``law(loc, log_scale)`` is the family; ``forward(context)`` the noise of an utterance of
+    ``frames * hop_samples`` samples.
     """
 
     def __init__(self, law: Callable[[Tensor, Tensor], Distribution], hop_samples: int) -> None:

@@ -45,6 +45,6 @@ class WaveNetTeacher(AutoregressiveModel):
         return self.conditioner.receptive_field
 
     def fit_to_data(self, waveforms: Sequence[np.ndarray]) -> None:
-        """Data-dependent initialisation: the linear predictor, where there is one, starts from these recordings."""
+        """Data-dependent initialisation: a linear predictor, if there is one, starts at these recordings'."""
         if isinstance(self.conditioner, LinearPrediction):
             self.conditioner.fit(waveforms)

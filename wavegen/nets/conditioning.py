@@ -1,7 +1,8 @@
 """What a WaveNet is told beside its past: parts at frame rate, sample rate, or constant in time.
 
 Each part reads the entries it needs from the context (``dict[str, Tensor]``, see ``docs/architecture.md``)
-and returns channels at sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more part.
+and returns channels at sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more
+part.
 """
 
 import math
@@ -54,8 +55,9 @@ class LearnedUpsampling(nn.Module):
 class FrameConditioning(nn.Module):
     """Encoded linguistic features: two pointwise layers at frame rate, then learned upsampling.
 
-    The pointwise layers see one frame; its neighbours come with the features themselves (five phones, positions).
-    Leaky ReLU, since a saturated tanh here is a known cause of a teacher that ignores its conditioning.
+    The pointwise layers see one frame; its neighbours come with the features themselves (five phones,
+    positions). Leaky ReLU, since a saturated tanh here is a known cause of a teacher that ignores its
+    conditioning.
 
     Args:
         in_channels: features per frame.
@@ -88,7 +90,8 @@ class FrameConditioning(nn.Module):
         features = entry(context, self.key)
         if features.shape[-2] != self.in_channels:
             raise UserError(
-                f"context entry '{self.key}' has {features.shape[-2]} features per frame, expected {self.in_channels}"
+                f"context entry '{self.key}' has {features.shape[-2]} features per frame, "
+                f"expected {self.in_channels}"
             )
         return crop(self.upsampling(self.frame_net(features)), num_samples, self.key)
 
@@ -96,9 +99,9 @@ class FrameConditioning(nn.Module):
 class GlottalPhase(nn.Module):
     r"""Position within the pitch period as sines and cosines, silent where unvoiced.
 
-    With :math:`\varphi` the glottal cycles interpolated linearly between frame centres and :math:`v` the voicing,
-    the channels are :math:`v \sin 2\pi k\varphi, v \cos 2\pi k\varphi` for :math:`k = 1 … K`, and :math:`v`.
-    Periodicity is the hardest thing to learn from F0 values alone; given the phase, a
+    With :math:`\varphi` the glottal cycles interpolated linearly between frame centres and :math:`v` the
+    voicing, the channels are :math:`v \sin 2\pi k\varphi, v \cos 2\pi k\varphi` for :math:`k = 1 … K`, and
+    :math:`v`. Periodicity is the hardest thing to learn from F0 values alone; given the phase, a
     free-running teacher sustains its vowels and a student need not invent a period out of white noise.
 
     Args:
@@ -123,7 +126,7 @@ class GlottalPhase(nn.Module):
         return crop(channels * voiced.unsqueeze(1), num_samples, "cycles")
 
     def interpolate(self, frames: Tensor) -> Tensor:
-        """Linear interpolation between frame centres, ``(batch, frames) -> (batch, frames * hop_samples)``."""
+        """Linear interpolation between frame centres: ``(batch, frames) -> (batch, frames * hop_samples)``."""
         padded = functional.pad(frames.unsqueeze(1), (1, 1), mode="replicate").squeeze(1)
         position = (
             torch.arange(self.hop_samples, device=frames.device, dtype=frames.dtype) + 0.5
@@ -135,7 +138,7 @@ class GlottalPhase(nn.Module):
 
 
 class GlobalConditioning(nn.Module):
-    """An embedding that is constant in time: speaker, language, style; ``key`` holds ``(batch,)`` integers."""
+    """An embedding constant in time: speaker, language, style; ``key`` holds ``(batch,)`` integers."""
 
     def __init__(self, *, num_classes: int, channels: int, key: str = "speaker") -> None:
         super().__init__()
@@ -147,7 +150,7 @@ class GlobalConditioning(nn.Module):
 
 
 class Conditioning(nn.Module):
-    """Parts side by side: ``forward(context, num_samples) -> (batch, sum of the parts' channels, samples)``."""
+    """Parts side by side: ``forward(context, num_samples) -> (batch, sum of parts' channels, samples)``."""
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()

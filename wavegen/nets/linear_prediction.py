@@ -36,8 +36,8 @@ class LinearPrediction(nn.Module):
 
     .. math:: \mu'_{t,k} = \mu_{t,k}(x_{<t}, c) + \sum_{i=1}^{p} a_i x_{t-i}
 
-    Speech is predictable to a few 16-bit steps; a net that works in coarse precision and starts from noise needs long
-    to learn what 32 taps say at once. The taps are trained with the rest.
+    Speech is predictable to a few 16-bit steps; a net that works in coarse precision and starts from noise
+    needs long to learn what 32 taps say at once. The taps are trained with the rest.
 
     Args:
         conditioner: causal conditioner to add to.

@@ -23,8 +23,8 @@ class GatedResidualLayer(nn.Module):
         (a_t, b_t) = \sum_{j=0}^{k-1} W_j x_{t - (k-1-j) d} + V c_t + w \\
         x'_t &= x_t + R h_t, \qquad s_t = S h_t
 
-    Shapes: ``x (batch, residual, time)``, conditioning ``(batch, conditioning, time)``; returns the next residual
-    stream and the skip contribution (None without skip channels).
+    Shapes: ``x (batch, residual, time)``, conditioning ``(batch, conditioning, time)``; returns the next
+    residual stream and the skip contribution (None without skip channels).
     """
 
     def __init__(
@@ -81,12 +81,12 @@ def pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
 
 
 class WaveNet(nn.Module):
-    r"""Strictly causal conditioner of a waveform: parameters of :math:`x_t` from :math:`x_{<t}` and the context.
+    r"""Strictly causal conditioner of a waveform: parameters of :math:`x_t` from :math:`x_{<t}` and context.
 
     The input is shifted by one sample, lifted to the residual channels by a pointwise convolution, and passed
-    through gated residual layers of the given dilations. With skip channels the output net reads the sum of all
-    layers' skips (the teacher of van den Oord et al. 2016); with ``skip_channels=0`` it reads the last residual
-    stream (the student's flows of Parallel WaveNet, arXiv 1711.10433). The residual stream, the
+    through gated residual layers of the given dilations. With skip channels the output net reads the sum of
+    all layers' skips (the teacher of van den Oord et al. 2016); with ``skip_channels=0`` it reads the last
+    residual stream (the student's flows of Parallel WaveNet, arXiv 1711.10433). The residual stream, the
     shifted input and the output stay in float32 under autocast.
 
     Args:
@@ -171,7 +171,7 @@ class WaveNet(nn.Module):
     # Step form: one sample at a time, for samplers.
 
     def project_context(self, context: Context | None, num_samples: int) -> Tensor | None:
-        """Conditioning channels at sample rate, ``(batch, channels, num_samples)``; None when unconditional."""
+        """Conditioning at sample rate, ``(batch, channels, num_samples)``; None when unconditional."""
         return None if self.conditioning is None else self.conditioning(context, num_samples)
 
     def initial_state(self, batch_size: int) -> "WaveNetState":

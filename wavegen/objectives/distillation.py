@@ -1,12 +1,12 @@
-r"""Probability density distillation: KL(student ‖ teacher), per time step (Parallel WaveNet, arXiv 1711.10433, §3).
+r"""Probability density distillation: KL(student ‖ teacher), per time step (Parallel WaveNet, 1711.10433, §3).
 
 .. math:: D_{KL}(P_S \,\|\, P_T) = H(P_S, P_T) - H(P_S)
 
-The student speaks once; its own sample is the teacher's past, unrounded and unclipped. At each step the student's
-law of :math:`x_t` given the noise before it is known in closed form, so the cross-entropy at that step is a
-one-dimensional integral, estimated by several draws from one teacher pass. The teacher is read as a *density*
-(its mass would add log 32768 = 10.4 nats a sample). Gradients flow through the draws and, through the frozen
-teacher, into the sample it was conditioned on.
+The student speaks once; its own sample is the teacher's past, unrounded and unclipped. At each step the
+student's law of :math:`x_t` given the noise before it is known in closed form, so the cross-entropy at that
+step is a one-dimensional integral, estimated by several draws from one teacher pass. The teacher is read as a
+*density* (its mass would add log 32768 = 10.4 nats a sample). Gradients flow through the draws and, through
+the frozen teacher, into the sample it was conditioned on.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from wavegen.objectives.reduction import masked_mean
 
 @dataclass(frozen=True)
 class DivergenceEstimate:
-    """Nats per scored sample: ``kl`` = ``cross_entropy`` − ``entropy``, and ``loss``, what training minimises.
+    """Nats per scored sample: ``kl`` = ``cross_entropy`` − ``entropy``, and ``loss``, which is minimised.
 
-    ``standard_error`` is that of ``kl`` from the spread of the draws at each step; zero where the divergence at
-    a step is known in closed form.
+    ``standard_error`` is that of ``kl`` from the spread of the draws at each step; zero where the divergence
+    at a step is known in closed form.
     """
 
     loss: Tensor
@@ -49,8 +49,9 @@ class IndependentDraws(nn.Module):
 class StratifiedDraws(nn.Module):
     r"""Uniforms for one draw from each of ``num_draws`` quantile strata of the student's own law.
 
-    :math:`u_i = (i + v_i) / N` with :math:`v_i` uniform is unbiased like independent draws, and its variance falls
-    with :math:`N^{-3}` instead of :math:`N^{-1}` for a smooth integrand, at the same number of evaluations.
+    :math:`u_i = (i + v_i) / N` with :math:`v_i` uniform is unbiased like independent draws, and its variance
+    falls with :math:`N^{-3}` instead of :math:`N^{-1}` for a smooth integrand, at the same number of
+    evaluations.
     """
 
     def __init__(self, *, num_draws: int) -> None:
@@ -70,7 +71,9 @@ def open_interval(uniform: Tensor) -> Tensor:
 
 
 class MonteCarloKL(nn.Module):
-    """Cross-entropy by draws per time step, entropy in closed form; for any student family with ``icdf`` and ``entropy``.
+    """Cross-entropy by draws per time step, entropy in closed form.
+
+    For any student family with ``icdf`` and ``entropy``.
 
     Args:
         draws: where in the student's law to evaluate, e.g. :class:`StratifiedDraws`.
@@ -111,11 +114,12 @@ class RegularisedGaussianKL(nn.Module):
     r"""ClariNet's closed form between Gaussians with its log-scale regulariser (arXiv 1807.07281, eq. 7–8).
 
     .. math::
-        KL(q \| p) &= \log\frac{\sigma_p}{\sigma_q} + \frac{\sigma_q^2 - \sigma_p^2 + (\mu_p - \mu_q)^2}{2\sigma_p^2} \\
+        KL(q \| p) &= \log\frac{\sigma_p}{\sigma_q}
+                      + \frac{\sigma_q^2 - \sigma_p^2 + (\mu_p - \mu_q)^2}{2\sigma_p^2} \\
         L &= KL + \lambda\,|\log\sigma_p - \log\sigma_q|^2
 
-    The KL is taken on scales floored at ``min_log_scale`` (a pause has scales near zero, where it explodes), the
-    regulariser on the scales as they are.
+    The KL is taken on scales floored at ``min_log_scale`` (a pause has scales near zero, where it explodes),
+    the regulariser on the scales as they are.
 
     Args:
         regularisation: :math:`\lambda`, 4 in the paper.

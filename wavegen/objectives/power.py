@@ -9,16 +9,16 @@ from wavegen.audio.spectra import stft_magnitude
 
 
 class PowerLoss(nn.Module):
-    r"""Distance of short-time magnitudes at several resolutions (Parallel WaveNet §4.1, in the form that worked).
+    r"""Distance of short-time magnitudes at several resolutions (Parallel WaveNet §4.1, as it worked).
 
     .. math:: L = \frac{1}{M} \sum_m \operatorname{mean}_{f,n}\, w_f \left[
               \left(\frac{|S|_{fn} - |\hat S|_{fn}}{\bar S}\right)^2
               + \lambda \left|\log(|S|_{fn} + \epsilon) - \log(|\hat S|_{fn} + \epsilon)\right| \right]
 
-    Without a power loss the student's level collapses or explodes. The squared difference of *magnitudes* rules loud
-    harmonics (of powers or of logarithms alone, others heard two kinds of noise); the small logarithmic term keeps
-    the quiet bands and pauses. :math:`\bar S` is the batch's RMS magnitude at that resolution, so the loss has no unit;
-    :math:`\epsilon` is :math:`10^{-3}` of it.
+    Without a power loss the student's level collapses or explodes. The squared difference of *magnitudes*
+    rules loud harmonics (of powers or of logarithms alone, others heard two kinds of noise); the small
+    logarithmic term keeps the quiet bands and pauses. :math:`\bar S` is the batch's RMS magnitude at that
+    resolution, so the loss has no unit; :math:`\epsilon` is :math:`10^{-3}` of it.
 
     Args:
         resolutions: ``(fft_size, hop_samples, window_samples)`` each.

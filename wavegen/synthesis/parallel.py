@@ -25,7 +25,10 @@ class ParallelSampler:
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Waveforms ``(batch, max(lengths))``, zero beyond each length; causality keeps the padding out of the rest."""
+        """Waveforms ``(batch, max(lengths))``, zero beyond each length.
+
+        Causality keeps the padding out of the rest.
+        """
         num_samples = int(lengths.max())
         noise = self.student.noise((len(lengths), num_samples), generator) * self.temperature
         waveform, _ = self.student.rsample_with_conditionals(noise, context)

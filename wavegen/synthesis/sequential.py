@@ -10,8 +10,8 @@ from tqdm import tqdm
 class SequentialSampler:
     """Free-running synthesis of an autoregressive model with a step form, for a batch of unequal lengths.
 
-    Equal to the parallel forward: fed the same samples, the cached step gives the same parameters (a test proves
-    it), and the head applies the same scale floor as in training.
+    Equal to the parallel forward: fed the same samples, the cached step gives the same parameters (a test
+    proves it), and the head applies the same scale floor as in training.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.

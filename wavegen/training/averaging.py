@@ -7,11 +7,13 @@ from torch import Tensor
 class PolyakAverage(WeightAveraging):
     r"""Exponential moving average whose memory grows with the run.
 
-    .. math:: \bar w_{n+1} = \bar w_n + (1 - d_n)(w - \bar w_n), \qquad d_n = \min\left(d, \frac{1 + n}{10 + n}\right)
+    .. math:: \bar w_{n+1} = \bar w_n + (1 - d_n)(w - \bar w_n), \qquad
+              d_n = \min\left(d, \frac{1 + n}{10 + n}\right)
 
-    With a constant decay of 0.999 the initial weights still make up five per cent of the average after 3,000 steps;
-    with the growing one they are gone. Lightning swaps the average in for validation, saves it, and restores it on resumption;
-    after training the module holds it. Written as an increment, weights that do not move are averaged exactly.
+    With a constant decay of 0.999 the initial weights still make up five per cent of the average after 3,000
+    steps; with the growing one they are gone. Lightning swaps the average in for validation, saves it, and
+    restores it on resumption; after training the module holds it. Written as an increment, weights that do
+    not move are averaged exactly.
 
     Args:
         decay: :math:`d`, of the long run.

@@ -75,8 +75,9 @@ class DistillationTraining(TrainingModule):
         loss, log = self.terms(batch)
         if log["kl_nats"] < -3 * log["kl_standard_error"]:
             warnings.warn(
-                f"step {self.global_step}: the KL is {log['kl_nats'].item():.3f} nats, below zero beyond its error "
-                f"({log['kl_standard_error'].item():.3f}): a divergence cannot be; the estimator or the teacher is broken",
+                f"step {self.global_step}: the KL is {log['kl_nats'].item():.3f} nats, below zero beyond its "
+                f"error ({log['kl_standard_error'].item():.3f}): a divergence cannot be; the estimator or "
+                f"the teacher is broken",
                 stacklevel=1,
             )
         self.log_all("train", log, len(batch.waveform))

@@ -36,11 +36,11 @@ class TrainingModule(lightning.LightningModule):
         }
 
     def check_finite(self, term: str, value: Tensor) -> Tensor:
-        """The value; a UserError names step and term where it is NaN or infinite. The last checkpoint stays."""
+        """The value; a UserError names step and term where it is not finite. The last checkpoint stays."""
         if not torch.isfinite(value):
             raise UserError(
-                f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}; the last good "
-                f"checkpoint is kept, resume from it with a lower learning rate"
+                f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}; the last "
+                f"good checkpoint is kept, resume from it with a lower learning rate"
             )
         return value
 

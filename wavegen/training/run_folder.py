@@ -34,7 +34,7 @@ def resume_config(config: DictConfig) -> DictConfig:
 
 
 def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
-    """Fill in the voice, make the folder and write the resolved configuration, or check that it is the same run.
+    """Fill in the voice, make the folder and write the resolved configuration, or check that it is the same.
 
     Args:
         config: of the recipe; its ``voice`` entry is filled in place.
@@ -55,8 +55,8 @@ def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
         )
         if key is not None:
             raise UserError(
-                f"{run} holds a run with another '{key}'; give run= another folder, or resume={run} to go on with its own "
-                "configuration"
+                f"{run} holds a run with another '{key}'; give run= another folder, or resume={run} to go on "
+                "with its own configuration"
             )
     try:
         run.mkdir(parents=True, exist_ok=True)

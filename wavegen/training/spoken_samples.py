@@ -12,9 +12,9 @@ from wavegen.metrics.pitch import harmonicity_db
 class SpokenSamples(lightning.Callback):
     """At validations, speaks the beginnings of dev utterances and logs audio, level and harmonicity.
 
-    Level (RMS) and harmonicity (dB) are taken where the *recording* is voiced, and logged beside the recording's: a
-    model whose vowels do not sustain is quieter and less harmonic there. Stands before weight averaging
-    in the list of callbacks, so that the averaged weights speak.
+    Level (RMS) and harmonicity (dB) are taken where the *recording* is voiced, and logged beside the
+    recording's: a model whose vowels do not sustain is quieter and less harmonic there. Stands before weight
+    averaging in the list of callbacks, so that the averaged weights speak.
 
     Args:
         corpus: whose dev utterances are spoken.

@@ -49,7 +49,10 @@ def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
 
 
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
-    """Fit the configured teacher, or load the run's where it is already there; averaged weights, saved in the run."""
+    """Fit the configured teacher, or load the run's where it is already there.
+
+    The weights are the averaged ones, saved in the run.
+    """
     if (run / "teacher.safetensors").exists():
         return require_match(load_voice(run), corpus, run).teacher
     lightning.seed_everything(config.seed, verbose=False)
@@ -152,7 +155,8 @@ def require_match(voice: Voice, corpus: Corpus, source: Path) -> Voice:
     """
     if voice.sample_rate != corpus.sample_rate:
         raise UserError(
-            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, expected the same"
+            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, "
+            "expected the same"
         )
     mine, theirs = voice.encoder.layout.digest, corpus.encoder.layout.digest
     if mine != theirs:

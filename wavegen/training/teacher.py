@@ -17,8 +17,8 @@ from wavegen.training.module import TrainingModule
 class TeacherTraining(TrainingModule):
     """Logs ``bits_per_sample``; on dev segments also without pauses and with another segment's conditioning.
 
-    If ``bits_per_sample_shuffled`` is no worse than ``bits_per_sample``, the teacher does not use its conditioning
-    and will babble.
+    If ``bits_per_sample_shuffled`` is no worse than ``bits_per_sample``, the teacher does not use its
+    conditioning and will babble.
     """
 
     def __init__(self, *, teacher: nn.Module, sample_rate: int, **kwargs: Any) -> None:
