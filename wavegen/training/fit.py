@@ -23,7 +23,8 @@ from wavegen.training.step_seed import StepSeed
 def fastest_precision() -> str:
     """``bf16-mixed`` where the hardware multiplies bfloat16 natively, else ``32-true``.
 
-    Emulated bfloat16 is slower than float32. Heads, losses and the residual stream stay in float32 either way.
+    Emulated bfloat16 is slower than float32. Heads, losses and the residual stream stay in float32 either
+    way.
     """
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
