@@ -1,11 +1,17 @@
 """What holds for every test: same numbers on every run, denormals flushed, no more threads than asked for."""
 
+import functools
 import os
 
 import pytest
 import torch
 from hypothesis import settings
 
+from wavegen.distributions.logistic import Logistic
+from wavegen.models.student import WaveNetStudent
+from wavegen.models.teacher import WaveNetTeacher
+from wavegen.nets.conditioning import FrameConditioning
+from wavegen.nets.wavenet import WaveNet
 from wavegen.runtime import prepare_process
 
 # The same examples each time, so that a red test stays red; HYPOTHESIS_PROFILE=explore looks further.
@@ -36,3 +42,57 @@ def mini_corpus(tmp_path_factory):
     sentences.write_text("\n".join(f"Number {word} is here." for word in words) + "\n")
     source = EspeakCorpus(sentences=str(sentences))
     return prepare_corpus(source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1)
+
+
+# Models of a handful of channels in float64, conditioned on features of three channels at a hop of four samples.
+
+
+def small_wavenet():
+    part = FrameConditioning(in_channels=3, channels=2, hidden_channels=4, hop_samples=4)
+    return functools.partial(
+        WaveNet,
+        dilations=[1, 2],
+        kernel_size=2,
+        residual_channels=4,
+        gate_channels=6,
+        skip_channels=0,
+        output_channels=5,
+        conditioning=[part],
+    )
+
+
+def perturbed(model):
+    """In float64 and off the initial weights, some of which are zero or small."""
+    model.double().requires_grad_(True)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture
+def make_teacher():
+    def make(head, **options):
+        return perturbed(WaveNetTeacher(head=head, wavenet=small_wavenet(), **options))
+
+    return make
+
+
+@pytest.fixture
+def make_student():
+    def make(family=Logistic, num_flows=2, initial_scale=0.05):
+        wavenets = [small_wavenet() for _ in range(num_flows)]
+        student = WaveNetStudent(wavenets=wavenets, family=family, hop_samples=4, initial_scale=initial_scale)
+        return perturbed(student)
+
+    return make
+
+
+@pytest.fixture
+def make_context():
+    """``make_context(batch, frames)``: random features, float64."""
+
+    def make(batch, frames):
+        return {"features": torch.randn(batch, 3, frames, dtype=torch.float64)}
+
+    return make

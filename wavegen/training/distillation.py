@@ -21,6 +21,9 @@ class DistillationTraining(TrainingModule):
         divergence: e.g. :class:`~wavegen.objectives.distillation.MonteCarloKL`.
         power: spectral loss against the recording.
         divergence_weight, power_weight: of the two in the loss.
+        divergence_warmup_steps: over so many steps the divergence's weight rises linearly from a tenth of itself. In
+            full from the start it drives the untrained student into near silence, where it is cheap, and
+            the power loss then has to raise it from there.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class DistillationTraining(TrainingModule):
         power: nn.Module,
         divergence_weight: float = 1.0,
         power_weight: float = 1.0,
+        divergence_warmup_steps: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -39,6 +43,7 @@ class DistillationTraining(TrainingModule):
         self.__dict__["teacher"] = teacher.requires_grad_(False)
         self.student, self.divergence, self.power = student, divergence, power
         self.divergence_weight, self.power_weight = divergence_weight, power_weight
+        self.divergence_warmup_steps = divergence_warmup_steps
 
     def on_fit_start(self) -> None:
         self.teacher.to(self.device).eval()  # its input dropout belongs to its own training
@@ -54,7 +59,9 @@ class DistillationTraining(TrainingModule):
         power = self.power(waveform * batch.mask, batch.waveform * batch.mask)
         self.check_finite("divergence", estimate.loss)
         self.check_finite("power", power)
-        loss = self.divergence_weight * estimate.loss + self.power_weight * power
+        progress = min(1.0, self.global_step / max(1, self.divergence_warmup_steps))
+        divergence_weight = self.divergence_weight * (0.1 + 0.9 * progress)
+        loss = divergence_weight * estimate.loss + self.power_weight * power
         inside = waveform.detach()[batch.mask]
         log = {
             "loss": loss.detach(),

@@ -160,6 +160,13 @@ class StepProgress(TQDMProgressBar):
     def total_train_batches(self) -> int:
         return self.max_steps
 
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        super().on_train_start(trainer, module)
+        # A run resumed within its only epoch never starts that epoch, where Lightning would fill these in.
+        self.train_progress_bar.total = self.max_steps
+        self.train_progress_bar.initial = trainer.global_step
+        self.train_progress_bar.set_description(self.stage)
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         super().on_train_epoch_start(trainer, module)
         self.train_progress_bar.set_description(self.stage)
