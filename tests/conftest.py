@@ -44,7 +44,7 @@ def mini_corpus(tmp_path_factory):
     return prepare_corpus(source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1)
 
 
-# Models of a handful of channels in float64, conditioned on features of three channels at a hop of four samples.
+# Models of a handful of channels in float64, conditioned on three features a frame at a hop of four samples.
 
 
 def small_wavenet():

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
+from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -105,9 +107,20 @@ def load_model(run: Path, description: Mapping[str, Any], name: str) -> nn.Modul
 
 
 def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
-    """Instantiate a model configuration whose every ``_target_`` lies inside wavegen."""
+    """Instantiate a model configuration whose every ``_target_`` lies inside wavegen.
+
+    Raises:
+        UserError: on a foreign target; on arguments that do not fit, in the model's own words if it has some.
+    """
     refuse_foreign_targets(config, source)
-    return instantiate(dict(config), _convert_="all")
+    try:
+        return instantiate(dict(config), _convert_="all")
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__ or error  # hydra wraps whatever a constructor raised
+        if isinstance(cause, UserError):
+            raise cause from error
+        reason = str(cause).splitlines()[0]
+        raise UserError(f"{source} describes a model that cannot be built ({reason})") from error
 
 
 def refuse_foreign_targets(node: Any, source: str | Path) -> None:

@@ -1,0 +1,209 @@
+"""Voices on disk: the same bits come back, and whatever is wrong with a file is said in one sentence."""
+
+import copy
+import errno
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from wavegen.errors import UserError
+from wavegen.models import bundle
+from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+
+WAVENET = {
+    "_target_": "wavegen.nets.wavenet.WaveNet",
+    "_partial_": True,
+    "dilations": {
+        "_target_": "wavegen.nets.wavenet.dilation_cycles",
+        "num_layers": 2,
+        "cycle_length": 2,
+    },
+    "residual_channels": 4,
+    "gate_channels": 4,
+    "skip_channels": 0,
+    "output_channels": 4,
+}
+TEACHER = {
+    "_target_": "wavegen.models.teacher.WaveNetTeacher",
+    "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
+    "wavenet": WAVENET,
+}
+STUDENT = {
+    "_target_": "wavegen.models.student.WaveNetStudent",
+    "wavenets": [WAVENET, WAVENET],
+    "family": {"_target_": "wavegen.distributions.normal.Normal", "_partial_": True},
+    "hop_samples": 40,
+}
+
+
+@pytest.fixture
+def description(mini_corpus):
+    return {
+        "sample_rate": mini_corpus.sample_rate,
+        "hop_samples": mini_corpus.hop_samples,
+        "encoder": mini_corpus.encoder.to_dict(),
+    }
+
+
+@pytest.fixture
+def run(tmp_path, description):
+    describe_voice(tmp_path, {**description, "models": {"teacher": TEACHER}})
+    save_weights(tmp_path, "teacher", build_model(TEACHER, source="test"))
+    return tmp_path
+
+
+def rewrite(run, change):
+    path = run / "voice.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def files(run):
+    return {path.name: path.read_bytes() for path in run.iterdir()}
+
+
+def test_round_trip_is_bit_equal(run, description):
+    teacher, student = build_model(TEACHER, source="test"), build_model(STUDENT, source="test")
+    save_weights(run, "teacher", teacher)
+    assert load_voice(run).student is None
+    describe_voice(run, {**description, "models": {"student": STUDENT}})
+    save_weights(run, "student", student)
+    voice = load_voice(str(run))
+    for saved, loaded in ((teacher, voice.teacher), (student, voice.student)):
+        assert saved.state_dict().keys() == loaded.state_dict().keys()
+        for name, tensor in saved.state_dict().items():
+            assert torch.equal(tensor, loaded.state_dict()[name]), name
+        assert not loaded.training
+    assert (voice.sample_rate, voice.hop_samples) == (8000, 40)
+    assert voice.encoder.to_dict() == description["encoder"]
+    assert voice.config == {"teacher": TEACHER, "student": STUDENT}
+    assert sorted(files(run)) == ["student.safetensors", "teacher.safetensors", "voice.json"]
+
+
+def refused(run, *words):
+    with pytest.raises(UserError) as caught:
+        load_voice(run)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert str(word) in message
+    return message
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, -10])
+def test_truncated_weights_are_named(run, keep):
+    path = run / "teacher.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    refused(run, path, "corrupt or truncated")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"no json", b"\xff\xfe\x00"])
+def test_garbage_for_a_description_is_named(run, content):
+    (run / "voice.json").write_bytes(content)
+    refused(run, run / "voice.json", "JSON")
+
+
+@pytest.mark.parametrize("content", [b"[]", b"3", b'{"format": 99}', b'{"format": "1"}', b"{}"])
+def test_another_format_is_named(run, content):
+    (run / "voice.json").write_bytes(content)
+    refused(run, run / "voice.json", "has format", "expected 1")
+
+
+@pytest.mark.parametrize("key", ["sample_rate", "hop_samples", "encoder", "models"])
+def test_a_missing_entry_is_named(run, key):
+    rewrite(run, lambda content: content.pop(key))
+    refused(run, run / "voice.json", f"no valid entry '{key}'")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "wavegen.models.bundle.os.system",
+        "torch.nn.Linear",
+        "wavegen.models.bundle.get_object",
+        "wavegen.models.bundle.Path.write_text",
+        "wavegen.training.fit.fit",
+        "wavegen.models.bundle.nothing_like_it",
+        "wavegenerator.models.x",
+        "builtins.eval",
+        ["os.system"],
+        None,
+    ],
+)
+@pytest.mark.parametrize("place", ["top", "inside", "in a list"])
+def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tmp_path):
+    proof = tmp_path / "ran"
+    foreign = {"_target_": target, "command": f"touch {proof}"}
+
+    def plant(content):
+        model = content["models"]["teacher"]
+        if place == "top":
+            content["models"]["teacher"] = foreign
+        elif place == "inside":
+            model["wavenet"]["dilations"] = foreign
+        else:
+            model["wavenet"]["conditioning"] = [foreign]
+
+    rewrite(run, plant)
+    refused(run, run / "voice.json", repr(target), "expected only model parts inside wavegen")
+    assert not proof.exists()
+
+
+def test_weights_of_another_model_are_named(run):
+    narrower = copy.deepcopy(TEACHER)
+    narrower["wavenet"]["residual_channels"] = 3
+    save_weights(run, "teacher", build_model(narrower, source="test"))
+    refused(run, run / "teacher.safetensors", "does not fit the model of", run / "voice.json")
+    save_file({"nothing": torch.zeros(1)}, run / "teacher.safetensors")
+    refused(run, run / "teacher.safetensors", "does not fit")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda teacher: teacher.pop("head"),
+        lambda teacher: teacher.update(surplus=1),
+        lambda teacher: teacher["wavenet"].update(gate_channels="wide"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_named(run, change):
+    rewrite(run, lambda content: change(content["models"]["teacher"]))
+    refused(run, run / "voice.json", "cannot be built")
+
+
+def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
+    config = copy.deepcopy(TEACHER) | {"linear_prediction_order": 8}
+    config["head"] = {"_target_": "wavegen.distributions.heads.MuLawHead", "quantization": 8}
+    with pytest.raises(UserError, match="linear_prediction_order must be 0 for MuLawHead"):
+        build_model(config, source="teacher")
+
+
+def test_folders_without_a_voice_are_named(run, tmp_path):
+    refused(tmp_path / "none", tmp_path / "none", "is no voice")
+    (run / "teacher.safetensors").unlink()
+    refused(run, run, "holds no weights")
+
+
+def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, monkeypatch):
+    before = files(run)
+
+    def half(tensors, path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundle, "save_file", half)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(run, "teacher", build_model(TEACHER, source="test"))
+    assert files(run) == before
+
+    def no_rename(*paths):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundle.os, "replace", no_rename)
+    with pytest.raises(OSError, match="No space left"):
+        describe_voice(run, {**description, "models": {"student": STUDENT}})
+    assert files(run) == before
