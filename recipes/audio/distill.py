@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from wavegen.corpora.prepare import ensure_prepared
 from wavegen.evaluation.evaluate import evaluate_voice
 from wavegen.models.bundle import load_voice
+from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.stages import adopt_teacher, train_student, train_teacher, voice_shape
 
@@ -31,5 +32,6 @@ def main(config: DictConfig) -> None:
     else:
         teacher = adopt_teacher(Path(config.teacher_checkpoint), corpus, run)
     train_student(config, corpus, run, teacher)
+    end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)
     print(f"Listen: {run / 'report.html'}")

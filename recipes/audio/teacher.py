@@ -12,6 +12,7 @@ Examples:
 from omegaconf import DictConfig
 
 from wavegen.corpora.prepare import ensure_prepared
+from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.stages import train_teacher, voice_shape
 
@@ -21,4 +22,5 @@ def main(config: DictConfig) -> None:
     corpus = ensure_prepared(config.corpus)
     run = open_run(config, voice_shape(corpus))
     train_teacher(config, corpus, run)
+    end_other_processes()
     print(f"The teacher is in {run}. Next: wavegen distill teacher_checkpoint={run}")

@@ -38,19 +38,19 @@ class SequentialSampler:
             generator: source of the uniforms; the same seed gives the same speech.
             progress: show a bar.
         """
-        device = next(self.model.parameters()).device
-        with torch.autocast(device.type, enabled=False):  # it would cast every weight anew at every sample
-            return self._sample(context, lengths, device, generator, progress)
+        weight = next(self.model.parameters())
+        with torch.autocast(weight.device.type, enabled=False):  # it would cast every weight at every sample
+            return self._sample(context, lengths, weight, generator, progress)
 
     def _sample(
         self,
         context: Mapping[str, Tensor] | None,
         lengths: Tensor,
-        device: torch.device,
+        weight: Tensor,
         generator: torch.Generator | None,
         progress: bool,
     ) -> Tensor:
-        conditioner, head = self.model.conditioner, self.model.head
+        conditioner, head, device = self.model.conditioner, self.model.head, weight.device
         order = lengths.argsort(descending=True)
         counts = lengths[order].tolist()
         num_samples, batch_size = counts[0], len(counts)
@@ -58,9 +58,9 @@ class SequentialSampler:
         if projected is not None:
             projected = projected[order.to(projected.device)].permute(2, 0, 1).contiguous()
         uniforms = torch.rand(2, num_samples, batch_size, generator=generator).to(device)
-        waveform = torch.zeros(num_samples, batch_size, device=device)
+        waveform = weight.new_zeros(num_samples, batch_size)
         state = conditioner.initial_state(batch_size)
-        previous = torch.zeros(batch_size, device=device)
+        previous = weight.new_zeros(batch_size)
         active = batch_size
         for t in tqdm(range(num_samples), desc="speaking", unit="sample", disable=not progress, leave=False):
             while counts[active - 1] <= t:

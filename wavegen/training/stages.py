@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning
 from hydra.utils import instantiate
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -48,6 +49,13 @@ def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
     )
 
 
+@rank_zero_only
+def keep(run: Path, corpus: Corpus, name: str, model_config: dict[str, Any], model: nn.Module) -> None:
+    """Write a trained model into the run, once for all processes that trained it."""
+    describe(run, corpus, {name: model_config})
+    save_weights(run, name, model)
+
+
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     """Fit the configured teacher, or load the run's where it is already there.
 
@@ -63,8 +71,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
         teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(config.teacher_training)
     )
     run_fit(module, config, config.teacher_training, corpus, run, "teacher", teacher.receptive_field)
-    describe(run, corpus, {"teacher": model_config})
-    save_weights(run, "teacher", teacher)
+    keep(run, corpus, "teacher", model_config, teacher)
     return teacher.eval()
 
 
@@ -98,8 +105,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     )
     past = max(student.receptive_field, teacher.receptive_field)
     run_fit(module, config, config.student_training, corpus, run, "student", past)
-    describe(run, corpus, {"student": model_config})
-    save_weights(run, "student", student)
+    keep(run, corpus, "student", model_config, student)
     return student.eval()
 
 
