@@ -30,7 +30,7 @@ def main(config: DictConfig) -> None:
     if config.teacher_checkpoint is None:
         teacher = train_teacher(config, corpus, run)
     else:
-        teacher = adopt_teacher(Path(config.teacher_checkpoint), corpus, run)
+        teacher, corpus = adopt_teacher(Path(config.teacher_checkpoint), corpus, run)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,19 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     return teacher.eval()
 
 
-def adopt_teacher(checkpoint: Path, corpus: Corpus, run: Path) -> nn.Module:
-    """Take the teacher of another run into this one, once it fits the corpus."""
+def adopt_teacher(checkpoint: Path, corpus: Corpus, run: Path) -> tuple[nn.Module, Corpus]:
+    """Take the teacher of another run into this one, once it fits the corpus.
+
+    Returns the teacher, and the corpus seen through the teacher's scalers, which were fitted on *its* training data.
+    """
     voice = require_match(load_voice(checkpoint), corpus, checkpoint)
     if voice.teacher is None:
         raise UserError(f"{checkpoint} has no teacher.safetensors to distil")
+    corpus = replace(corpus, encoder=voice.encoder)
     describe(run, corpus, {"teacher": voice.config["teacher"]})
     if checkpoint.resolve() != run.resolve():
         shutil.copyfile(checkpoint / "teacher.safetensors", run / "teacher.safetensors")
-    return voice.teacher
+    return voice.teacher, corpus
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
