@@ -7,8 +7,8 @@ folder, it goes on where it stands.
 Examples:
   wavegen distill
   wavegen distill corpus=ljspeech corpus.root=DIR experiment=ljspeech_cpu
-  wavegen distill teacher_checkpoint=runs/teacher-espeak-16000
-  wavegen distill resume=runs/distill-espeak-16000
+  wavegen distill teacher_checkpoint=runs/teacher-espeak-8000
+  wavegen distill resume=runs/distill-espeak-8000
 """
 
 from pathlib import Path

@@ -6,7 +6,7 @@ report.html, which opens in any browser and needs no network. The corpus is the 
 prepared one (corpus.directory=DIR) or another to prepare (corpus=…) is given.
 
 Examples:
-  wavegen evaluate checkpoint=runs/distill-espeak-16000
+  wavegen evaluate checkpoint=runs/distill-espeak-8000
   wavegen evaluate checkpoint=RUN corpus.directory=PREPARED output=evaluation
   wavegen evaluate checkpoint=RUN corpus=ljspeech corpus.root=DIR output=evaluation
 """

@@ -6,7 +6,7 @@ and the averaged weights. Started again on the same folder, it goes on where it 
 Examples:
   wavegen teacher
   wavegen teacher corpus=ljspeech corpus.root=DIR teacher=small
-  wavegen teacher resume=runs/teacher-espeak-16000
+  wavegen teacher resume=runs/teacher-espeak-8000
 """
 
 from omegaconf import DictConfig

@@ -182,6 +182,11 @@ def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
         build_model(config, source="teacher")
 
 
+def test_a_malformed_encoder_is_named(run):
+    rewrite(run, lambda content: content["encoder"].update(mean=["none"]))
+    refused(run, run / "voice.json", "malformed feature encoder")
+
+
 def test_folders_without_a_voice_are_named(run, tmp_path):
     refused(tmp_path / "none", tmp_path / "none", "is no voice")
     (run / "teacher.safetensors").unlink()

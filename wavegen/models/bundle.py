@@ -79,7 +79,10 @@ def load_voice(run: str | Path) -> Voice:
     """
     run = Path(run)
     description = read_description(run / "voice.json")
-    encoder = FeatureEncoder.from_dict(description["encoder"])
+    try:
+        encoder = FeatureEncoder.from_dict(description["encoder"])
+    except UserError as error:
+        raise UserError(f"{run / 'voice.json'}: {error}") from error
     models = {name: load_model(run, description, name) for name in ("teacher", "student")}
     if not any(models.values()):
         raise UserError(f"{run} holds no weights, expected teacher.safetensors or student.safetensors")

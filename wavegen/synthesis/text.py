@@ -28,8 +28,8 @@ def front_end(voice: Voice) -> TextFrontEnd:
     try:
         espeak = EspeakVoice(**voice.description["espeak"])
         register = VoiceRegister.from_dict(voice.description["register"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"voice.json has no valid entries 'espeak' and 'register' ({error!r})") from error
+    except (KeyError, TypeError, UserError) as error:
+        raise UserError(f"voice.json has no valid entries 'espeak' and 'register' ({error})") from error
     return TextFrontEnd(espeak, voice.encoder, register)
 
 
