@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/cross_entropy_draws.py RUN [--corpus DIR] [--repeats 32]
 
-One pass of student and teacher over a dev segment is held fixed; what varies is where the student's law is evaluated.
-Prints, for independent and stratified draws, the standard deviation of the estimate over repeats (nats per sample,
-and of the estimate at a single time step) and the median time of draws + density + gradient, and writes
-``benchmarks/results/cross_entropy_draws.json``.
+One pass of student and teacher over a dev segment is held fixed; what varies is where the student's law is
+evaluated. Prints, for independent and stratified draws, the standard deviation of the estimate over repeats
+(nats per sample, and of the estimate at a single time step) and the median time of draws + density +
+gradient, and writes ``benchmarks/results/cross_entropy_draws.json``.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from wavegen.runtime import prepare_process
 
 
 def measure(density, conditionals, mask, draws, repeats):
-    """Standard deviations over repeats, of the mean and of one step, and the median seconds of one evaluation."""
+    """Standard deviations over repeats, of the mean and of one step, and the median seconds of one of them."""
     per_step, seconds = [], []
     for _ in range(repeats):
         leaf = conditionals.loc.detach().requires_grad_()
@@ -44,7 +44,9 @@ def measure(density, conditionals, mask, draws, repeats):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path, help="run folder with teacher and student")
     parser.add_argument("--corpus", type=Path, help="prepared corpus; default: the run's own")
     parser.add_argument("--repeats", type=int, default=32)

@@ -51,8 +51,8 @@ class StratifiedDraws(nn.Module):
 
     :math:`u_i = (i + v_i) / N` with :math:`v_i` uniform is unbiased like independent draws, and its variance
     falls with :math:`N^{-2}` instead of :math:`N^{-1}` at the same number of evaluations. (Inner strata fall
-    with :math:`N^{-3}`; at both ends the log-density grows like the logarithm of the quantile, and the two end
-    strata dominate.)
+    with :math:`N^{-3}`; at both ends the log-density grows like the logarithm of the quantile, and the two
+    end strata dominate.)
     """
 
     def __init__(self, *, num_draws: int) -> None:

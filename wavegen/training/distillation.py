@@ -21,9 +21,9 @@ class DistillationTraining(TrainingModule):
         divergence: e.g. :class:`~wavegen.objectives.distillation.MonteCarloKL`.
         power: spectral loss against the recording.
         divergence_weight, power_weight: of the two in the loss.
-        divergence_warmup_steps: over so many steps the divergence's weight rises linearly from a tenth of itself. In
-            full from the start it drives the untrained student into near silence, where it is cheap, and
-            the power loss then has to raise it from there.
+        divergence_warmup_steps: over so many steps the divergence's weight rises linearly from a tenth of
+            itself; 0 for none. In full from the start it drives the untrained student into near silence,
+            where it is cheap, and the power loss then has to raise it from there.
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class DistillationTraining(TrainingModule):
         power = self.power(waveform * batch.mask, batch.waveform * batch.mask)
         self.check_finite("divergence", estimate.loss)
         self.check_finite("power", power)
-        progress = min(1.0, self.global_step / max(1, self.divergence_warmup_steps))
+        warmup = self.divergence_warmup_steps
+        progress = min(1.0, self.global_step / warmup) if warmup else 1.0
         divergence_weight = self.divergence_weight * (0.1 + 0.9 * progress)
         loss = divergence_weight * estimate.loss + self.power_weight * power
         inside = waveform.detach()[batch.mask]

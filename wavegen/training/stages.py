@@ -78,7 +78,8 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
 def adopt_teacher(checkpoint: Path, corpus: Corpus, run: Path) -> tuple[nn.Module, Corpus]:
     """Take the teacher of another run into this one, once it fits the corpus.
 
-    Returns the teacher, and the corpus seen through the teacher's scalers, which were fitted on *its* training data.
+    Returns the teacher, and the corpus seen through the teacher's scalers, which were fitted on *its*
+    training data.
     """
     voice = require_match(load_voice(checkpoint), corpus, checkpoint)
     if voice.teacher is None:

@@ -1,0 +1,139 @@
+"""From text to a waveform: where text comes from, and what a small untrained voice makes of it."""
+
+import dataclasses
+import io
+import sys
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from wavegen.errors import UserError
+from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.sequential import SequentialSampler
+from wavegen.synthesis.text import front_end, read_text, sampler_of, speak
+
+
+@pytest.fixture(scope="module")
+def voice(mini_corpus, tmp_path_factory):
+    """Both models with their initial weights, read back from a run folder."""
+    run = tmp_path_factory.mktemp("run")
+    part = {
+        "_target_": "wavegen.nets.conditioning.FrameConditioning",
+        "in_channels": mini_corpus.encoder.layout.num_features,
+        "channels": 4,
+        "hidden_channels": 4,
+        "hop_samples": mini_corpus.hop_samples,
+    }
+    wavenet = {
+        "_target_": "wavegen.nets.wavenet.WaveNet",
+        "_partial_": True,
+        "dilations": [1, 2],
+        "residual_channels": 4,
+        "gate_channels": 4,
+        "skip_channels": 0,
+        "output_channels": 4,
+        "conditioning": [part],
+    }
+    models = {
+        "teacher": {
+            "_target_": "wavegen.models.teacher.WaveNetTeacher",
+            "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
+            "wavenet": wavenet,
+        },
+        "student": {
+            "_target_": "wavegen.models.student.WaveNetStudent",
+            "wavenets": [wavenet, wavenet],
+            "family": {"_target_": "wavegen.distributions.normal.Normal", "_partial_": True},
+            "hop_samples": mini_corpus.hop_samples,
+        },
+    }
+    describe_voice(
+        run,
+        {
+            "sample_rate": mini_corpus.sample_rate,
+            "hop_samples": mini_corpus.hop_samples,
+            "encoder": mini_corpus.encoder.to_dict(),
+            "register": mini_corpus.register.to_dict(),
+            "espeak": asdict(mini_corpus.espeak_voice),
+            "models": models,
+        },
+    )
+    for name, config in models.items():
+        save_weights(run, name, build_model(config, source="test"))
+    return load_voice(run)
+
+
+@pytest.mark.parametrize("text", ["Hello", "", "a, b = {c} ${d} 'e' \"f\"", "Grüße\nund mehr"])
+def test_text_is_taken_as_it_stands(text):
+    assert read_text(text, None) == text
+
+
+def test_text_from_a_file_and_from_standard_input(tmp_path, monkeypatch):
+    content = "Grüße, „Welt“!\nZweite Zeile.\n"
+    path = tmp_path / "a = b, {c}.txt"
+    path.write_bytes(content.encode())
+    assert read_text(None, str(path)) == content
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode()), encoding="ascii"))
+    assert read_text(None, "-") == content
+
+
+def test_exactly_one_source_is_expected():
+    with pytest.raises(UserError, match="got both"):
+        read_text("a", "b")
+    with pytest.raises(UserError, match="got neither"):
+        read_text(None, None)
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"text_file=.*none.txt cannot be read \(No such file"):
+        read_text(None, str(tmp_path / "none.txt"))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_text(None, str(tmp_path))
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("Gr\u00fc\u00dfe".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin.txt is not UTF-8 \(byte 2\)"):
+        read_text(None, str(latin))
+
+
+def test_student_speaks_as_many_samples_as_the_text_has_frames(voice):
+    text = "One, two = three."
+    _, phones, num_frames = front_end(voice).analyse(text)
+    waveform = speak(voice, text, seed=3)
+    assert waveform.shape == (num_frames * 40,)
+    assert len(waveform) / voice.sample_rate == pytest.approx(phones[-1].end_s, abs=0.3)
+    assert torch.isfinite(waveform).all() and waveform.std() > 0
+    assert torch.equal(waveform, speak(voice, text, seed=3))
+    assert not torch.equal(waveform, speak(voice, text, seed=4))
+    assert not torch.equal(waveform, speak(voice, text, seed=3, temperature=0.5))
+
+
+def test_teacher_speaks_as_long_on_the_16_bit_grid(voice):
+    _, _, num_frames = front_end(voice).analyse("Oh.")
+    waveform = speak(voice, "Oh.", speaker="teacher")
+    assert waveform.shape == (num_frames * 40,)
+    assert torch.equal(waveform * 32768, (waveform * 32768).round())
+
+
+def test_the_named_model_speaks(voice):
+    assert isinstance(sampler_of(voice, "student", 1.0), ParallelSampler)
+    assert isinstance(sampler_of(voice, "teacher", 1.0), SequentialSampler)
+    with pytest.raises(UserError, match="speaker must be 'student' or 'teacher', got 'parrot'"):
+        speak(voice, "Oh.", speaker="parrot")
+    with pytest.raises(UserError, match="no student; it has a teacher: speaker=teacher"):
+        speak(dataclasses.replace(voice, student=None), "Oh.")
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "…"])
+def test_nothing_to_say_is_said(voice, text):
+    with pytest.raises(UserError):
+        speak(voice, text)
+
+
+@pytest.mark.parametrize("entry", ["espeak", "register"])
+def test_a_voice_without_its_front_end_is_named(voice, entry):
+    for broken in (None, {"unknown": 1}):
+        description = {**voice.description, entry: broken}
+        with pytest.raises(UserError, match="voice.json"):
+            front_end(dataclasses.replace(voice, description=description))
