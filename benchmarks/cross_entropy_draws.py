@@ -25,7 +25,7 @@ from wavegen.runtime import prepare_process
 
 
 def measure(density, conditionals, mask, draws, repeats):
-    """Standard deviations over repeats, of the mean and of one step, and the median seconds of one of them."""
+    """Standard deviations over repeats, of the mean and of one step, and median seconds of one evaluation."""
     per_step, seconds = [], []
     for _ in range(repeats):
         leaf = conditionals.loc.detach().requires_grad_()

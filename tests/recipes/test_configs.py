@@ -1,0 +1,169 @@
+"""Every file under configs/ is instantiated and run for two steps on data in its real format.
+
+A group's file is run by the command that stands at its top, so that the command is tried as well; sizes
+are those of the file. Only time is cut: two steps, batches of one, short segments.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from wavegen import composition
+from wavegen.cli import main
+from wavegen.corpora.prepare import ensure_prepared
+from wavegen.models.bundle import load_voice
+from wavegen.resources import resource_directory
+from wavegen.training.run_folder import open_run
+from wavegen.training.stages import train_student, train_teacher, voice_shape
+
+CONFIGS = resource_directory("configs")
+FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
+RECIPES = [name for name in FILES if "/" not in name]
+CHOICES = [name for name in FILES if "/" in name]
+SLOW = {"teacher/paper.yaml", "experiment/parallel_wavenet.yaml", "trainer/ddp.yaml"}
+NARROW_TEACHER = [
+    "teacher.wavenet.dilations.num_layers=2",
+    "teacher.wavenet.residual_channels=8",
+    "teacher.wavenet.gate_channels=8",
+    "teacher.wavenet.skip_channels=8",
+    "teacher.wavenet.output_channels=8",
+]
+
+
+def brief(stage):
+    settings = {
+        "segment_s": 0.05,
+        "batch_size": 1,
+        "max_steps": 2,
+        "validate_every_steps": 2,
+        "dev_batches": 1,
+        "num_workers": 0,
+        "speak_every_num_validations": 100,
+    }
+    return [f"{stage}_training.{key}={value}" for key, value in settings.items()]
+
+
+def command(file):
+    """The first command at the top of a file, or the plain one for groups whose files show none."""
+    group, _, name = file.removesuffix(".yaml").partition("/")
+    text = (CONFIGS / file).read_text(encoding="utf-8")
+    shown = re.search(r"^# wavegen (.*)$", text, re.MULTILINE)
+    if shown:
+        return shlex.split(shown[1])
+    return {"corpus": ["prepare", f"corpus={name}"], "optimisation": ["distill"]}[group]
+
+
+def test_every_file_is_exercised(recipe_runs):
+    assert set(FILES) == set(CHOICES) | {f"{recipe}.yaml" for recipe in recipe_runs}
+
+
+def with_marks(file):
+    return pytest.param(file, marks=pytest.mark.slow if file in SLOW else ())
+
+
+@pytest.mark.parametrize("file", [with_marks(file) for file in CHOICES])
+def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
+    group, _, name = file.removesuffix(".yaml").partition("/")
+    recipe, *words = command(file)
+    words = [word for word in words if not word.startswith("corpus.root=")]
+    plain = composition.compose_config(recipe, words, configs=CONFIGS)
+    words += corpus_overrides(plain.corpus.name, plain.corpus.sample_rate)
+    if group != "optimisation":
+        default = f"- {group}: {name}\n" in (CONFIGS / f"{recipe}.yaml").read_text(encoding="utf-8")
+        assert f"{group}={name}" in words or default, "the command runs another file"
+    if recipe == "prepare":
+        assert main([recipe, *words]) == 0
+        assert {len(list(ensure_prepared(plain_corpus(recipe, words)).utterances("test")))} == {1}
+        return
+    words += [
+        f"run={tmp_path / 'run'}",
+        *brief("teacher"),
+        *(brief("student") if recipe == "distill" else []),
+    ]
+    words += NARROW_TEACHER if group in ("student", "experiment", "objective") else []
+    if group == "trainer" and name == "ddp":
+        launched = [sys.executable, "-m", "wavegen", recipe, *words, "trainer.accelerator=cpu"]
+        subprocess.run([*launched, *NARROW_TEACHER], check=True, timeout=300)
+    else:
+        train(composition.compose_config(recipe, [*words, "trainer.devices=1"], configs=CONFIGS))
+    check_run(tmp_path / "run", ["teacher", "student"] if recipe == "distill" else ["teacher"])
+
+
+def train(config):
+    """The trainings of the recipe; measuring what came of them is tested once, below."""
+    corpus = ensure_prepared(config.corpus)
+    run = open_run(config, voice_shape(corpus))
+    teacher = train_teacher(config, corpus, run)
+    if "student" in config:
+        train_student(config, corpus, run, teacher)
+
+
+def check_run(run, models):
+    voice = load_voice(run)
+    for name in models:
+        state = torch.load(run / "checkpoints" / name / "last.ckpt", weights_only=True)
+        assert state["global_step"] == 2
+        assert all(torch.isfinite(tensor).all() for tensor in load_file(run / f"{name}.safetensors").values())
+        assert getattr(voice, name) is not None
+
+
+@pytest.fixture(scope="module")
+def recipe_runs(tmp_path_factory, sentences):
+    """All recipes one after the other, as a user types them; what they wrote, by recipe."""
+    folder = tmp_path_factory.mktemp("recipes")
+    corpus = [f"corpus.directory={folder / 'corpus'}", f"corpus.source.sentences={sentences}"]
+    corpus += ["corpus.num_dev=1", "corpus.num_test=1", "corpus.num_jobs=1"]
+    few = ["evaluation.max_utterances=1", "evaluation.max_spoken_utterances=1"]
+    few += ["evaluation.max_teacher_seconds=1"]
+    speak = ["text=a, b = {c}", f"checkpoint={folder / 'student'}", f"output={folder / 'out.wav'}"]
+    commands = {
+        "prepare": corpus,
+        "teacher": [*corpus, *brief("teacher"), *NARROW_TEACHER, f"run={folder / 'teacher'}"],
+        "distill": [
+            *corpus,
+            *brief("teacher"),
+            *brief("student"),
+            *few,
+            f"teacher_checkpoint={folder / 'teacher'}",
+            f"run={folder / 'student'}",
+        ],
+        "synthesize": speak,
+        "evaluate": [f"checkpoint={folder / 'student'}", f"output={folder / 'evaluation'}", *few],
+    }
+    for recipe, words in commands.items():
+        assert main([recipe, *words]) == 0, recipe
+    return {
+        "prepare": folder / "corpus",
+        "teacher": folder / "teacher",
+        "distill": folder / "student",
+        "synthesize": folder / "out.wav",
+        "evaluate": folder / "evaluation",
+    }
+
+
+def test_the_recipes_go_from_text_to_a_report(recipe_runs):
+    assert (recipe_runs["prepare"] / "corpus.json").is_file()
+    check_run(recipe_runs["teacher"], ["teacher"])
+    check_run(recipe_runs["distill"], ["student"])
+    info = soundfile.info(recipe_runs["synthesize"])
+    assert (info.samplerate, info.subtype, info.channels) == (8000, "PCM_16", 1)
+    assert info.frames % 40 == 0 and info.duration > 0.3
+    for folder in (recipe_runs["distill"], recipe_runs["evaluate"]):
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        assert {"teacher/bits_per_sample", "student/kl_nats_per_sample"} <= set(metrics)
+        assert "<audio" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_finished_run_is_not_trained_again(recipe_runs, sentences, capsys):
+    run = recipe_runs["teacher"]
+    before = (run / "teacher.safetensors").stat().st_mtime_ns
+    assert main(["teacher", f"resume={run}"]) == 0
+    assert (run / "teacher.safetensors").stat().st_mtime_ns == before
+    assert f"wavegen distill teacher_checkpoint={run}" in capsys.readouterr().out
