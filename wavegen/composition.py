@@ -135,7 +135,7 @@ def _check_value(override: Override, base: DictConfig, recipe: str, configs: Pat
     if override.is_delete() or _is_foreign(key, base):
         return
     value = override.value()
-    if isinstance(default, DictConfig) and not isinstance(value, dict):
+    if isinstance(default, DictConfig) and not (value is None or isinstance(value, dict)):
         raise UserError(f"{key} holds several settings: expected {key}.NAME=…, got {_as_yaml(value)}")
     expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(type(default))
     fits = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default))

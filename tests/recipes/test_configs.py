@@ -80,13 +80,11 @@ def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
         assert f"{group}={name}" in words or default, "the command runs another file"
     if recipe == "prepare":
         assert main([recipe, *words]) == 0
-        assert {len(list(ensure_prepared(plain_corpus(recipe, words)).utterances("test")))} == {1}
+        corpus = ensure_prepared(composition.compose_config(recipe, words, configs=CONFIGS).corpus)
+        assert (corpus.name, len(list(corpus.utterances("test")))) == (name, 1)
         return
-    words += [
-        f"run={tmp_path / 'run'}",
-        *brief("teacher"),
-        *(brief("student") if recipe == "distill" else []),
-    ]
+    words += [f"run={tmp_path / 'run'}", *brief("teacher")]
+    words += brief("student") if recipe == "distill" else []
     words += NARROW_TEACHER if group in ("student", "experiment", "objective") else []
     if group == "trainer" and name == "ddp":
         launched = [sys.executable, "-m", "wavegen", recipe, *words, "trainer.accelerator=cpu"]

@@ -1,0 +1,94 @@
+"""Distributed training: two CPU processes, as the command line starts them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wavegen.corpora.segments import SegmentStream
+from wavegen.models.bundle import load_voice
+
+NARROW = """
+teacher.wavenet.dilations.num_layers=2 teacher.wavenet.residual_channels=8 teacher.wavenet.gate_channels=8
+teacher.wavenet.skip_channels=8 teacher.wavenet.output_channels=8
+""".split()
+SETTINGS = """
+segment_s=0.05 batch_size=2 max_steps=2 validate_every_steps=1 dev_batches=1 num_workers=0
+speak_every_num_validations=2 precision=32-true
+""".split()
+WORDS = [
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "corpus.num_dev=2",
+    "corpus.num_test=2",
+    "corpus.num_jobs=1",
+]
+WORDS += [*NARROW, *(f"teacher_training.{setting}" for setting in SETTINGS)]
+DISTILL = [f"student_training.{setting}" for setting in SETTINGS]
+DISTILL += ["evaluation.max_spoken_utterances=1", "evaluation.max_utterances=1"]
+DISTILL += ["evaluation.max_teacher_seconds=1"]
+
+
+def launch(recipe, folder, *words):
+    sentences = folder / "sentences.txt"
+    sentences.write_text("".join(f"Number {n} is here.\n" for n in "one two three four five six".split()))
+    corpus = [f"corpus.source.sentences={sentences}", f"corpus.directory={folder / 'corpus'}"]
+    result = subprocess.run(
+        [sys.executable, "-m", "wavegen", recipe, *WORDS, *corpus, f"run={folder / 'run'}", *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Starting with 2 processes" in result.stderr
+    return result.stdout
+
+
+def step_of(folder, stage):
+    return torch.load(folder / "run" / "checkpoints" / stage / "last.ckpt", weights_only=True)["global_step"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_teacher_and_go_on_with_it(tmp_path):
+    output = launch("teacher", tmp_path)
+    assert output.count("The teacher is in") == 1, "one process reports"
+    assert step_of(tmp_path, "teacher") == 2
+    assert load_voice(tmp_path / "run").teacher is not None
+    weights = tmp_path / "run" / "teacher.safetensors"
+    first = load_file(weights)
+    weights.unlink()
+    launch("teacher", tmp_path)  # the same command goes on where it stands: at the end
+    for name, tensor in load_file(weights).items():
+        torch.testing.assert_close(tensor, first[name], rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_two_processes_distil_and_one_measures(tmp_path):
+    output = launch("distill", tmp_path, *DISTILL)
+    assert output.count("Listen: ") == 1
+    assert (step_of(tmp_path, "teacher"), step_of(tmp_path, "student")) == (2, 2)
+    voice = load_voice(tmp_path / "run")
+    assert voice.teacher is not None and voice.student is not None
+    for name in ("teacher", "student"):
+        tensors = load_file(tmp_path / "run" / f"{name}.safetensors").values()
+        assert all(torch.isfinite(tensor).all() for tensor in tensors)
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_every_process_sees_segments_of_its_own(mini_corpus):
+    def batches(rank):
+        stream = SegmentStream(
+            corpus=mini_corpus,
+            split="train",
+            segment_samples=400,
+            past_samples=80,
+            batch_size=4,
+            seed=0,
+            rank=rank,
+        )
+        return [stream.batch(number).waveform for number in range(3)]
+
+    assert all(torch.equal(a, b) for a, b in zip(batches(0), batches(0), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(batches(0), batches(1), strict=True))

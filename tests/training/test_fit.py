@@ -1,0 +1,149 @@
+"""What fitting promises beside the weights: the average it keeps, and what it writes into the log."""
+
+import copy
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from wavegen.objectives.distillation import DivergenceEstimate
+from wavegen.training import fit as fit_module
+from wavegen.training.averaging import PolyakAverage
+from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.stages import train_student, train_teacher, voice_shape
+
+TEACHER_DEV = """
+bits_per_sample bits_per_sample_without_pauses bits_per_sample_shuffled shuffled_gap_bits
+""".split()
+STUDENT = """
+loss kl_nats cross_entropy_nats entropy_nats kl_standard_error power student_mean student_std student_peak
+student_log_scale recording_std
+""".split()
+SPOKEN = "speech_level speech_harmonicity_db recording_level recording_harmonicity_db".split()
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.998])
+def test_the_average_follows_its_recursion(decay):
+    torch.manual_seed(0)
+    module = torch.nn.Linear(3, 2).double()
+    callback = PolyakAverage(decay)
+    average = torch.optim.swa_utils.AveragedModel(module, **callback._kwargs)
+    expected = copy.deepcopy(list(module.parameters()))
+    average.update_parameters(module)  # the first update copies
+    for count in range(1, 40):
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(torch.randn_like(parameter))
+            rate = 1 - min(decay, (1 + count) / (10 + count))
+            for mean, parameter in zip(expected, module.parameters(), strict=True):
+                mean.add_(rate * (parameter - mean))
+        average.update_parameters(module)
+    for mean, parameter in zip(expected, average.module.parameters(), strict=True):
+        torch.testing.assert_close(parameter, mean, rtol=1e-12, atol=1e-12)
+
+
+class Trajectory(PolyakAverage):
+    """Keeps what is averaged, and the average after each step."""
+
+    weights: list
+    averages: list
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+        type(self).weights.append(flat(module))
+        type(self).averages.append(flat(self._average_model.module))
+
+
+def flat(module):
+    return torch.cat([parameter.detach().flatten().double() for parameter in module.parameters()])
+
+
+def test_training_ends_with_the_average_and_resumption_carries_it_on(
+    compose_config, mini_corpus, tmp_path, monkeypatch
+):
+    recorded = type("Recorded", (Trajectory,), {"weights": [], "averages": []})
+    monkeypatch.setattr(fit_module, "PolyakAverage", recorded)
+    overrides = [f"run={tmp_path}", "teacher_training.precision=32-true", "teacher_training.schedule=null"]
+    config = compose_config("teacher", *overrides, "teacher_training.max_steps=3")
+    run = open_run(config, voice_shape(mini_corpus))
+    train_teacher(config, mini_corpus, run)
+    (run / "teacher.safetensors").unlink()
+    started = resume_config(compose_config("teacher", f"resume={tmp_path}"))
+    started.teacher_training.max_steps = 6
+    train_teacher(started, mini_corpus, run)
+    assert len(recorded.averages) == 6
+    before = recorded.averages[0]
+    for count in range(1, 6):
+        rate = 1 - min(0.998, (1 + count) / (10 + count))
+        expected = before + rate * (recorded.weights[count] - before)
+        torch.testing.assert_close(recorded.averages[count], expected, rtol=0, atol=1e-6)
+        before = recorded.averages[count]
+    saved = torch.cat(
+        [tensor.flatten().double() for tensor in load_file(run / "teacher.safetensors").values()]
+    )
+    assert saved.sum() == pytest.approx(recorded.averages[-1].sum().item(), abs=1e-9)
+    assert not torch.allclose(recorded.averages[-1], recorded.weights[-1], rtol=0, atol=1e-6)
+
+
+def logged(run, stage):
+    events = EventAccumulator(str(run / "tensorboard" / stage), size_guidance={"scalars": 0, "audio": 0})
+    events.Reload()
+    scalars = {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    return scalars, set(events.Tags()["audio"])
+
+
+def test_the_log_holds_every_promised_number(compose_config, mini_corpus, tmp_path):
+    overrides = [f"run={tmp_path}", "teacher_training.speak_every_num_validations=1"]
+    overrides += ["trainer.log_every_n_steps=1"]
+    config = compose_config("distill", *overrides)
+    run = open_run(config, voice_shape(mini_corpus))
+    train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
+    expected = {
+        "teacher": ["train/bits_per_sample", *(f"dev/{name}" for name in TEACHER_DEV)],
+        "student": [f"{split}/{name}" for split in ("train", "dev") for name in STUDENT],
+    }
+    for stage, names in expected.items():
+        scalars, audio = logged(run, stage)
+        assert {*names, *(f"spoken/{name}" for name in SPOKEN)} <= scalars.keys()
+        assert {"spoken/0", "recording/0", "spoken/1", "recording/1"} <= audio
+        for name in names:
+            assert len(scalars[name]) == (6 if name.startswith("train/") else 2), name
+            assert all(abs(value) < 1e6 for value in scalars[name]), name
+        assert 0.01 < scalars["spoken/recording_level"][0] < 1
+    student, _ = logged(run, "student")
+    for split in ("train", "dev"):
+        terms = zip(
+            student[f"{split}/kl_nats"],
+            student[f"{split}/cross_entropy_nats"],
+            student[f"{split}/entropy_nats"],
+            strict=True,
+        )
+        assert all(kl == pytest.approx(cross - entropy, abs=1e-3) for kl, cross, entropy in terms)
+    assert all(error > 0 for error in student["dev/kl_standard_error"])
+    assert student["train/student_log_scale"][0] == pytest.approx(-3, abs=0.5), "initial_scale is 0.05"
+
+
+@pytest.mark.parametrize("shortfall, warned", [(4.0, True), (2.0, False)])
+def test_a_divergence_below_zero_beyond_its_error_is_warned_of(
+    compose_config, mini_corpus, tmp_path, monkeypatch, recwarn, shortfall, warned
+):
+    from wavegen.objectives.distillation import MonteCarloKL
+
+    whole = MonteCarloKL.forward
+
+    def broken(self, *arguments):
+        estimate = whole(self, *arguments)
+        error = estimate.standard_error
+        kl = -shortfall * error
+        return DivergenceEstimate(estimate.loss, kl, estimate.cross_entropy, estimate.entropy, error)
+
+    monkeypatch.setattr(MonteCarloKL, "forward", broken)
+    config = compose_config("distill", f"run={tmp_path}", "student_training.max_steps=1")
+    run = open_run(config, voice_shape(mini_corpus))
+    train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
+    messages = [str(warning.message) for warning in recwarn]
+    found = [message for message in messages if "below zero beyond its error" in message]
+    assert bool(found) == warned
+    if warned:
+        assert found[0].startswith("step 0: the KL is -")
