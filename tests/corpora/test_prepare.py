@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -280,6 +281,44 @@ def test_malformed_corpora_are_refused(sentences, tmp_path, damage):
     (directory / "corpus.json").write_text(json.dumps(data))
     with pytest.raises(UserError, match="corpus.json"):
         Corpus.open(directory)
+
+
+def cut_audio_short(directory: Path, id_: str) -> str:
+    path = directory / "audio" / f"{id_}.wav"
+    path.write_bytes(path.read_bytes()[:1000])
+    return path.name
+
+
+def write_frames(frames: object) -> Callable[[Path, str], str]:
+    def damage(directory: Path, id_: str) -> str:
+        path = directory / "frames" / f"{id_}.npy"
+        np.save(path, frames(np.load(path)))
+        return path.name
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_audio_short,
+        write_frames(lambda frames: frames[:-1]),
+        write_frames(lambda frames: frames[:, :-1]),
+        write_frames(lambda frames: frames[0]),
+        write_frames(lambda frames: frames.astype(str)),
+        write_frames(lambda frames: frames * np.float32("nan")),
+    ],
+)
+def test_loading_a_cut_names_the_damaged_file(sentences, tmp_path, damage):
+    directory = tmp_path / "out"
+    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    cut = corpus.cuts("dev")[0]
+    waveform, frames = corpus.load(cut)
+    np.testing.assert_array_equal(waveform, cut.load_audio()[0])
+    np.testing.assert_array_equal(frames, cut.load_frames())
+    name = damage(directory, cut.id)
+    with pytest.raises(UserError, match=name.removesuffix(".npy").removesuffix(".wav")):
+        corpus.load(cut)
 
 
 def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):

@@ -5,9 +5,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
+import numpy as np
 import torch
 from lhotse import CutSet
+from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 
 from wavegen.audio.waveform import read_waveform
@@ -107,7 +110,7 @@ class Corpus:
     def cuts(self, split: str) -> CutSet:
         """The Lhotse cuts of ``train``, ``dev`` or ``test``, eager, with paths that lead into ``directory``.
 
-        ``cut.load_audio()`` gives (1, samples), ``cut.load_frames()`` the compact frames (frames, columns).
+        :meth:`load` reads what belongs to one of them.
         """
         if split not in SPLITS:
             raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, not {split!r}")
@@ -119,24 +122,43 @@ class Corpus:
             raise UserError(f"{path} is missing or malformed: {error}") from error
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """Whole utterances of a split, in its order. Raises UserError where a file does not fit."""
+        """Whole utterances of a split, in its order. Raises UserError as :meth:`load` does."""
         for cut in self.cuts(split):
-            path = Path(cut.recording.sources[0].source)
-            channels, sample_rate = read_waveform(path)
-            try:
-                frames = cut.load_frames()
-            except (OSError, ValueError, EOFError) as error:
-                raise UserError(
-                    f"the frames of utterance {cut.id} in {self.directory} cannot be read: {error}"
-                ) from error
-            if sample_rate != self.sample_rate or channels.shape != (1, len(frames) * self.hop_samples):
-                raise UserError(
-                    f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at "
-                    f"{self.sample_rate} Hz, got {channels.shape[0]} of {channels.shape[1]} samples at "
-                    f"{sample_rate} Hz"
-                )
+            waveform, frames = self.load(cut)
             text = cut.supervisions[0].text
-            yield Utterance(cut.id, text, torch.from_numpy(channels[0]), self.encoder.encode(frames))
+            yield Utterance(cut.id, text, torch.from_numpy(waveform), self.encoder.encode(frames))
+
+    def load(self, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
+        """What belongs to a cut of this corpus, whole.
+
+        Returns:
+            the waveform, (frames × hop_samples,) float32; the compact frames, (frames, columns) float32.
+
+        Raises:
+            UserError: naming the file that is missing, damaged, not finite, or does not fit its corpus.
+        """
+        path, array = Path(cut.recording.sources[0].source), cut.frames.array
+        frames_path = Path(array.storage_path) / array.storage_key
+        channels, sample_rate = read_waveform(path)
+        try:
+            frames = np.load(frames_path, allow_pickle=False)
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise UserError(f"the frames {frames_path} cannot be read: {error}") from error
+        num_columns = len(self.encoder.layout.columns)
+        if not (isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.dtype == np.float32):
+            raise UserError(f"{frames_path} does not hold float32 frames × columns")
+        if frames.shape[1] != num_columns or not np.isfinite(frames).all():
+            raise UserError(
+                f"{frames_path} does not fit its corpus: expected {num_columns} columns of finite numbers, "
+                f"got {frames.shape[1]} columns"
+            )
+        if sample_rate != self.sample_rate or channels.shape != (1, len(frames) * self.hop_samples):
+            raise UserError(
+                f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at "
+                f"{self.sample_rate} Hz, got {channels.shape[0]} of {channels.shape[1]} samples at "
+                f"{sample_rate} Hz"
+            )
+        return channels[0], frames
 
     def _cuts_path(self, split: str) -> Path:
         return self.directory / f"{split}.cuts.jsonl.gz"
