@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -319,6 +320,55 @@ def test_loading_a_cut_names_the_damaged_file(sentences, tmp_path, damage):
     name = damage(directory, cut.id)
     with pytest.raises(UserError, match=name.removesuffix(".npy").removesuffix(".wav")):
         corpus.load(cut)
+
+
+def edit_dev_cuts(directory: Path, edit: Callable[[dict], None]) -> None:
+    path = directory / "dev.cuts.jsonl.gz"
+    cuts = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    for cut in cuts:
+        edit(cut)
+    path.write_bytes(gzip.compress("\n".join(json.dumps(cut) for cut in cuts).encode()))
+
+
+def test_a_corpus_handed_over_runs_no_commands(sentences, tmp_path):
+    directory = tmp_path / "out"
+    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    command = f"touch {tmp_path / 'ran'}; cat "
+
+    def edit(cut: dict) -> None:
+        source = cut["recording"]["sources"][0]
+        source.update(type="command", source=f"{command} {directory / source['source']}")
+        cut["custom"]["frames"]["array"]["storage_type"] = "memory_raw"
+        nested = {"id": "x", "sources": [dict(source)], "sampling_rate": 8000}
+        cut["custom"]["more"] = cut["supervisions"][0].setdefault("custom", {})["more"] = {
+            **nested,
+            "num_samples": 1,
+            "duration": 1.0,
+        }
+
+    edit_dev_cuts(directory, edit)
+    cut = Corpus.open(directory).cuts("dev")[0]
+    assert cut.recording.sources[0].type == "file"
+    assert cut.custom.keys() == {"frames"} and cut.frames.array.storage_type == "numpy_files"
+    assert not cut.supervisions[0].custom
+    with pytest.raises(UserError, match="does not exist"):
+        list(Corpus.open(directory).utterances("dev"))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["../../other/a.wav", "/etc/passwd", "audio/../../../other/a.wav"])
+@pytest.mark.parametrize("place", ["source", "storage_path", "storage_key"])
+def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, name, place):
+    directory = tmp_path / "out"
+    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+
+    def edit(cut: dict) -> None:
+        array, source = cut["custom"]["frames"]["array"], cut["recording"]["sources"][0]
+        (source if place == "source" else array)[place] = name
+
+    edit_dev_cuts(directory, edit)
+    with pytest.raises(UserError, match="inside the corpus"):
+        Corpus.open(directory).cuts("dev")
 
 
 def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):

@@ -9,9 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from lhotse import CutSet
-from lhotse.cut import Cut
-from lhotse.serialization import deserialize_item
+from lhotse import CutSet, MonoCut
 
 from wavegen.audio.waveform import read_waveform
 from wavegen.corpora.files import read_json
@@ -118,7 +116,7 @@ class Corpus:
         try:
             lines = gzip.decompress(path.read_bytes()).decode().splitlines()
             return CutSet.from_cuts(self._cut(json.loads(line)) for line in lines)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise UserError(f"{path} is missing or malformed: {error}") from error
 
     def utterances(self, split: str) -> Iterator[Utterance]:
@@ -128,7 +126,7 @@ class Corpus:
             text = cut.supervisions[0].text
             yield Utterance(cut.id, text, torch.from_numpy(waveform), self.encoder.encode(frames))
 
-    def load(self, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
+    def load(self, cut: MonoCut) -> tuple[np.ndarray, np.ndarray]:
         """What belongs to a cut of this corpus, whole.
 
         Returns:
@@ -163,9 +161,41 @@ class Corpus:
     def _cuts_path(self, split: str) -> Path:
         return self.directory / f"{split}.cuts.jsonl.gz"
 
-    def _cut(self, data: dict) -> object:
-        for source in data["recording"]["sources"]:
-            source["source"] = str(self.directory / source["source"])
-        array = data["custom"]["frames"]["array"]
-        array["storage_path"] = str(self.directory / array["storage_path"])
-        return deserialize_item(data)
+    def _cut(self, data: dict) -> MonoCut:
+        """A cut as Lhotse reads it. A corpus someone was handed is data: its cuts may name files below
+        ``directory`` and nothing else, whereas Lhotse would run commands and open addresses that they name.
+        """
+        if data["type"] != "MonoCut":
+            raise ValueError(f"a cut of the type {data['type']!r}, expected MonoCut")
+        recording, frames = data["recording"], data["custom"]["frames"]
+        [source] = recording["sources"]
+        source["type"] = "file"
+        source["source"] = str(self._inside(source["source"]))
+        array = frames["array"]
+        array["storage_type"] = "numpy_files"
+        self._inside(Path(array["storage_path"], array["storage_key"]))
+        array["storage_path"] = str(self._inside(array["storage_path"]))
+        # Only what prepare writes: other fields of a cut and its parts may name files again.
+        [supervision] = data["supervisions"]
+        supervision.pop("custom", None)
+        return MonoCut.from_dict(
+            {
+                **_only(data, "id", "start", "duration", "channel"),
+                "supervisions": [supervision],
+                "recording": _only(recording, "id", "sources", "sampling_rate", "num_samples", "duration"),
+                "custom": {"frames": _only(frames, "array", "temporal_dim", "frame_shift", "start")},
+            }
+        )
+
+    def _inside(self, name: str | Path) -> Path:
+        """Where ``name`` leads to. Raises UserError where that is outside the corpus."""
+        path = self.directory / name
+        if not path.resolve().is_relative_to(self.directory.resolve()):
+            raise UserError(
+                f"a cut of {self.directory} names {str(name)!r}, expected a file inside the corpus"
+            )
+        return path
+
+
+def _only(data: dict, *keys: str) -> dict:
+    return {key: data[key] for key in keys}
