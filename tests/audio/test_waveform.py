@@ -93,6 +93,15 @@ def test_not_a_number_is_refused(tmp_path):
         read_waveform(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, value):
+    samples = tone()
+    samples[7] = value
+    with pytest.raises(UserError, match="a.wav.*NaN or infinity"):
+        write_waveform(tmp_path / "new" / "a.wav", samples, RATE)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
     write_waveform(path, tone(), RATE)

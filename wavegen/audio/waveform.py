@@ -58,13 +58,15 @@ def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample
     The only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
 
     Raises:
-        UserError: the place cannot be written to, or the disk is full.
+        UserError: the waveform holds NaN or infinity; the place cannot be written to, or the disk is full.
         ValueError: ``waveform`` has more than one dimension.
     """
     path = Path(path)
     samples = np.asarray(torch.as_tensor(waveform).detach().cpu(), dtype=np.float64)
     if samples.ndim != 1:
         raise ValueError(f"expected a waveform of shape (samples,), got {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path} is not written: its waveform holds NaN or infinity, expected finite samples")
     pcm = np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
     encoded = io.BytesIO()
     soundfile.write(encoded, pcm, sample_rate, subtype="PCM_16", format="WAV")
