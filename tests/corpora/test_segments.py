@@ -73,16 +73,17 @@ def members(batch):
 
 def fits(waveform, mask, context, utterance, start, segment_frames, past_frames):
     whole, frames = utterance.waveform, utterance.context["voiced"].shape[-1]
-    first = past_frames * HOP
+    first = max(start - past_frames * HOP, 0)  # the window begins with the utterance where its past is short
+    length = (past_frames + segment_frames) * HOP
     inside = min(segment_frames * HOP, len(whole))
-    # before the segment the utterance's own samples, and silence before its start
-    past = torch.cat([torch.zeros(first), whole])[start : start + first]
-    # features of every frame and of one more; beyond the utterance's ends they are repeated
-    numbers = torch.arange(start // HOP - past_frames, start // HOP + segment_frames + 1).clamp(0, frames - 1)
+    window = torch.cat([whole, torch.zeros(length)])[first : first + length]
+    # features of every frame and of one more; beyond the utterance's end the last is repeated
+    numbers = torch.arange(first // HOP, first // HOP + past_frames + segment_frames + 1).clamp(
+        max=frames - 1
+    )
     return (
-        mask.nonzero().squeeze(-1).tolist() == list(range(first, first + inside))
-        and torch.equal(waveform[:first], past)
-        and not waveform[first + inside :].any()
+        mask.nonzero().squeeze(-1).tolist() == list(range(start - first, start - first + inside))
+        and torch.equal(waveform, window)
         and all(torch.equal(context[key], value[..., numbers]) for key, value in utterance.context.items())
     )
 

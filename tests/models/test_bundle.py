@@ -149,8 +149,18 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    refused(run, run / "voice.json", repr(target), "expected only model parts inside wavegen")
+    refused(run, run / "voice.json", repr(target), "expected only objects of wavegen.")
     assert not proof.exists()
+
+
+def test_an_interpolation_is_refused_before_it_is_resolved(run):
+    """OmegaConf's own resolvers make nodes out of strings, and a node may have a target."""
+
+    def plant(content):
+        content["models"]["teacher"]["linear_prediction_order"] = "${oc.create:{_target_:os.getpid}}"
+
+    rewrite(run, plant)
+    refused(run, run / "voice.json", "interpolation", "expected plain values")
 
 
 def test_weights_of_another_model_are_named(run):

@@ -10,13 +10,13 @@ from wavegen.distributions.discretized_logistic_mixture import DiscretizedLogist
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import DiscretizedNormal, Normal
+from wavegen.distributions.precision import open_unit_interval
 from wavegen.errors import UserError
 from wavegen.objectives.distillation import (
     IndependentDraws,
     MonteCarloKL,
     RegularisedGaussianKL,
     StratifiedDraws,
-    open_interval,
     teacher_density,
 )
 
@@ -98,7 +98,7 @@ def test_draws_lie_in_their_strata_and_off_the_ends():
     assert uniforms.shape == (5, 100)
     assert torch.equal((uniforms * 5).floor(), torch.arange(5.0).unsqueeze(-1).expand(5, 100))
     for dtype in (torch.float32, torch.float64):
-        ends = open_interval(torch.tensor([0.0, 1.0], dtype=dtype))
+        ends = open_unit_interval(torch.tensor([0.0, 1.0], dtype=dtype))
         assert torch.isfinite(Logistic(torch.zeros(2, dtype=dtype), torch.zeros(2)).icdf(ends)).all()
         assert torch.isfinite(Normal(torch.zeros(2, dtype=dtype), torch.zeros(2)).icdf(ends)).all()
 

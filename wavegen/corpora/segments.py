@@ -29,22 +29,15 @@ class Batch:
             self.mask.to(device),
         )
 
-    def pin_memory(self) -> "Batch":
-        return Batch(
-            self.waveform.pin_memory(),
-            {key: value.pin_memory() for key, value in self.context.items()},
-            self.mask.pin_memory(),
-        )
-
 
 class SegmentStream(IterableDataset):
     """An endless stream of batches, batch ``n`` of which depends on ``(seed, rank, n)`` alone.
 
     So a resumed run, told its first batch, sees what an uninterrupted one would have seen, for any number of
     workers. A segment starts on a frame; the ``past_samples`` before it, rounded up to frames, come along and
-    are conditioned on but not scored (before an utterance's start they are silence). One frame of features
-    beyond the end comes along for the upsampling's lookahead. Utterances are drawn with probability
-    proportional to their length.
+    are conditioned on but not scored; where an utterance has less past, the window begins with the utterance.
+    One frame of features beyond the end comes along for the upsampling's lookahead. Utterances are drawn with
+    probability proportional to their length.
 
     Args:
         corpus: the prepared corpus.
@@ -109,17 +102,21 @@ class SegmentStream(IterableDataset):
     def segment(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         number = int(rng.choice(len(self.cuts), p=self.probability))
         audio, frames = self.load(number)
-        # A start anywhere such that the segment holds some speech; an utterance shorter than it starts at 0.
+        # Anywhere such that the whole segment lies inside; an utterance shorter than it starts at 0.
         start = int(rng.integers(0, max(len(frames) - self.segment_frames, 0) + 1))
-        hop, first, end = self.hop_samples, start - self.past_frames, start + self.segment_frames
-        # Frames are repeated beyond the utterance's ends; samples there are zero and not scored.
-        wanted = np.arange(first, end + 1).clip(0, len(frames) - 1)
-        waveform = np.zeros((end - first) * hop, dtype=np.float32)
-        present = audio[max(first, 0) * hop : end * hop]
-        offset = max(-first, 0) * hop
-        waveform[offset : offset + len(present)] = present
+        # Near an utterance's start the window begins with it, so that the nets meet their own zero padding
+        # there as they do when they speak; the window's length stays, what follows the segment is not scored.
+        first = max(start - self.past_frames, 0)
+        num_frames = self.past_frames + self.segment_frames
+        # Beyond the utterance's end its last frame is repeated; samples there are zero and not scored.
+        wanted = np.arange(first, first + num_frames + 1).clip(max=len(frames) - 1)
+        hop = self.hop_samples
+        waveform = np.zeros(num_frames * hop, dtype=np.float32)
+        present = audio[first * hop : (first + num_frames) * hop]
+        waveform[: len(present)] = present
+        scored_end = min(start + self.segment_frames, len(frames))
         mask = np.zeros(len(waveform), dtype=bool)
-        mask[self.past_frames * hop : offset + len(present)] = True
+        mask[(start - first) * hop : (scored_end - first) * hop] = True
         return torch.from_numpy(waveform), self.encoder.encode(frames[wanted]), torch.from_numpy(mask)
 
     def load(self, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from wavegen.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 from wavegen.distributions.lower_bound import lower_bound
-from wavegen.distributions.mu_law import MuLawCategorical
+from wavegen.distributions.mu_law import MuLawCategorical, mu_law_decode, mu_law_encode
 from wavegen.distributions.normal import DiscretizedNormal
 from wavegen.errors import UserError
 
@@ -129,6 +129,10 @@ class MuLawHead(nn.Module):
     def forward(self, parameters: Tensor) -> MuLawCategorical:
         _check_parameters(self, parameters)
         return MuLawCategorical(parameters, self.quantization)
+
+    def observed(self, x: Tensor) -> Tensor:
+        """A waveform at this head's levels: what its model speaks, so what it must see while it learns."""
+        return mu_law_decode(mu_law_encode(x, self.quantization), self.quantization, x.dtype)
 
     def initial_bias(self) -> Tensor:
         """Equal masses."""

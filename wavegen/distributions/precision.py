@@ -18,9 +18,10 @@ def at_least_float32(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def open_unit_interval(uniform: Tensor) -> Tensor:
     """Moves values of [0, 1] into the open interval: generators return 0 once in 2^24 float32 draws,
-    and a quantile function would send it to minus infinity."""
+    and a quantile function would send it to minus infinity. Half the generator's resolution is as far out
+    as the other end goes."""
     resolution = torch.finfo(uniform.dtype)
-    return uniform.clamp(resolution.tiny, 1.0 - resolution.eps / 2)
+    return uniform.clamp(resolution.eps / 4, 1.0 - resolution.eps / 2)
 
 
 def bounded_logit(uniform: Tensor) -> Tensor:

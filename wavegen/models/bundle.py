@@ -126,34 +126,42 @@ def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
         raise UserError(f"{source} describes a model that cannot be built ({reason})") from error
 
 
-def refuse_foreign_targets(node: Any, source: str | Path) -> None:
+def refuse_foreign_targets(node: Any, source: str | Path, allowed: tuple[str, ...] = MODEL_ROOMS) -> None:
     """A configuration someone was handed is data: it may name only what models are made of.
 
     A target counts by where its object is *defined*, so that ``wavegen.models.bundle.os.system`` is refused
-    too.
+    too. An interpolation is refused because resolvers can make nodes, and so targets, out of a string.
+
+    Args:
+        node: any part of the configuration.
+        source: its file, for the message.
+        allowed: prefixes of the modules whose objects may be named.
 
     Raises:
-        UserError: naming the first target that is not defined in one of the model rooms.
+        UserError: naming the first target or interpolation that is refused.
     """
+    if isinstance(node, str) and "${" in node:
+        raise UserError(f"{source} holds the interpolation {node!r}, expected plain values")
     if isinstance(node, Mapping):
         if "_target_" in node:
             target = node["_target_"]
-            if not (isinstance(target, str) and target.startswith(MODEL_ROOMS) and is_ours(target)):
+            if not (isinstance(target, str) and target.startswith(allowed) and defined_in(target, allowed)):
                 raise UserError(
-                    f"{source} names the target {target!r}, expected only model parts inside wavegen"
+                    f"{source} names the target {target!r}, expected only objects of {', '.join(allowed)}"
                 )
-        for value in node.values():
-            refuse_foreign_targets(value, source)
+        for key, value in node.items():
+            refuse_foreign_targets(key, source, allowed)
+            refuse_foreign_targets(value, source, allowed)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            refuse_foreign_targets(value, source)
+            refuse_foreign_targets(value, source, allowed)
 
 
-def is_ours(target: str) -> bool:
-    """Whether the dotted name exists and its object is defined in a model room."""
+def defined_in(target: str, allowed: tuple[str, ...]) -> bool:
+    """Whether the dotted name exists and its object is defined in one of the modules allowed."""
     try:
-        return get_object(target).__module__.startswith(MODEL_ROOMS)
-    except Exception:  # hydra wraps whatever the import raised; a name that cannot be found is not ours
+        return get_object(target).__module__.startswith(allowed)
+    except Exception:  # hydra wraps whatever the import raised; a name that cannot be found is not allowed
         return False
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from wavegen.distributions.precision import open_unit_interval
 from wavegen.flows.affine import Affine
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.bijection import Compose
@@ -76,7 +77,7 @@ class WaveNetStudent(Flow):
         """
         device = self.base.origin.device
         uniform = torch.rand(shape, generator=generator, device=generator.device if generator else device)
-        uniform = uniform.to(device).clamp(2.0**-25, 1 - 2.0**-24)
+        uniform = open_unit_interval(uniform.to(device))
         return self.base.law(self.base.origin, self.base.origin).icdf(uniform)
 
     def rsample_with_conditionals(
@@ -109,6 +110,8 @@ class WaveNetStudent(Flow):
         """
         source, copied = conditioning.state_dict(), 0
         for step in self.steps:
+            if step.conditioner.conditioning is None:
+                continue
             for name, tensor in step.conditioner.conditioning.state_dict().items():
                 if name in source and source[name].shape == tensor.shape:
                     tensor.copy_(source[name])

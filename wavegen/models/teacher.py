@@ -1,10 +1,11 @@
 """The teacher: a causal WaveNet under a head, trained on the exact mass of 16-bit samples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from wavegen.errors import UserError
 from wavegen.flows.autoregressive_distribution import AutoregressiveModel
@@ -43,6 +44,11 @@ class WaveNetTeacher(AutoregressiveModel):
     @property
     def receptive_field(self) -> int:
         return self.conditioner.receptive_field
+
+    def conditionals(self, x: Tensor, context: Mapping[str, Tensor] | None = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t; a mu-law head's model sees the past as it would speak it."""
+        observed = getattr(self.head, "observed", None)
+        return super().conditionals(x if observed is None else observed(x), context)
 
     def fit_to_data(self, waveforms: Sequence[np.ndarray]) -> None:
         """Data-dependent initialisation: a linear predictor, if there is one, starts at these recordings'."""

@@ -154,7 +154,8 @@ class WaveNet(nn.Module):
         for layer in self.layers:
             stream, skip = layer(stream, conditioning)
             if skip is not None:
-                skips = skip if skips is None else skips + skip
+                # Summed in float32 under autocast: thirty terms in bfloat16 would lose their last digits.
+                skips = skip.to(stream.dtype) if skips is None else skips + skip
         return self.read(stream if skips is None else skips).transpose(1, 2)
 
     def lift(self, x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from wavegen.distributions.precision import open_unit_interval
 from wavegen.errors import UserError
 from wavegen.objectives.reduction import masked_mean
 
@@ -43,7 +44,13 @@ class IndependentDraws(nn.Module):
         self.num_draws = num_draws
 
     def forward(self, like: Tensor) -> Tensor:
-        return open_interval(torch.rand(self.num_draws, *like.shape, device=like.device, dtype=like.dtype))
+        return open_unit_interval(
+            torch.rand(self.num_draws, *like.shape, device=like.device, dtype=like.dtype)
+        )
+
+    def variance_of_mean(self, values: Tensor) -> Tensor:
+        """Unbiased variance of the mean over draws, ``(num_draws, …) -> (…)``; zero for one draw."""
+        return values.var(0) / len(values) if len(values) > 1 else torch.zeros_like(values[0])
 
 
 class StratifiedDraws(nn.Module):
@@ -62,13 +69,19 @@ class StratifiedDraws(nn.Module):
     def forward(self, like: Tensor) -> Tensor:
         jitter = torch.rand(self.num_draws, *like.shape, device=like.device, dtype=like.dtype)
         stratum = torch.arange(self.num_draws, device=like.device, dtype=like.dtype)
-        return open_interval((stratum.view(-1, *[1] * like.dim()) + jitter) / self.num_draws)
+        return open_unit_interval((stratum.view(-1, *[1] * like.dim()) + jitter) / self.num_draws)
 
+    def variance_of_mean(self, values: Tensor) -> Tensor:
+        """Variance of the mean over strata from differences of neighbours, ``(num_draws, …) -> (…)``.
 
-def open_interval(uniform: Tensor) -> Tensor:
-    """Keep uniforms off 0 and 1, whose quantiles are infinite."""
-    tiny = torch.finfo(uniform.dtype).eps / 4
-    return uniform.clamp(tiny, 1 - 2 * tiny)
+        With one draw a stratum the variance within cannot be seen; half the squared difference of neighbours
+        holds it plus the square of the step between the strata's means, so this errs upwards, yet it falls
+        with the strata's width. Zero for one draw.
+        """
+        if len(values) == 1:
+            return torch.zeros_like(values[0])
+        squares = 0.5 * values.diff(dim=0).square()
+        return squares.mean(0) / len(values)
 
 
 class MonteCarloKL(nn.Module):
@@ -106,7 +119,7 @@ class MonteCarloKL(nn.Module):
         cross_entropy = masked_mean(-log_density.mean(0), mask)
         entropy = masked_mean(conditionals.entropy(), mask)
         kl = cross_entropy - entropy
-        variance = log_density.detach().var(0) / len(draws) if len(draws) > 1 else torch.zeros_like(waveform)
+        variance = self.draws.variance_of_mean(log_density.detach())
         standard_error = (masked_mean(variance, mask) / mask.sum().clamp(min=1)).sqrt()
         return DivergenceEstimate(kl, kl.detach(), cross_entropy.detach(), entropy.detach(), standard_error)
 

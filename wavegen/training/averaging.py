@@ -1,5 +1,6 @@
 """Polyak averaging of the weights."""
 
+import lightning
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -25,3 +26,26 @@ class PolyakAverage(WeightAveraging):
             return averaged + (1 - min(decay, (1 + count) / (10 + count))) * (current - averaged)
 
         super().__init__(avg_fn=average)
+        self.swapped = False
+
+    def covers(self, trainer: lightning.Trainer) -> bool:
+        """Whether the last optimiser step has reached the average: in between, a checkpoint would be torn."""
+        return self._latest_update_step == trainer.global_step
+
+    def on_validation_epoch_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        super().on_validation_epoch_start(trainer, module)
+        self.swapped = True
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        super().on_validation_epoch_end(trainer, module)
+        self.swapped = False
+
+    def on_exception(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """An interrupted validation gives the module its own weights back before anyone saves them."""
+        if self.swapped:
+            self._swap_models(module)
+            self.swapped = False

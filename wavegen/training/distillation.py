@@ -60,7 +60,7 @@ class DistillationTraining(TrainingModule):
         self.check_finite("divergence", estimate.loss)
         self.check_finite("power", power)
         warmup = self.divergence_warmup_steps
-        progress = min(1.0, self.global_step / warmup) if warmup else 1.0
+        progress = min(1.0, self.global_step / warmup) if warmup and self.training else 1.0
         divergence_weight = self.divergence_weight * (0.1 + 0.9 * progress)
         loss = divergence_weight * estimate.loss + self.power_weight * power
         inside = waveform.detach()[batch.mask]

@@ -82,6 +82,7 @@ def fit(
         train_time_interval=timedelta(minutes=checkpoint_every_minutes),
         enable_version_counter=False,
     )
+    average = PolyakAverage(average_decay)
     lightning_trainer = trainer(
         max_steps=max_steps,
         max_epochs=-1,
@@ -96,9 +97,9 @@ def fit(
         callbacks=[
             StepSeed(seed),
             *callbacks,
-            PolyakAverage(average_decay),
+            average,
             LearningRateMonitor(logging_interval="step"),
-            SaveOnInterrupt(last),
+            SaveOnInterrupt(last, average),
             saver,
             StepProgress(stage, max_steps),
         ],
@@ -108,9 +109,8 @@ def fit(
             module, datamodule=data, ckpt_path=resumable(last, max_steps), weights_only=True
         )
     except SystemExit:
-        if (
-            lightning_trainer.interrupted
-        ):  # Lightning turns Ctrl-C into an exit; our caller words the farewell
+        # Lightning turns Ctrl-C into an exit; our caller words the farewell.
+        if lightning_trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
     lightning_trainer.save_checkpoint(last)
@@ -137,15 +137,19 @@ def resumable(last: Path, max_steps: int) -> Path | None:
 
 
 class SaveOnInterrupt(lightning.Callback):
-    """Ctrl-C leaves a checkpoint; any other exception leaves the last good one alone."""
+    """Ctrl-C leaves a checkpoint; any other exception leaves the last good one alone.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Stands behind the average in the list of callbacks, which first tidies up after an interrupted validation.
+    """
+
+    def __init__(self, path: Path, average: PolyakAverage) -> None:
+        self.path, self.average = path, average
 
     def on_exception(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        if isinstance(exception, KeyboardInterrupt) and trainer.global_step > 0:
+        complete = trainer.global_step > 0 and self.average.covers(trainer)
+        if isinstance(exception, KeyboardInterrupt) and complete:
             trainer.save_checkpoint(self.path)
 
 

@@ -35,6 +35,11 @@ class TrainingModule(lightning.LightningModule):
             "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"},
         }
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """A finite loss may have gradients that are not; they would poison weights and average alike."""
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        self.check_finite("gradient norm", torch.nn.utils.get_total_norm(gradients))
+
     def check_finite(self, term: str, value: Tensor) -> Tensor:
         """The value; a UserError names step and term where it is not finite. The last checkpoint stays."""
         if not torch.isfinite(value):

@@ -5,11 +5,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from wavegen.errors import UserError
-from wavegen.models.bundle import write_atomically
+from wavegen.models.bundle import refuse_foreign_targets, write_atomically
 
 CONFIG = "config.yaml"
+ALLOWED_TARGETS = ("wavegen.", "torch.optim.", "lightning.")
 # Keys that may differ between the start and the resumption of a run: where and how to run, not what.
 FREE_KEYS = {"run", "resume", "trainer", "evaluation", "experiment"}
 
@@ -18,19 +20,36 @@ def resume_config(config: DictConfig) -> DictConfig:
     """The configuration to run: with ``resume=RUN`` the one RUN was started with, else this one.
 
     Raises:
-        UserError: where RUN has no readable ``config.yaml``.
+        UserError: where RUN has no readable ``config.yaml``, or one of another recipe.
     """
     if config.resume is None:
         return config
     path = Path(config.resume) / CONFIG
-    try:
-        started = OmegaConf.load(path)
-    except FileNotFoundError as error:
-        raise UserError(f"resume={config.resume} is no run: {path} is missing") from error
-    except (OSError, OmegaConfBaseException, ValueError) as error:
-        raise UserError(f"{path} cannot be read as YAML ({error})") from error
+    if not path.exists():
+        raise UserError(f"resume={config.resume} is no run: {path} is missing")
+    started = OmegaConf.create(read_config(path))
+    missing = [key for key in config if key not in started]
+    if missing:
+        raise UserError(f"{path} is of another recipe: it has no '{missing[0]}'")
     started.run, started.resume = config.resume, None
     return started
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's resolved configuration; it may come from a stranger, so it may name only what a run is made of.
+
+    Raises:
+        UserError: where it is no readable YAML mapping, or names other code.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OSError, OmegaConfBaseException, YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as YAML ({reason})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a {type(content).__name__}, expected a mapping")
+    refuse_foreign_targets(content, path, ALLOWED_TARGETS)
+    return content
 
 
 def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
@@ -48,7 +67,7 @@ def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
     resolved = OmegaConf.to_container(config, resolve=True)
     path = run / CONFIG
     if path.exists():
-        there = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        there = read_config(path)
         key = first_difference(
             {k: v for k, v in there.items() if k not in FREE_KEYS},
             {k: v for k, v in resolved.items() if k not in FREE_KEYS},

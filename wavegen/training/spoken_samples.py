@@ -45,6 +45,12 @@ class SpokenSamples(lightning.Callback):
         self.context = collate_contexts(contexts)
         self.lengths = torch.tensor([len(recording) for recording in self.recordings])
 
+    def state_dict(self) -> dict[str, int]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.count = state_dict["count"]
+
     def on_validation_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self.count += 1
         if trainer.sanity_checking or self.count % self.every or not trainer.is_global_zero:

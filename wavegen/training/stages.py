@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from hydra.utils import instantiate
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -56,6 +57,32 @@ def keep(run: Path, corpus: Corpus, name: str, model_config: dict[str, Any], mod
     save_weights(run, name, model)
 
 
+def check_distillable(config: DictConfig, teacher: nn.Module | None = None) -> None:
+    """Take teacher, student and objective through one short pass before anybody trains for hours.
+
+    Args:
+        config: of the recipe, its ``voice`` filled in.
+        teacher: one that is there already; None for the configured one.
+
+    Raises:
+        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no density.
+    """
+    if teacher is None:
+        teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
+    student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
+    objective = instantiate(config.objective)
+    num_frames, num_samples = 2, 2 * config.voice.hop_samples
+    context = {
+        "features": torch.zeros(1, config.voice.num_features, num_frames),
+        "cycles": torch.zeros(1, num_frames),
+        "voiced": torch.zeros(1, num_frames),
+    }
+    with torch.no_grad():
+        waveform, conditionals = student.rsample_with_conditionals(student.noise((1, num_samples)), context)
+        mask = torch.ones(1, num_samples, dtype=torch.bool)
+        objective["divergence"](teacher, waveform, conditionals, context, mask)
+
+
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     """Fit the configured teacher, or load the run's where it is already there.
 
@@ -100,8 +127,9 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     student = build_model(model_config, source="student")
     if config.adopt_conditioning:
         net = getattr(teacher.conditioner, "conditioner", teacher.conditioner)
-        copied = student.adopt_conditioning(net.conditioning)
-        log.info("the student starts with %d conditioning tensors of the teacher", copied)
+        if net.conditioning is not None:
+            copied = student.adopt_conditioning(net.conditioning)
+            log.info("the student starts with %d conditioning tensors of the teacher", copied)
     module = DistillationTraining(
         teacher=teacher,
         student=student,

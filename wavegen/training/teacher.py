@@ -35,17 +35,24 @@ class TeacherTraining(TrainingModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_prob = self.teacher.conditionals(batch.waveform, batch.context).log_prob(batch.waveform)
-        shuffled = {key: value.roll(1, dims=0) for key, value in batch.context.items()}
+        # Another segment's conditioning; a batch of one takes its own from elsewhere in time.
+        alone = len(batch.waveform) == 1
+        shuffled = {
+            key: value.roll(value.shape[-1] // 2, -1) if alone and value.dim() > 1 else value.roll(1, 0)
+            for key, value in batch.context.items()
+        }
         log_prob_shuffled = self.teacher.conditionals(batch.waveform, shuffled).log_prob(batch.waveform)
         speech = batch.mask & speech_samples(batch.waveform, self.sample_rate)
         bits = -1 / math.log(2)
         values = {
             "bits_per_sample": bits * masked_mean(log_prob, batch.mask),
-            "bits_per_sample_without_pauses": bits * masked_mean(log_prob, speech),
             "bits_per_sample_shuffled": bits * masked_mean(log_prob_shuffled, batch.mask),
         }
         values["shuffled_gap_bits"] = values["bits_per_sample_shuffled"] - values["bits_per_sample"]
         self.log_all("dev", values, int(batch.mask.sum()))
+        if speech.any():
+            without_pauses = {"bits_per_sample_without_pauses": bits * masked_mean(log_prob, speech)}
+            self.log_all("dev", without_pauses, int(speech.sum()))
         self.log("dev_bits", values["bits_per_sample"], prog_bar=True, logger=False, sync_dist=True)
 
     @torch.inference_mode()
