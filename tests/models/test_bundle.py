@@ -3,13 +3,13 @@
 import copy
 import errno
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from wavegen.errors import UserError
-from wavegen.models import bundle
 from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
 
 WAVENET = {
@@ -122,7 +122,7 @@ def test_a_missing_entry_is_named(run, key):
     "target",
     [
         "os.system",
-        "wavegen.models.bundle.os.system",
+        "wavegen.models.bundle.write_bytes",
         "torch.nn.Linear",
         "wavegen.models.bundle.get_object",
         "wavegen.models.bundle.Path.write_text",
@@ -206,19 +206,13 @@ def test_folders_without_a_voice_are_named(run, tmp_path):
 def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, monkeypatch):
     before = files(run)
 
-    def half(tensors, path):
-        path.write_bytes(b"half")
+    def no_room(temporary, path):
+        temporary.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(bundle, "save_file", half)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "replace", no_room)
+    with pytest.raises(UserError, match="teacher.safetensors: No space left"):
         save_weights(run, "teacher", build_model(TEACHER, source="test"))
-    assert files(run) == before
-
-    def no_rename(*paths):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(bundle.os, "replace", no_rename)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="voice.json: No space left"):
         describe_voice(run, {**description, "models": {"student": STUDENT}})
     assert files(run) == before

@@ -1,9 +1,7 @@
 """Waveform files, the 16-bit grid, and changing the sample rate."""
 
 import io
-import os
 import struct
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +11,7 @@ import soundfile
 import torch
 
 from wavegen.errors import UserError
+from wavegen.files import write_bytes
 
 GRID_STEP = 2.0**-15
 """Step of the 16-bit grid; its points are −1, −1 + 2⁻¹⁵, …, 1 − 2⁻¹⁵."""
@@ -70,15 +69,7 @@ def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample
     pcm = np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
     encoded = io.BytesIO()
     soundfile.write(encoded, pcm, sample_rate, subtype="PCM_16", format="WAV")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encoded.getbuffer())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    write_bytes(path, encoded.getvalue())
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

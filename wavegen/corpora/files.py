@@ -1,27 +1,13 @@
-"""Small files of a corpus: written whole or not at all, read with an error the user understands."""
+"""JSON and arrays of a corpus: written whole or not at all, read with an error the user understands."""
 
 import io
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from wavegen.errors import UserError
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write through a temporary name. Raises UserError where that fails: no right, no room."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+from wavegen.files import write_bytes
 
 
 def write_json(path: Path, data: object) -> None:

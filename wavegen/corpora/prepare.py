@@ -24,9 +24,10 @@ from tqdm import tqdm
 from wavegen.audio.pitch import FRAME_S, PraatPitch
 from wavegen.audio.waveform import resample, to_grid, write_waveform
 from wavegen.corpora.corpus import FORMAT_VERSION, SPLITS, Corpus
-from wavegen.corpora.files import read_json, write_array, write_bytes, write_json
+from wavegen.corpora.files import read_json, write_array, write_json
 from wavegen.corpora.source import CorpusItem, CorpusSource, SkippedUtterance
 from wavegen.errors import UserError
+from wavegen.files import write_bytes
 from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, compact_frames
 from wavegen.linguistics.phones import TimedPhone, mean_phone_duration_s
 from wavegen.linguistics.register import VoiceRegister

@@ -25,10 +25,11 @@ from wavegen.evaluation.figures import (
 )
 from wavegen.evaluation.likelihood import tally_divergence, tally_linear_predictor, tally_teacher
 from wavegen.evaluation.material import beginning, check_match, load_utterances
-from wavegen.evaluation.report import write_atomically, write_report
+from wavegen.evaluation.report import write_report
 from wavegen.evaluation.speed import samples_per_second, uncached_samples_per_second
 from wavegen.evaluation.systems import GriffinLim, Recording, Student, System, Teacher, WhiteNoise
 from wavegen.evaluation.tally import Tally
+from wavegen.files import write_bytes
 from wavegen.models.bundle import Voice
 
 
@@ -127,8 +128,9 @@ def evaluate_voice(
         },
         "utterances": entries,
     }
-    write_atomically(output / "samples" / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
-    write_atomically(output / "metrics.json", as_json(metrics))
+    listing = json.dumps(index, indent=1, ensure_ascii=False)
+    write_bytes(output / "samples" / "index.json", listing.encode())
+    write_bytes(output / "metrics.json", as_json(metrics).encode())
     write_report(output, run_directory=run_directory)
     return metrics
 

@@ -1,6 +1,5 @@
 """The report's pictures, as PNG files: spectrograms, pitch contours, bars with intervals, loss curves."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
 from wavegen.evaluation.explanations import DISTORTION, SYSTEM_TITLES
 from wavegen.evaluation.loss_curves import Curve
+from wavegen.files import atomic_path
 
 COLOURS = {
     "recording": "#30343b",
@@ -146,11 +146,6 @@ def _bare(axes: Axes) -> None:
 def _save(figure: Figure, path: Path) -> None:
     """Complete or not at all."""
     FigureCanvasAgg(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic_path(path) as temporary:
         # No metadata: the same numbers give the same bytes.
         figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +20,7 @@ from wavegen.evaluation.explanations import (
 from wavegen.evaluation.figures import loss_figure
 from wavegen.evaluation.loss_curves import read_curves
 from wavegen.evaluation.summary import findings
+from wavegen.files import write_bytes
 
 TEMPLATE = "report.html.jinja"
 ARROWS = {"lower": "↓", "higher": "↑", "near": "≈"}
@@ -75,19 +75,8 @@ def write_report(
         config=config.read_text(encoding="utf-8") if config.is_file() else None,
     )
     path = directory / "report.html"
-    write_atomically(path, page)
+    write_bytes(path, page.encode())
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The whole text or the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _across(metric: Metric, metrics: Mapping[str, float | None], systems: Sequence[str]) -> dict:

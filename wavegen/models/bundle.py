@@ -1,8 +1,6 @@
 """A run folder as a voice: weights by safetensors, everything else as checked JSON."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +10,11 @@ from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from wavegen.errors import UserError
+from wavegen.files import write_bytes
 from wavegen.linguistics.features import FeatureEncoder
 
 FORMAT_VERSION = 1
@@ -53,20 +52,13 @@ def describe_voice(run: Path, description: Mapping[str, Any]) -> None:
     path = run / "voice.json"
     models = read_description(path)["models"] if path.exists() else {}
     merged = {"format": FORMAT_VERSION, **description, "models": {**models, **description["models"]}}
-    write_atomically(path, json.dumps(merged, indent=1, ensure_ascii=False).encode())
+    write_bytes(path, json.dumps(merged, indent=1, ensure_ascii=False).encode())
 
 
 def save_weights(run: Path, name: str, model: nn.Module) -> None:
     """Write ``run/<name>.safetensors``, complete or not at all."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    with tempfile.NamedTemporaryFile(dir=run, suffix=".part", delete=False) as file:
-        temporary = Path(file.name)
-    try:
-        save_file(tensors, temporary)
-        temporary.chmod(0o644)
-        os.replace(temporary, run / f"{name}.safetensors")
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(run / f"{name}.safetensors", save(tensors))
 
 
 def load_voice(run: str | Path) -> Voice:
@@ -129,7 +121,7 @@ def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
 def refuse_foreign_targets(node: Any, source: str | Path, allowed: tuple[str, ...] = MODEL_ROOMS) -> None:
     """A configuration someone was handed is data: it may name only what models are made of.
 
-    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.os.system`` is refused
+    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.write_bytes`` is refused
     too. An interpolation is refused because resolvers can make nodes, and so targets, out of a string.
 
     Args:
@@ -183,16 +175,3 @@ def read_description(path: Path) -> dict[str, Any]:
         if not isinstance(description.get(key), kind):
             raise UserError(f"{path} has no valid entry '{key}', expected {kind.__name__}")
     return description
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The whole content or the old file."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.close()
-            temporary.chmod(0o644)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)

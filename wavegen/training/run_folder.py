@@ -8,7 +8,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from wavegen.errors import UserError
-from wavegen.models.bundle import refuse_foreign_targets, write_atomically
+from wavegen.files import write_bytes
+from wavegen.models.bundle import refuse_foreign_targets
 
 CONFIG = "config.yaml"
 ALLOWED_TARGETS = ("wavegen.", "torch.optim.", "lightning.")
@@ -81,7 +82,7 @@ def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"the run folder {run} cannot be made ({error.strerror})") from error
-    write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(resolved)).encode())
+    write_bytes(path, OmegaConf.to_yaml(OmegaConf.create(resolved)).encode())
     return run
 
 
