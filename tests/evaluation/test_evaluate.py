@@ -89,12 +89,13 @@ def test_another_evaluation_gives_the_same_numbers_but_for_speed(evaluation, cor
 
 def test_a_corpus_that_does_not_fit_is_refused(corpus, run_directory, tmp_path):
     voice = load_voice(run_directory)
-    with pytest.raises(UserError, match="8000 Hz.*16000 Hz"):
+    with pytest.raises(UserError, match="8000 Hz.*16000 Hz.*corpus.sample_rate=8000"):
         evaluate_voice(voice, dataclasses.replace(corpus, sample_rate=16000), tmp_path)
     layout = FeatureLayout(context_width=1)
     encoder = FeatureEncoder(layout, corpus.encoder.mean.tolist(), corpus.encoder.std.tolist())
-    with pytest.raises(UserError, match="feature layout"):
-        evaluate_voice(voice, dataclasses.replace(corpus, encoder=encoder), tmp_path)
+    with pytest.raises(UserError, match=f"{run_directory} .*feature layout"):
+        other = dataclasses.replace(corpus, encoder=encoder)
+        evaluate_voice(voice, other, tmp_path, run_directory=run_directory)
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,7 @@
 """Voices on disk: the same bits come back, and whatever is wrong with a file is said in one sentence."""
 
 import copy
+import dataclasses
 import errno
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from wavegen.errors import UserError
-from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+from wavegen.models.bundle import build_model, describe_voice, load_voice, require_match, save_weights
 
 WAVENET = {
     "_target_": "wavegen.nets.wavenet.WaveNet",
@@ -216,3 +217,15 @@ def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, 
     with pytest.raises(UserError, match="voice.json: No space left"):
         describe_voice(run, {**description, "models": {"student": STUDENT}})
     assert files(run) == before
+
+
+def test_a_voice_goes_with_corpora_of_its_sample_rate_and_layout(run, mini_corpus):
+    voice = load_voice(run)
+    assert require_match(voice, mini_corpus, run) is voice
+    with pytest.raises(UserError, match=f"{run} .*8000 Hz.*16000 Hz.*corpus.sample_rate=8000"):
+        require_match(voice, dataclasses.replace(mini_corpus, sample_rate=16000), run)
+    encoder = mini_corpus.encoder
+    layout = dataclasses.replace(encoder.layout, phones=encoder.layout.phones[:-1])
+    other = type(encoder).from_dict(encoder.to_dict() | {"layout": layout.to_dict()})
+    with pytest.raises(UserError, match=f"{run} .*feature layout {encoder.layout.digest}.*{layout.digest}"):
+        require_match(voice, dataclasses.replace(mini_corpus, encoder=other), run)

@@ -24,13 +24,13 @@ from wavegen.evaluation.figures import (
     spectrogram_peak,
 )
 from wavegen.evaluation.likelihood import tally_divergence, tally_linear_predictor, tally_teacher
-from wavegen.evaluation.material import beginning, check_match, load_utterances
+from wavegen.evaluation.material import beginning, load_utterances
 from wavegen.evaluation.report import write_report
 from wavegen.evaluation.speed import samples_per_second, uncached_samples_per_second
 from wavegen.evaluation.systems import GriffinLim, Recording, Student, System, Teacher, WhiteNoise
 from wavegen.evaluation.tally import Tally
 from wavegen.files import write_bytes
-from wavegen.models.bundle import Voice
+from wavegen.models.bundle import Voice, require_match
 
 
 def evaluate_voice(
@@ -75,7 +75,7 @@ def evaluate_voice(
     Raises:
         UserError: the corpus does not fit, has no test utterances, or a model's waveform is not finite.
     """
-    check_match(voice, corpus)
+    require_match(voice, corpus, run_directory or output_directory)
     utterances = list(load_utterances(voice, corpus, "test", max_utterances))
     if not utterances:
         raise UserError("evaluate: the corpus has no test utterances, expected at least one.")

@@ -36,20 +36,6 @@ def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
     return Corpus.open(own)
 
 
-def check_match(voice: Voice, corpus: Corpus) -> None:
-    """Raises UserError where the corpus has another sample rate or feature layout than the voice."""
-    if corpus.sample_rate != voice.sample_rate:
-        raise UserError(
-            f"evaluate: the voice speaks at {voice.sample_rate} Hz and the corpus was prepared at "
-            f"{corpus.sample_rate} Hz: prepare it again with sample_rate={voice.sample_rate}."
-        )
-    if corpus.encoder.layout != voice.encoder.layout:
-        raise UserError(
-            "evaluate: the corpus was prepared with another feature layout than the voice was trained with: "
-            "prepare it again with this version, or give the voice's own corpus."
-        )
-
-
 def load_utterances(
     voice: Voice, corpus: Corpus, split: str, limit: int | None = None
 ) -> Iterator[Utterance]:

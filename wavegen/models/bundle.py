@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
@@ -16,6 +16,9 @@ from torch import nn
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
 from wavegen.linguistics.features import FeatureEncoder
+
+if TYPE_CHECKING:  # whoever only speaks need not wait for Lhotse
+    from wavegen.corpora.corpus import Corpus
 
 FORMAT_VERSION = 1
 MODEL_ROOMS = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")
@@ -175,3 +178,27 @@ def read_description(path: Path) -> dict[str, Any]:
         if not isinstance(description.get(key), kind):
             raise UserError(f"{path} has no valid entry '{key}', expected {kind.__name__}")
     return description
+
+
+def require_match(voice: Voice, corpus: "Corpus", source: str | Path) -> Voice:
+    """The voice, once its sample rate and feature layout are the corpus's.
+
+    Args:
+        source: the voice's folder, for the message.
+
+    Raises:
+        UserError: saying what differs, and what to give.
+    """
+    if voice.sample_rate != corpus.sample_rate:
+        raise UserError(
+            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, expected "
+            f"the same: prepare another with corpus.sample_rate={voice.sample_rate} and a corpus.directory "
+            "of its own"
+        )
+    mine, theirs = voice.encoder.layout.digest, corpus.encoder.layout.digest
+    if mine != theirs:
+        raise UserError(
+            f"{source} was trained on feature layout {mine} but the corpus has {theirs}, expected the same: "
+            "prepare the corpus with the version of wavegen that trained the voice, or train anew"
+        )
+    return voice
