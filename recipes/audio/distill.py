@@ -11,8 +11,6 @@ Examples:
   wavegen distill resume=runs/distill-espeak-8000
 """
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from wavegen.corpora.prepare import ensure_prepared
@@ -20,17 +18,23 @@ from wavegen.evaluation.evaluate import evaluate_voice
 from wavegen.models.bundle import load_voice
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
-from wavegen.training.stages import adopt_teacher, train_student, train_teacher, voice_shape
+from wavegen.training.stages import (
+    check_distillable,
+    fill_in_voice,
+    lend_teacher,
+    obtain_teacher,
+    train_student,
+)
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
     corpus = ensure_prepared(config.corpus)
-    run = open_run(config, voice_shape(corpus))
-    if config.teacher_checkpoint is None:
-        teacher = train_teacher(config, corpus, run)
-    else:
-        teacher, corpus = adopt_teacher(Path(config.teacher_checkpoint), corpus, run)
+    fill_in_voice(config, corpus)
+    lender, corpus = lend_teacher(config, corpus)
+    check_distillable(config, lender)
+    run = open_run(config)
+    teacher = obtain_teacher(config, corpus, run, lender)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

@@ -14,13 +14,14 @@ from omegaconf import DictConfig
 from wavegen.corpora.prepare import ensure_prepared
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
-from wavegen.training.stages import train_teacher, voice_shape
+from wavegen.training.stages import fill_in_voice, train_teacher
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
     corpus = ensure_prepared(config.corpus)
-    run = open_run(config, voice_shape(corpus))
+    fill_in_voice(config, corpus)
+    run = open_run(config)
     train_teacher(config, corpus, run)
     end_other_processes()
     print(f"The teacher is in {run}. Next: wavegen distill teacher_checkpoint={run}")

@@ -21,7 +21,14 @@ from wavegen.corpora.prepare import ensure_prepared
 from wavegen.models.bundle import load_voice
 from wavegen.resources import resource_directory
 from wavegen.training.run_folder import open_run
-from wavegen.training.stages import train_student, train_teacher, voice_shape
+from wavegen.training.stages import fill_in_voice, train_student, train_teacher
+
+
+def start(config, corpus):
+    """The run folder of a recipe, as its script opens it."""
+    fill_in_voice(config, corpus)
+    return open_run(config)
+
 
 CONFIGS = resource_directory("configs")
 FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
@@ -97,7 +104,7 @@ def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
 def train(config):
     """The trainings of the recipe; measuring what came of them is tested once, below."""
     corpus = ensure_prepared(config.corpus)
-    run = open_run(config, voice_shape(corpus))
+    run = start(config, corpus)
     teacher = train_teacher(config, corpus, run)
     if "student" in config:
         train_student(config, corpus, run, teacher)

@@ -11,7 +11,14 @@ from wavegen.objectives.distillation import DivergenceEstimate
 from wavegen.training import fit as fit_module
 from wavegen.training.averaging import PolyakAverage
 from wavegen.training.run_folder import open_run, resume_config
-from wavegen.training.stages import train_student, train_teacher, voice_shape
+from wavegen.training.stages import fill_in_voice, train_student, train_teacher
+
+
+def start(config, corpus):
+    """The run folder of a recipe, as its script opens it."""
+    fill_in_voice(config, corpus)
+    return open_run(config)
+
 
 TEACHER_DEV = """
 bits_per_sample bits_per_sample_without_pauses bits_per_sample_shuffled shuffled_gap_bits
@@ -66,7 +73,7 @@ def test_training_ends_with_the_average_and_resumption_carries_it_on(
     monkeypatch.setattr(fit_module, "PolyakAverage", recorded)
     overrides = [f"run={tmp_path}", "teacher_training.precision=32-true", "teacher_training.schedule=null"]
     config = compose_config("teacher", *overrides, "teacher_training.max_steps=3")
-    run = open_run(config, voice_shape(mini_corpus))
+    run = start(config, mini_corpus)
     train_teacher(config, mini_corpus, run)
     (run / "teacher.safetensors").unlink()
     started = resume_config(compose_config("teacher", f"resume={tmp_path}"))
@@ -97,7 +104,7 @@ def test_the_log_holds_every_promised_number(compose_config, mini_corpus, tmp_pa
     overrides = [f"run={tmp_path}", "teacher_training.speak_every_num_validations=1"]
     overrides += ["trainer.log_every_n_steps=1"]
     config = compose_config("distill", *overrides)
-    run = open_run(config, voice_shape(mini_corpus))
+    run = start(config, mini_corpus)
     train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
     expected = {
         "teacher": ["train/bits_per_sample", *(f"dev/{name}" for name in TEACHER_DEV)],
@@ -140,7 +147,7 @@ def test_a_divergence_below_zero_beyond_its_error_is_warned_of(
 
     monkeypatch.setattr(MonteCarloKL, "forward", broken)
     config = compose_config("distill", f"run={tmp_path}", "student_training.max_steps=1")
-    run = open_run(config, voice_shape(mini_corpus))
+    run = start(config, mini_corpus)
     train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
     messages = [str(warning.message) for warning in recwarn]
     found = [message for message in messages if "below zero beyond its error" in message]

@@ -8,12 +8,24 @@ from safetensors.torch import load_file
 
 from wavegen.errors import UserError
 from wavegen.training.run_folder import open_run, resume_config
-from wavegen.training.stages import adopt_teacher, train_student, train_teacher, voice_shape
+from wavegen.training.stages import (
+    check_distillable,
+    fill_in_voice,
+    lend_teacher,
+    train_student,
+    train_teacher,
+)
+
+
+def start(config, corpus):
+    """The run folder of a recipe, as its script opens it."""
+    fill_in_voice(config, corpus)
+    return open_run(config)
 
 
 def run_teacher(config, corpus, run, callbacks=()):
     config.run = str(run)
-    folder = open_run(config, voice_shape(corpus))
+    folder = start(config, corpus)
     return train_teacher(config, corpus, folder)
 
 
@@ -49,7 +61,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert not (tmp_path / "killed" / "teacher.safetensors").exists()
     config = compose_config("teacher", f"resume={tmp_path / 'killed'}")
     config = resume_config(config)
-    train_teacher(config, mini_corpus, open_run(config, voice_shape(mini_corpus)))
+    train_teacher(config, mini_corpus, start(config, mini_corpus))
     whole, resumed = (load_file(tmp_path / name / "teacher.safetensors") for name in ("whole", "killed"))
     assert whole.keys() == resumed.keys()
     for name in whole:
@@ -58,7 +70,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 def test_distillation_goes_all_the_way_and_is_not_repeated(compose_config, mini_corpus, tmp_path):
     config = compose_config("distill", f"run={tmp_path / 'run'}")
-    run = open_run(config, voice_shape(mini_corpus))
+    run = start(config, mini_corpus)
     teacher = train_teacher(config, mini_corpus, run)
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     train_student(config, mini_corpus, run, teacher)
@@ -73,7 +85,7 @@ def test_gaussian_teacher_and_student(compose_config, mini_corpus, tmp_path):
     config = compose_config(
         "distill", f"run={tmp_path}", "teacher=gaussian", "student=gaussian", "objective=gaussian"
     )
-    run = open_run(config, voice_shape(mini_corpus))
+    run = start(config, mini_corpus)
     train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
     assert (run / "student.safetensors").exists()
 
@@ -124,11 +136,11 @@ def test_truncated_trainer_state_is_named(compose_config, mini_corpus, tmp_path)
 
 def test_another_configuration_in_the_same_folder_is_refused(compose_config, mini_corpus, tmp_path):
     config = compose_config("teacher", f"run={tmp_path}")
-    open_run(config, voice_shape(mini_corpus))
-    open_run(config, voice_shape(mini_corpus))
+    start(config, mini_corpus)
+    start(config, mini_corpus)
     other = compose_config("teacher", f"run={tmp_path}", "teacher_training.batch_size=3")
     with pytest.raises(UserError, match="'teacher_training.batch_size'"):
-        open_run(other, voice_shape(mini_corpus))
+        start(other, mini_corpus)
 
 
 def test_resume_of_no_run_is_named(compose_config, tmp_path):
@@ -138,13 +150,61 @@ def test_resume_of_no_run_is_named(compose_config, tmp_path):
 
 def test_teacher_of_another_sample_rate_or_layout_is_refused(compose_config, mini_corpus, tmp_path):
     run_teacher(compose_config("teacher", "teacher_training.max_steps=1"), mini_corpus, tmp_path / "a")
-    (tmp_path / "b").mkdir()
+    config = compose_config("distill", f"teacher_checkpoint={tmp_path / 'a'}", f"run={tmp_path / 'b'}")
     faster = dataclasses.replace(mini_corpus, sample_rate=16000)
     with pytest.raises(UserError, match="8000 Hz but the corpus has 16000 Hz"):
-        adopt_teacher(tmp_path / "a", faster, tmp_path / "b")
+        lend_teacher(config, faster)
     encoder = mini_corpus.encoder
     layout = dataclasses.replace(encoder.layout, phones=encoder.layout.phones[:-1])
     numbers = encoder.to_dict() | {"layout": layout.to_dict()}
     other = dataclasses.replace(mini_corpus, encoder=type(encoder).from_dict(numbers))
     with pytest.raises(UserError, match="feature layout"):
-        adopt_teacher(tmp_path / "a", other, tmp_path / "b")
+        lend_teacher(config, other)
+
+
+def test_ctrl_c_during_a_validation_saves_weights_and_average_untorn(
+    compose_config, mini_corpus, tmp_path, monkeypatch
+):
+    import wavegen.training.teacher as teacher_module
+
+    def interrupted(self, batch, batch_idx):
+        raise KeyboardInterrupt
+
+    overrides = ["teacher_training.precision=32-true"]
+    run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher_module.TeacherTraining, "validation_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "stopped")
+    run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "stopped")
+    whole, resumed = (load_file(tmp_path / name / "teacher.safetensors") for name in ("whole", "stopped"))
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+
+
+def test_gradients_that_are_no_numbers_stop_the_run(compose_config, mini_corpus, tmp_path, monkeypatch):
+    import wavegen.training.teacher as teacher_module
+
+    original = teacher_module.negative_log_likelihood
+
+    def rough(teacher, *args):
+        value = original(teacher, *args)
+        tap = next(teacher.parameters())
+        return value + (tap - tap.detach()).abs().sqrt().sum()  # zero, with a slope that is none
+
+    monkeypatch.setattr(teacher_module, "negative_log_likelihood", rough)
+    with pytest.raises(UserError, match="step 0: the term 'gradient norm' is"):
+        run_teacher(compose_config("teacher"), mini_corpus, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [("teacher=original", "needs a teacher with a density"), ("objective=gaussian", "needs a Gaussian")],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_trained(
+    compose_config, mini_corpus, choice, reason
+):
+    config = compose_config("distill", choice)
+    fill_in_voice(config, mini_corpus)
+    with pytest.raises(UserError, match=reason):
+        check_distillable(config, None)

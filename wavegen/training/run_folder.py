@@ -53,17 +53,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return content
 
 
-def open_run(config: DictConfig, voice: dict[str, Any]) -> Path:
-    """Fill in the voice, make the folder and write the resolved configuration, or check that it is the same.
+def open_run(config: DictConfig) -> Path:
+    """Make the folder and write the resolved configuration, or check that it is the same.
 
     Args:
-        config: of the recipe; its ``voice`` entry is filled in place.
-        voice: ``sample_rate``, ``hop_samples``, ``num_features`` of the corpus.
+        config: of the recipe, its ``voice`` entry filled in from the corpus.
 
     Raises:
         UserError: naming the first key in which a run already there differs.
     """
-    OmegaConf.update(config, "voice", voice)
     run = Path(config.run)
     resolved = OmegaConf.to_container(config, resolve=True)
     path = run / CONFIG

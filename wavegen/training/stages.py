@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,14 @@ from wavegen.training.teacher import TeacherTraining
 log = logging.getLogger(__name__)
 
 
-def voice_shape(corpus: Corpus) -> dict[str, int]:
-    """What of the corpus the models' configurations need to know."""
-    return {
+def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
+    """Write into ``config.voice`` what of the corpus the models' configurations refer to."""
+    voice = {
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
         "num_features": corpus.encoder.layout.num_features,
     }
+    OmegaConf.update(config, "voice", voice)
 
 
 def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
@@ -57,18 +57,21 @@ def keep(run: Path, corpus: Corpus, name: str, model_config: dict[str, Any], mod
     save_weights(run, name, model)
 
 
-def check_distillable(config: DictConfig, teacher: nn.Module | None = None) -> None:
+def check_distillable(config: DictConfig, lender: Voice | None) -> None:
     """Take teacher, student and objective through one short pass before anybody trains for hours.
 
     Args:
         config: of the recipe, its ``voice`` filled in.
-        teacher: one that is there already; None for the configured one.
+        lender: whose teacher is distilled; None for the configured one.
 
     Raises:
-        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no density.
+        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no
+            density.
     """
-    if teacher is None:
+    if lender is None:
         teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
+    else:
+        teacher = lender.teacher
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
     objective = instantiate(config.objective)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
@@ -102,20 +105,30 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     return teacher.eval()
 
 
-def adopt_teacher(checkpoint: Path, corpus: Corpus, run: Path) -> tuple[nn.Module, Corpus]:
-    """Take the teacher of another run into this one, once it fits the corpus.
+def lend_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
+    """The voice whose teacher ``teacher_checkpoint`` gives, None to train one; and the corpus as it sees it.
 
-    Returns the teacher, and the corpus seen through the teacher's scalers, which were fitted on *its*
-    training data.
+    A voice's scalers were fitted on *its* training data and stay with it, whatever corpus it is shown.
+
+    Raises:
+        UserError: where it has no teacher, or does not fit the corpus.
     """
-    voice = require_match(load_voice(checkpoint), corpus, checkpoint)
+    if config.teacher_checkpoint is None:
+        return None, corpus
+    kept = Path(config.run) / "teacher.safetensors"
+    source = Path(config.run if kept.exists() else config.teacher_checkpoint)
+    voice = require_match(load_voice(source), corpus, source)
     if voice.teacher is None:
-        raise UserError(f"{checkpoint} has no teacher.safetensors to distil")
-    corpus = replace(corpus, encoder=voice.encoder)
-    describe(run, corpus, {"teacher": voice.config["teacher"]})
-    if checkpoint.resolve() != run.resolve():
-        shutil.copyfile(checkpoint / "teacher.safetensors", run / "teacher.safetensors")
-    return voice.teacher, corpus
+        raise UserError(f"{source} has no teacher.safetensors to distil")
+    return voice, replace(corpus, encoder=voice.encoder)
+
+
+def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lender: Voice | None) -> nn.Module:
+    """The lent teacher, taken into the run; or the run's own, trained now unless it is there."""
+    if lender is None:
+        return train_teacher(config, corpus, run)
+    keep(run, corpus, "teacher", lender.config["teacher"], lender.teacher)
+    return lender.teacher
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
