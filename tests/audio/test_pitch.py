@@ -1,9 +1,17 @@
+import json
 import sys
 
 import numpy as np
 import pytest
 
-from wavegen.audio.pitch import PraatPitch, PyinPitch, frame_centres_s, interpolate_log_f0
+from wavegen.audio.pitch import (
+    PraatPitch,
+    PyinPitch,
+    describe_tracker,
+    frame_centres_s,
+    interpolate_log_f0,
+    pitch_tracker,
+)
 from wavegen.errors import UserError
 
 RATE = 16000
@@ -59,6 +67,30 @@ def test_interpolation_is_linear_in_log_f0():
     voiced = np.array([0, 1, 0, 0, 1, 0])
     expected = np.log([100, 100, 100 * 2 ** (1 / 3), 100 * 2 ** (2 / 3), 200, 200])
     np.testing.assert_allclose(interpolate_log_f0(f0, voiced), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tracker", [PraatPitch(70.0), PyinPitch(max_hz=300.0)])
+def test_a_tracker_comes_back_from_its_description(tracker):
+    assert pitch_tracker(json.loads(json.dumps(describe_tracker(tracker)))) == tracker
+
+
+@pytest.mark.parametrize(
+    "description, reason",
+    [
+        ({"name": "os.system"}, "expected a name"),
+        ({"name": ["PraatPitch"]}, "expected a name"),
+        ({"min_hz": 60}, "expected a name"),
+        (None, "expected a name"),
+        ({"name": "PyinPitch", "hop": 3}, "no setting 'hop'"),
+        ({"name": "PraatPitch", "min_hz": "60"}, "min_hz must be a number"),
+        ({"name": "PraatPitch", "max_hz": float("inf")}, "max_hz must be a number"),
+        ({"name": "PraatPitch", "min_hz": 500}, "min_hz=500 and max_hz=400"),
+        ({"name": "PraatPitch", "min_hz": 0}, "min_hz=0"),
+    ],
+)
+def test_what_describes_no_tracker_is_refused(description, reason):
+    with pytest.raises(UserError, match=reason):
+        pitch_tracker(description)
 
 
 def test_without_parselmouth_one_sentence_says_what_to_do(monkeypatch):

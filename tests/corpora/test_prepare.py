@@ -1,6 +1,7 @@
 import gzip
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from wavegen.audio.pitch import PyinPitch
 from wavegen.corpora import files
 from wavegen.corpora.corpus import Corpus
 from wavegen.corpora.espeak_corpus import EspeakCorpus
@@ -272,6 +274,7 @@ def test_real_recordings_are_aligned_with_their_sound(tmp_path):
         lambda d: d.update(splits={}),
         lambda d: d.update(voice={"nobody": 1}),
         lambda d: d.update(sample_rate="fast"),
+        lambda d: d["settings"].update(pitch={"name": "os.system"}),
     ],
 )
 def test_malformed_corpora_are_refused(sentences, tmp_path, damage):
@@ -369,6 +372,17 @@ def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, n
     edit_dev_cuts(directory, edit)
     with pytest.raises(UserError, match="inside the corpus"):
         Corpus.open(directory).cuts("dev")
+
+
+def test_a_corpus_knows_its_pitch_tracker(sentences, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "parselmouth", None)  # nobody needs Praat who chose the other
+    source = EspeakCorpus(sentences=str(sentences))
+    tracker = PyinPitch(min_hz=80.0, max_hz=300.0)
+    corpus = prepare_corpus(source, tmp_path / "out", 8000, pitch=tracker, num_jobs=1)
+    assert corpus.pitch == Corpus.open(tmp_path / "out").pitch == tracker
+    with pytest.raises(UserError, match="min_hz=400"):
+        prepare_corpus(source, tmp_path / "other", 8000, pitch=PyinPitch(400.0, 80.0))
+    assert not (tmp_path / "other").exists()
 
 
 def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):

@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import math
+import sys
 
 import pytest
 import soundfile
 import torch
 
+from wavegen.audio.pitch import PyinPitch
 from wavegen.corpora.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.evaluation.evaluate import as_json, as_written, evaluate_voice
@@ -85,6 +87,17 @@ def test_another_evaluation_gives_the_same_numbers_but_for_speed(evaluation, cor
     for key, value in metrics.items():
         if "per_second" not in key:
             assert value == evaluation.metrics[key], key
+
+
+def test_pitch_is_tracked_as_the_corpus_was(corpus, run_directory, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "parselmouth", None)
+    voice = load_voice(run_directory)
+    voice.teacher = None
+    other = dataclasses.replace(corpus, pitch=PyinPitch())
+    few = {"max_utterances": 1, "max_spoken_utterances": 1, "max_teacher_seconds": 0.3}
+    evaluate_voice(voice, other, tmp_path, **few, progress=False)
+    index = json.loads((tmp_path / "samples" / "index.json").read_text())
+    assert index["setup"]["Pitch tracker"] == "PyinPitch"
 
 
 def test_a_corpus_that_does_not_fit_is_refused(corpus, run_directory, tmp_path):

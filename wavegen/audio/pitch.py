@@ -1,6 +1,7 @@
 """Fundamental frequency, voicing and glottal pulses, at the centres of 5 ms frames."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 
 import librosa
 import numpy as np
@@ -96,6 +97,38 @@ class PyinPitch:
         )
         times_s = np.arange(len(f0_hz)) * FRAME_S
         return _at_frame_centres(times_s, f0_hz, voiced, num_frames, np.zeros(0))
+
+
+PitchTracker = PraatPitch | PyinPitch
+
+
+def describe_tracker(tracker: PitchTracker) -> dict[str, str | float]:
+    """A tracker as JSON: ``name`` of its class, and its fields; see :func:`pitch_tracker`."""
+    return {"name": type(tracker).__name__, **asdict(tracker)}
+
+
+def pitch_tracker(description: Mapping[str, object]) -> PitchTracker:
+    """The tracker that ``{"name": "PraatPitch" or "PyinPitch", "min_hz": …, "max_hz": …}`` describes.
+
+    Fields left out take their defaults. Raises UserError for anything else.
+    """
+    kinds = {kind.__name__: kind for kind in (PraatPitch, PyinPitch)}
+    if not isinstance(description, Mapping) or description.get("name") not in [*kinds]:
+        raise UserError(f"no pitch tracker is described by {description!r}, expected a name among {[*kinds]}")
+    values = {key: value for key, value in description.items() if key != "name"}
+    kind = kinds[description["name"]]
+    if unknown := values.keys() - {field.name for field in fields(kind)}:
+        raise UserError(f"the pitch tracker {kind.__name__} has no setting {min(unknown, key=str)!r}")
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise UserError(f"the pitch tracker's {key} must be a number of Hz, got {value!r}")
+    tracker = kind(**{key: float(value) for key, value in values.items()})
+    if not 0 < tracker.min_hz < tracker.max_hz:
+        raise UserError(
+            f"a pitch tracker needs 0 < min_hz < max_hz, got min_hz={tracker.min_hz:g} and "
+            f"max_hz={tracker.max_hz:g}"
+        )
+    return tracker
 
 
 def _at_frame_centres(

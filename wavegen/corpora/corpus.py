@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lhotse import CutSet, MonoCut
 
+from wavegen.audio.pitch import PitchTracker, pitch_tracker
 from wavegen.audio.waveform import read_waveform
 from wavegen.corpora.files import read_json
 from wavegen.errors import UserError
@@ -46,6 +47,7 @@ class Corpus:
         sizes: utterances per split.
         duration_s: of all splits together.
         skipped: reasons of the utterances left out, by id.
+        pitch: the tracker it was prepared with.
     """
 
     directory: Path
@@ -57,6 +59,7 @@ class Corpus:
     sizes: dict[str, int]
     duration_s: float
     skipped: dict[str, str]
+    pitch: PitchTracker
 
     @classmethod
     def open(cls, directory: str | Path) -> "Corpus":
@@ -84,6 +87,7 @@ class Corpus:
                 {split: int(data["splits"][split]) for split in SPLITS},
                 float(data["duration_s"]),
                 {entry["id"]: entry["reason"] for entry in data["skipped"]},
+                pitch_tracker(data["settings"]["pitch"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path} is malformed: {error!r}") from error

@@ -21,7 +21,7 @@ from lhotse.supervision import AlignmentItem
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from wavegen.audio.pitch import FRAME_S, PraatPitch
+from wavegen.audio.pitch import FRAME_S, PitchTracker, PraatPitch, describe_tracker, pitch_tracker
 from wavegen.audio.waveform import resample, to_grid, write_waveform
 from wavegen.corpora.corpus import FORMAT_VERSION, SPLITS, Corpus
 from wavegen.corpora.files import read_json, write_array, write_json
@@ -70,7 +70,7 @@ def prepare_corpus(
     source: CorpusSource,
     directory: str | Path,
     sample_rate: int = 16000,
-    pitch: object | None = None,
+    pitch: PitchTracker | None = None,
     seed: int = 0,
     num_dev: int = 16,
     num_test: int = 16,
@@ -94,11 +94,12 @@ def prepare_corpus(
             levels stay as they are.
 
     Raises:
-        UserError: an unusable sample rate, no usable utterance, a directory of other settings or one that
-            cannot be written to.
+        UserError: an unusable sample rate or pitch tracker, no usable utterance, a directory of other
+            settings or one that cannot be written to.
     """
     directory = Path(directory)
-    pitch = PraatPitch() if pitch is None else pitch
+    # Through its description, which is checked and which the corpus brings back.
+    pitch = pitch_tracker(describe_tracker(PraatPitch() if pitch is None else pitch))
     layout = FeatureLayout()
     _check_sample_rate(sample_rate)
     items, skipped = source.items()
@@ -182,7 +183,7 @@ class _UtteranceMaker:
     source: CorpusSource
     directory: Path
     sample_rate: int
-    pitch: object
+    pitch: PitchTracker
     layout: FeatureLayout
     loudness_dbfs: float | None
 
@@ -269,7 +270,7 @@ def _check_sample_rate(sample_rate: int) -> None:
 def _fingerprint(
     source: CorpusSource,
     sample_rate: int = 16000,
-    pitch: object | None = None,
+    pitch: PitchTracker | None = None,
     seed: int = 0,
     num_dev: int = 16,
     num_test: int = 16,
@@ -281,7 +282,7 @@ def _fingerprint(
         "layout": FeatureLayout().digest,
         "source": source.settings(),
         "sample_rate": sample_rate,
-        "pitch": {"name": type(pitch).__name__, **asdict(pitch)},
+        "pitch": describe_tracker(pitch),
         "split": {"seed": seed, "num_dev": num_dev, "num_test": num_test},
         "loudness_dbfs": loudness_dbfs,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wavegen.audio.pitch import PitchTrack, PraatPitch
+from wavegen.audio.pitch import PitchTrack
 from wavegen.audio.waveform import GRID_STEP, to_grid, write_waveform
 from wavegen.corpora.corpus import Corpus, Utterance
 from wavegen.errors import UserError
@@ -64,7 +64,7 @@ def evaluate_voice(
         max_spoken_utterances: how many of these are spoken, compared and shown.
         max_teacher_seconds: of speech in all, shared out evenly among them.
         teacher_temperature, student_temperature: of the spread; 1 samples the model.
-        pitch: tracks F0 in recordings and estimates alike; Praat's by default.
+        pitch: tracks F0 in recordings and estimates alike; the corpus's by default.
         run_directory: whose configuration and curves the report shows; the output directory by default.
         progress: show bars.
 
@@ -104,7 +104,7 @@ def evaluate_voice(
     chosen = utterances[:max_spoken_utterances]
     share = max(hop_samples, round(max_teacher_seconds / len(chosen) * sample_rate))
     spoken = [beginning(utterance, share, hop_samples) for utterance in chosen]
-    tracker = pitch or PraatPitch()
+    tracker = pitch or corpus.pitch
     entries = compare_systems(systems, spoken, sample_rate, output, tally, pitch=tracker)
     metrics = tally.metrics(seed=seed) | metrics
 
