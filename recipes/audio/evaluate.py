@@ -3,7 +3,8 @@
 Teacher and student speak test utterances from their true phones, timing and pitch; beside them stand the
 recording, Griffin-Lim and white noise. Written are metrics.json, samples/*.wav, figures/*.png and
 report.html, which opens in any browser and needs no network. The corpus is the run's own, unless a
-prepared one (corpus.directory=DIR) or another to prepare (corpus=…) is given.
+prepared one (corpus.directory=DIR) or another to prepare (corpus=…) is given; what is measured on another
+corpus goes to a folder of its own inside the run.
 
 Examples:
   wavegen evaluate checkpoint=runs/distill-espeak-8000
@@ -16,14 +17,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from wavegen.evaluation.evaluate import evaluate_voice
-from wavegen.evaluation.material import open_corpus
+from wavegen.evaluation.material import default_output, open_corpus
 from wavegen.models.bundle import load_voice
 
 
 def main(config: DictConfig) -> None:
     voice = load_voice(config.checkpoint)
     corpus = open_corpus(config.corpus, config.checkpoint)
-    output = Path(config.output or config.checkpoint)
+    output = Path(config.output or default_output(config.checkpoint, corpus))
     evaluate_voice(
         voice, corpus, output, seed=config.seed, run_directory=config.checkpoint, **config.evaluation
     )

@@ -1,5 +1,6 @@
 """What a voice is evaluated on: a corpus's test utterances, checked against the voice and encoded by it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -26,14 +27,41 @@ def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
         return ensure_prepared(config)
     if config.directory is not None:
         return Corpus.open(config.directory)
+    own = own_directory(checkpoint)
+    if not own.is_dir():
+        place = "" if own.is_absolute() else f" below {Path.cwd()}"
+        raise UserError(
+            f"the corpus {own} of {checkpoint} does not exist{place}: say where it lies with "
+            "corpus.directory=DIR"
+        )
+    return Corpus.open(own)
+
+
+def own_directory(checkpoint: str | Path) -> Path:
+    """Where the run says its corpus lies, mostly relative to where it was started.
+
+    Raises UserError where it says nothing.
+    """
     path = Path(checkpoint) / "config.yaml"
     try:
         own = OmegaConf.select(OmegaConf.load(path), "corpus.directory")
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} does not name a corpus ({error}): give corpus.directory=DIR.") from error
-    if own is None:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not name a corpus ({reason}): give corpus.directory=DIR.") from error
+    if not isinstance(own, str):
         raise UserError(f"{path} does not name a corpus: give corpus.directory=DIR.")
-    return Corpus.open(own)
+    return Path(own)
+
+
+def default_output(checkpoint: str | Path, corpus: Corpus) -> Path:
+    """The run folder for the run's own corpus; for another, a folder in it that is named after the corpus."""
+    checkpoint = Path(checkpoint)
+    try:
+        is_own = own_directory(checkpoint).resolve() == corpus.directory.resolve()
+    except UserError:  # a voice without the configuration of its run
+        is_own = False
+    name = re.sub(r"[^\w-]+", "_", corpus.name)  # one plain name, whatever a corpus calls itself
+    return checkpoint if is_own else checkpoint / f"evaluation-{name}"
 
 
 def load_utterances(
