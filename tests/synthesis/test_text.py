@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
+from wavegen.audio.pitch import describe_tracker
 from wavegen.errors import UserError
 from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
 from wavegen.synthesis.parallel import ParallelSampler
@@ -57,6 +58,7 @@ def voice(mini_corpus, tmp_path_factory):
             "encoder": mini_corpus.encoder.to_dict(),
             "register": mini_corpus.register.to_dict(),
             "espeak": asdict(mini_corpus.espeak_voice),
+            "pitch": describe_tracker(mini_corpus.pitch),
             "models": models,
         },
     )
@@ -131,7 +133,7 @@ def test_nothing_to_say_is_said(voice, text):
         speak(voice, text)
 
 
-@pytest.mark.parametrize("entry", ["espeak", "register"])
+@pytest.mark.parametrize("entry", ["espeak", "register", "pitch"])
 def test_a_voice_without_its_front_end_is_named(voice, entry):
     for broken in (None, {"unknown": 1}):
         description = {**voice.description, entry: broken}

@@ -69,7 +69,7 @@ class SegmentStream(IterableDataset):
                 f"segment_samples must be a positive multiple of the {hop} samples of a frame, "
                 f"got {segment_samples}"
             )
-        self.encoder, self.hop_samples = corpus.encoder, hop
+        self.corpus, self.encoder, self.hop_samples = corpus, corpus.encoder, hop
         self.cuts = list(corpus.cuts(split))
         if not self.cuts:
             raise UserError(f"the corpus has no utterances in split '{split}', expected at least one")
@@ -122,8 +122,7 @@ class SegmentStream(IterableDataset):
     def load(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """An utterance's samples and compact frames; kept in memory up to half a gigabyte per process."""
         if number not in self._cache:
-            cut = self.cuts[number]
-            pair = cut.load_audio()[0], cut.load_frames()
+            pair = self.corpus.load(self.cuts[number])
             size = pair[0].nbytes + pair[1].nbytes
             if self._cached_bytes + size > 2**29:
                 return pair

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from wavegen.audio.pitch import pitch_tracker
 from wavegen.errors import UserError
 from wavegen.linguistics.espeak import EspeakVoice
 from wavegen.linguistics.features import collate_contexts
@@ -28,9 +29,12 @@ def front_end(voice: Voice) -> TextFrontEnd:
     try:
         espeak = EspeakVoice(**voice.description["espeak"])
         register = VoiceRegister.from_dict(voice.description["register"])
+        pitch = pitch_tracker(voice.description["pitch"])
     except (KeyError, TypeError, UserError) as error:
-        raise UserError(f"voice.json has no valid entries 'espeak' and 'register' ({error})") from error
-    return TextFrontEnd(espeak, voice.encoder, register)
+        raise UserError(
+            f"voice.json has no valid entries 'espeak', 'register' and 'pitch' ({error})"
+        ) from error
+    return TextFrontEnd(espeak, voice.encoder, register, pitch)
 
 
 def read_text(text: str | None, text_file: str | None) -> str:

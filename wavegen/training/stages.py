@@ -13,9 +13,17 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from wavegen.audio.pitch import describe_tracker
 from wavegen.corpora.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.models.bundle import Voice, build_model, describe_voice, load_voice, save_weights
+from wavegen.models.bundle import (
+    Voice,
+    build_model,
+    describe_voice,
+    load_voice,
+    require_match,
+    save_weights,
+)
 from wavegen.training.data import SegmentData
 from wavegen.training.distillation import DistillationTraining
 from wavegen.training.fit import fit
@@ -45,6 +53,7 @@ def describe(run: Path, corpus: Corpus, models: dict[str, Any]) -> None:
             "encoder": corpus.encoder.to_dict(),
             "register": corpus.register.to_dict(),
             "espeak": asdict(corpus.espeak_voice),
+            "pitch": describe_tracker(corpus.pitch),
             "models": models,
         },
     )
@@ -96,7 +105,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     lightning.seed_everything(config.seed, verbose=False)
     model_config = OmegaConf.to_container(config.teacher, resolve=True)
     teacher = build_model(model_config, source="teacher")
-    teacher.fit_to_data([cut.load_audio()[0] for cut in itertools.islice(corpus.cuts("train"), 100)])
+    teacher.fit_to_data([corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), 100)])
     module = TeacherTraining(
         teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(config.teacher_training)
     )
@@ -197,22 +206,3 @@ def run_fit(
         callbacks=[spoken],
         **{name: settings[name] for name in names},
     )
-
-
-def require_match(voice: Voice, corpus: Corpus, source: Path) -> Voice:
-    """The voice, once its sample rate and feature layout are the corpus's.
-
-    Raises:
-        UserError: saying what differs.
-    """
-    if voice.sample_rate != corpus.sample_rate:
-        raise UserError(
-            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, "
-            "expected the same"
-        )
-    mine, theirs = voice.encoder.layout.digest, corpus.encoder.layout.digest
-    if mine != theirs:
-        raise UserError(
-            f"{source} was trained on feature layout {mine} but the corpus has {theirs}, expected the same"
-        )
-    return voice
