@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from wavegen.distributions.normal import Normal
 from wavegen.distributions.precision import open_unit_interval
 from wavegen.errors import UserError
 from wavegen.objectives.reduction import masked_mean
@@ -154,7 +155,7 @@ class RegularisedGaussianKL(nn.Module):
     ) -> DivergenceEstimate:
         """As :meth:`MonteCarloKL.forward`; both laws must be Gaussian with ``loc`` and ``log_scale``."""
         density = teacher_density(teacher, waveform, context)
-        if not isinstance(density, type(conditionals)):
+        if not (isinstance(density, Normal) and isinstance(conditionals, Normal)):
             raise UserError(
                 f"the closed-form KL needs a Gaussian teacher and student, got {type(density).__name__} and "
                 f"{type(conditionals).__name__}"
