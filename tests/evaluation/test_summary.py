@@ -36,6 +36,8 @@ def test_a_good_voice_is_told_so():
         ({"teacher/shuffled_gap_bits_low": -0.1}, 1),
         ({"student/log_spectral_distance_db": 25.0}, 3),
         ({"student/level_rms_voiced": 0.01}, 4),
+        ({"student/level_rms_voiced": 0.06}, 4),
+        ({"student/level_rms_voiced": 0.15}, 4),
         ({"student/harmonicity_db": -6.0}, 4),
     ],
 )

@@ -1,10 +1,13 @@
 """The report's first words: what the numbers say, as sentences, with a verdict where one can be given."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Vowels more than this below the recording's harmonicity are heard as a whisper.
 HARMONICITY_MARGIN_DB = 6.0
+# A voice whose vowels are further than this from the recording's level is too quiet or too loud.
+LEVEL_MARGIN_DB = 3.0
 
 Metrics = Mapping[str, float | None]
 
@@ -88,7 +91,7 @@ def _voicing(metrics: Metrics, _: int) -> Finding | None:
     if known is None or known[1] == 0:
         return None
     share = known[0] / known[1]
-    good = 0.5 < share < 2
+    good = abs(20 * math.log10(max(share, 1e-6))) < LEVEL_MARGIN_DB
     text = f"Where the recording is voiced, the student is at {100 * share:.0f} % of its level"
     harmonicity = _known(metrics, "student/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
