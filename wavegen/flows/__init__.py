@@ -4,7 +4,8 @@ from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.autoregressive_distribution import AutoregressiveDistribution, AutoregressiveModel
 from wavegen.flows.base import StandardLogistic, StandardNormal, StandardUniform
-from wavegen.flows.bijection import Bijection, Compose, Context, Inverse
+from wavegen.flows.bijection import Bijection, Context, Inverse, Transform
+from wavegen.flows.compose import Chain, Compose
 from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
@@ -17,6 +18,7 @@ __all__ = [
     "AutoregressiveModel",
     "Bijection",
     "BoundedLogScale",
+    "Chain",
     "Compose",
     "Context",
     "Elementwise",
@@ -30,4 +32,5 @@ __all__ = [
     "StandardLogistic",
     "StandardNormal",
     "StandardUniform",
+    "Transform",
 ]

@@ -1,7 +1,8 @@
-"""The contract of every invertible map, its inverse, and composition."""
+"""The contract of every map a flow is made of: transforms, bijections, and the inverse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
@@ -10,25 +11,52 @@ Context = Tensor | Mapping[str, Tensor] | None
 """What a map is conditioned on: one tensor or several by name, the batch in dimension 0; or nothing."""
 
 
-class Bijection(nn.Module):
-    """f: x → z, invertible; f normalises (data to noise) and g = f⁻¹ generates.
+class Transform(nn.Module):
+    """One layer between data x and latent z, deterministic or not, with its term of the log-likelihood.
 
-    ``event_dim`` counts the trailing dimensions that form one event; the dimensions before it are batch.
+    ``forward(x, context)`` returns ``(z, term)`` with log p(x) = log p(z) + term, or ≥ in expectation over
+    what the layer draws, where ``is_bound`` says so; ``inverse(z, context)`` returns ``(x, −term)`` at the
+    pair (x, z). A ``Bijection`` has the log-determinant of its Jacobian for a term; surjections and
+    stochastic layers (dequantisation, slicing, augmentation) state theirs (Nielsen et al. 2020, SurVAE
+    flows, arXiv 2007.02731).
 
-    ``forward(x, context)`` returns ``(z, log_det)`` with z = f(x) and log_det = log|det ∂f/∂x| *at x*;
-    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. At
-    one pair (x, z) the two are each other's negative. Both are in nats, of the batch shape (``x.shape``
-    without its last ``event_dim`` dimensions), and both directions are differentiable in their input, the
-    context and all parameters, where the inverse is found by iteration too.
+    ``event_dim`` counts the trailing dimensions that form one event of x, ``latent_event_dim`` those of z;
+    the dimensions before it are batch. Terms are in nats, of the batch shape (``x.shape`` without its last
+    ``event_dim`` dimensions).
     """
 
     event_dim: int
+    is_bound: bool = False
+
+    @property
+    def latent_event_dim(self) -> int:
+        return self.event_dim
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        """The event shape of z for that of x. Raises ``UserError`` where x cannot have it."""
+        require_rank(self, event_shape, self.event_dim)
+        return torch.Size(event_shape)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        """The event shape of x for that of z. Raises ``UserError`` where z cannot have it."""
+        require_rank(self, event_shape, self.latent_event_dim)
+        return torch.Size(event_shape)
+
+
+class Bijection(Transform):
+    """f: x → z, invertible; f normalises (data to noise) and g = f⁻¹ generates.
+
+    ``forward(x, context)`` returns ``(z, log_det)`` with z = f(x) and log_det = log|det ∂f/∂x| *at x*;
+    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. At
+    one pair (x, z) the two are each other's negative. Both directions are differentiable in their input,
+    the context and all parameters, where the inverse is found by iteration too.
+    """
 
     @property
     def inv(self) -> "Bijection":
@@ -42,7 +70,11 @@ class Inverse(Bijection):
     def __init__(self, bijection: Bijection) -> None:
         super().__init__()
         self.bijection = bijection
-        self.event_dim = bijection.event_dim
+        self.event_dim = bijection.latent_event_dim
+
+    @property
+    def latent_event_dim(self) -> int:
+        return self.bijection.event_dim
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self.bijection.inverse(x, context)
@@ -50,57 +82,24 @@ class Inverse(Bijection):
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self.bijection.forward(z, context)
 
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self.bijection.inverse_shape(event_shape)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self.bijection.forward_shape(event_shape)
+
     @property
     def inv(self) -> Bijection:
         return self.bijection
 
 
-class Compose(Bijection):
-    """f = f_n ∘ … ∘ f_1: ``forward`` applies the arguments in the order given, ``inverse`` in the reverse.
-
-    log|det ∂f/∂x| = Σ_i log|det ∂f_i/∂x_i|. The event rank is the largest among the members;
-    log-determinants of members of a lower rank (an elementwise map has rank 0) are summed over the
-    dimensions that they count as batch. ``event_dim`` raises the rank further, for elementwise members
-    whose product acts on vectors.
-
-    Raises ``UserError`` for no member, for a member that is no bijection, and for an ``event_dim`` below
-    a member's.
-    """
-
-    def __init__(self, *bijections: Bijection, event_dim: int | None = None) -> None:
-        super().__init__()
-        if not bijections:
-            raise UserError("Compose: expected at least one bijection, got none")
-        for position, member in enumerate(bijections):
-            if not isinstance(member, Bijection):
-                raise UserError(
-                    f"Compose: expected a Bijection at position {position}, got {type(member).__name__}"
-                )
-        largest = max(member.event_dim for member in bijections)
-        if event_dim is not None and event_dim < largest:
-            raise UserError(
-                f"Compose: expected event_dim of at least {largest}, its members' rank, got {event_dim}"
-            )
-        self.bijections = nn.ModuleList(bijections)
-        self.event_dim = largest if event_dim is None else event_dim
-
-    def _run(self, value: Tensor, context: Context, backwards: bool) -> tuple[Tensor, Tensor]:
-        if value.dim() < self.event_dim:
-            raise UserError(
-                f"Compose: expected at least {self.event_dim} dimensions, got {tuple(value.shape)}"
-            )
-        total: Tensor | None = None
-        for member in reversed(self.bijections) if backwards else self.bijections:
-            value, log_det = (member.inverse if backwards else member.forward)(value, context)
-            log_det = sum_last(log_det, self.event_dim - member.event_dim)
-            total = log_det if total is None else total + log_det
-        return value, total
-
-    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        return self._run(x, context, backwards=False)
-
-    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        return self._run(z, context, backwards=True)
+def require_rank(owner: nn.Module, event_shape: Sequence[int], rank: int) -> None:
+    """Raises ``UserError`` where an event has fewer dimensions than ``owner`` acts on."""
+    if len(event_shape) < rank:
+        raise UserError(
+            f"{type(owner).__name__}: expected an event of at least {rank} dimensions, got shape "
+            f"{tuple(event_shape)}"
+        )
 
 
 def sum_last(value: Tensor, num_dims: int) -> Tensor:

@@ -7,39 +7,48 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.bijection import Context, Transform, sum_last
 
 
 class Flow(nn.Module):
     """log p(x | context) = log p_base(f(x)) + log|det ∂f/∂x|.
 
     ``bijection`` is f: x → z (data to noise); for a model that generates in one pass hand over an
-    ``.inv``. ``base`` is a module or callable that maps the context to a distribution over z.
-    ``forward(context)`` binds the context once and returns a ``FlowDistribution``.
+    ``.inv``. A ``Chain`` with surjections in it is taken as well: then log p is the sum of their terms, and
+    a lower bound (in expectation) where ``bijection.is_bound``. ``base`` is a module or callable that maps
+    the context to a distribution over z. ``forward(context)`` binds the context once and returns a
+    ``FlowDistribution``.
 
-    Raises ``UserError`` when bijection and base disagree about the rank of an event.
+    Raises ``UserError`` when bijection and base disagree about the rank or shape of an event.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770); the review of Papamakarios et al. 2021 (1912.02762).
     """
 
-    def __init__(self, *, bijection: Bijection, base: Callable[[Context], Distribution]) -> None:
+    def __init__(self, *, bijection: Transform, base: Callable[[Context], Distribution]) -> None:
         super().__init__()
         declared = getattr(base, "event_shape", None)
-        if declared is not None and len(declared) < bijection.event_dim:
-            raise UserError(
-                f"Flow: expected a base with events of at least {bijection.event_dim} dimensions, as the "
-                f"bijection's, got event shape {tuple(declared)}"
-            )
+        if declared is not None:
+            if len(declared) < bijection.latent_event_dim:
+                raise UserError(
+                    f"Flow: expected a base with events of at least {bijection.latent_event_dim} dimensions, "
+                    f"as the bijection's, got event shape {tuple(declared)}"
+                )
+            bijection.inverse_shape(declared)
         self.bijection = bijection
         self.base = base
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether ``log_prob`` is a stochastic lower bound of log p instead of its value."""
+        return self.bijection.is_bound
 
     def forward(self, context: Context = None) -> "FlowDistribution":
         return FlowDistribution(self.bijection, self.base(context), context)
 
 
 class FlowDistribution(Distribution):
-    """The density of a flow at one context. The event is the base's; the batch is the context's, else the
-    base's.
+    """The density of a flow at one context. The event is what the bijection makes of the base's; the batch is
+    the context's, else the base's.
 
     Bijections always see exactly one batch dimension: sample and batch dimensions are folded into it, and the
     context (a tensor or a mapping of tensors, batch in dimension 0) is repeated for every draw.
@@ -48,48 +57,80 @@ class FlowDistribution(Distribution):
     arg_constraints: dict = {}
     has_rsample = True
 
-    def __init__(self, bijection: Bijection, base: Distribution, context: Context = None) -> None:
+    def __init__(self, bijection: Transform, base: Distribution, context: Context = None) -> None:
         self.bijection = bijection
         self.base = base
         self.context = context
         batch_shape = base.batch_shape
         if context is not None:
             batch_shape = torch.broadcast_shapes(batch_shape, (context_size(context),))
-        super().__init__(batch_shape, base.event_shape, validate_args=False)
+        event_shape = bijection.inverse_shape(base.event_shape)
+        super().__init__(batch_shape, event_shape, validate_args=False)
 
-    def _call(self, bijective: Callable, value: Tensor, event_rank: int) -> tuple[Tensor, Tensor]:
-        lead, event = value.shape[: value.dim() - event_rank], value.shape[value.dim() - event_rank :]
-        folded, context = fold_batch(value, event_rank, self.context)
-        result, log_det = bijective(folded, context)
-        extra = event_rank - self.bijection.event_dim
-        if extra:
-            log_det = log_det.flatten(-extra).sum(-1)
-        return result.reshape(lead + event), log_det.reshape(lead)
+    def _call(self, function: Callable, value: Tensor, rank: int, own_rank: int) -> tuple[Tensor, Tensor]:
+        """A direction of the bijection over events of ``rank`` dimensions, itself acting on ``own_rank``."""
+        lead = value.shape[: value.dim() - rank]
+        folded, context = fold_batch(value, rank, self.context)
+        result, term = function(folded, context)
+        term = sum_last(term, rank - own_rank)
+        return result.reshape(lead + result.shape[1:]), term.reshape(lead)
+
+    def normalise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z = f(x) and its term of log p(x). Raises ``UserError`` where x's event has another shape."""
+        rank = len(self.event_shape)
+        event = x.shape[x.dim() - rank :] if x.dim() >= rank else x.shape
+        if event != self.event_shape:
+            raise UserError(
+                f"FlowDistribution: expected events of shape {tuple(self.event_shape)}, got a value of shape "
+                f"{tuple(x.shape)}"
+            )
+        lead = torch.broadcast_shapes(x.shape[: x.dim() - rank], self.batch_shape)
+        return self._call(self.bijection, x.expand(lead + event), rank, self.bijection.event_dim)
+
+    def generate(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """x = g(z) and log|det ∂g/∂z|, for z of shape ``… + batch_shape + base.event_shape``."""
+        rank = len(self.base.event_shape)
+        return self._call(self.bijection.inverse, z, rank, self.bijection.latent_event_dim)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        rank = len(self.event_shape)
-        shape = torch.broadcast_shapes(value.shape[: value.dim() - rank], self.batch_shape)
-        value = value.expand(shape + value.shape[value.dim() - rank :])
-        z, log_det = self._call(self.bijection.forward, value, rank)
-        return self.base.log_prob(z) + log_det
+        z, term = self.normalise(value)
+        return self.base.log_prob(z) + term
+
+    def _noise(self, sample_shape: torch.Size) -> Tensor:
+        missing = self.batch_shape[: len(self.batch_shape) - len(self.base.batch_shape)]
+        return self.base.rsample(torch.Size(sample_shape) + missing)
 
     def rsample_and_log_prob(
         self,
         sample_shape: torch.Size = torch.Size(),  # noqa: B008
     ) -> tuple[Tensor, Tensor]:
         """Draws x = g(z) and their log-densities log p_base(z) − log|det ∂g/∂z|, from one pass of g."""
-        sample_shape = torch.Size(sample_shape)
-        missing = self.batch_shape[: len(self.batch_shape) - len(self.base.batch_shape)]
-        z = self.base.rsample(sample_shape + missing)
-        x, log_det = self._call(self.bijection.inverse, z, len(self.event_shape))
+        z = self._noise(sample_shape)
+        x, log_det = self.generate(z)
         return x, self.base.log_prob(z) - log_det
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        return self.rsample_and_log_prob(sample_shape)[0]
+        return self.generate(self._noise(sample_shape))[0]
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
-        with torch.no_grad():
-            return self.rsample(sample_shape)
+    @torch.no_grad()
+    def sample(
+        self,
+        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draws g(temperature · z), z from the base.
+
+        Raises ``UserError`` for a temperature other than 1 over a base whose mean is not 0, where the
+        product means nothing.
+        """
+        z = self._noise(sample_shape)
+        if temperature != 1:
+            if self.base.mean.count_nonzero():
+                raise UserError(
+                    f"sample: expected temperature 1 over a base whose mean is not 0, got {temperature}"
+                )
+            z = temperature * z
+        return self.generate(z)[0]
 
 
 def context_size(context: Tensor | Mapping[str, Tensor]) -> int:

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent
 from wavegen.distributions.precision import open_unit_interval
 from wavegen.flows.affine import Affine
 from wavegen.flows.autoregressive import Autoregressive
-from wavegen.flows.bijection import Compose
+from wavegen.flows.compose import Compose
 from wavegen.flows.flow import Flow
 
 
@@ -59,7 +59,7 @@ class WaveNetStudent(Flow):
     @property
     def steps(self) -> list[Autoregressive]:
         """The flows in the order in which noise passes them."""
-        return [bijection.inv for bijection in reversed(self.bijection.bijections)]
+        return [bijection.inv for bijection in reversed(self.bijection.members)]
 
     @property
     def num_flows(self) -> int:
