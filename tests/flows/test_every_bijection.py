@@ -1,7 +1,7 @@
 """Every bijection of the room, every invariant over all of them: a new one is one more entry of a list.
 
-``tests/flows/cases/FAMILY.py`` each define ``CASES``: name → a dictionary with ``build``, a callable that makes the
-bijection, and, where the default does not fit,
+``tests/flows/cases/FAMILY.py`` each define ``CASES``: name → a dictionary with ``build``, a callable that
+makes the bijection, and, where the default does not fit,
 
 - ``x``, a callable that makes a float64 batch of three inside f's domain (default: normal, (3, 4));
 - ``context``, one that makes the context, or None (default: normal, (3, 2));

@@ -10,6 +10,8 @@ from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import Logit, Sigmoid
+from wavegen.flows.multiscale import FactorOut, Squeeze
+from wavegen.flows.reshape import Reshape
 
 __all__ = [
     "Affine",
@@ -22,13 +24,16 @@ __all__ = [
     "Compose",
     "Context",
     "Elementwise",
+    "FactorOut",
     "Flow",
     "FlowDistribution",
     "Inverse",
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
+    "Reshape",
     "Sigmoid",
+    "Squeeze",
     "StandardLogistic",
     "StandardNormal",
     "StandardUniform",

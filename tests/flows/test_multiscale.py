@@ -1,0 +1,98 @@
+import pytest
+import torch
+
+from wavegen.errors import UserError
+from wavegen.flows import (
+    Affine,
+    Chain,
+    Compose,
+    Elementwise,
+    FactorOut,
+    Flow,
+    Reshape,
+    Sigmoid,
+    Squeeze,
+    StandardLogistic,
+    StandardNormal,
+    StandardUniform,
+)
+
+
+def test_squeeze_puts_cells_row_by_row_into_channels():
+    x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    z, _ = Squeeze()(x)
+    assert z.shape == (1, 4, 2, 2)
+    assert z[0, :, 0, 1].tolist() == [2, 3, 6, 7]
+
+
+def test_what_leaves_is_not_touched_by_the_inner_bijection():
+    inner = Compose(Squeeze(), Elementwise(transform=Affine(), shape=(8, 2, 2), initial_std=1.0))
+    layer = FactorOut(inner)
+    x = torch.randn(2, 4, 4, 4)
+    z, log_det = layer(x)
+    assert z.shape == (2, 16, 2, 2)
+    torch.testing.assert_close(Squeeze().inverse(z[:, 8:])[0], x[:, 2:], rtol=0, atol=0)
+    kept, inner_log_det = inner(x[:, :2])
+    assert torch.equal(z[:, :8], kept)
+    torch.testing.assert_close(log_det, inner_log_det)
+
+
+def test_the_same_model_takes_images_of_any_size():
+    flow = Compose(Squeeze(), FactorOut(Compose(Squeeze(), Sigmoid())))
+    for size in (4, 8):
+        x = torch.randn(2, 1, size, size)
+        torch.testing.assert_close(flow.inverse(flow(x)[0])[0], x, rtol=1e-5, atol=1e-5)
+
+
+def test_a_flow_knows_the_shape_of_its_data():
+    shapes = Compose(Squeeze(), FactorOut(Squeeze()), Reshape((16, 1, 1), (16,)))
+    distribution = Flow(bijection=shapes, base=StandardNormal((16,)))()
+    assert distribution.event_shape == (1, 4, 4)
+    assert distribution.sample((3,)).shape == (3, 1, 4, 4)
+    assert distribution.log_prob(torch.randn(3, 1, 4, 4)).shape == (3,)
+    with pytest.raises(UserError, match=r"events of shape \(1, 4, 4\), got a value of shape \(3, 1, 4, 6\)"):
+        distribution.log_prob(torch.randn(3, 1, 4, 6))
+
+
+def test_terms_under_a_reshaping_are_summed_once():
+    """Elementwise maps before and behind it count every element of the event."""
+    flow = Compose(Sigmoid(), Reshape((2, 3), (6,)), Sigmoid())
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    _, first = Sigmoid()(x)
+    _, second = Sigmoid()(torch.sigmoid(x))
+    assert (flow.event_dim, flow.latent_event_dim) == (2, 1)
+    torch.testing.assert_close(flow(x)[1], (first + second).sum((1, 2)))
+
+
+def test_temperature_scales_the_noise():
+    flow = Flow(bijection=Squeeze(), base=StandardNormal((4, 2, 2)))
+    torch.manual_seed(0)
+    warm = flow().sample((3,))
+    torch.manual_seed(0)
+    torch.testing.assert_close(flow().sample((3,), temperature=0.5), 0.5 * warm)
+    with pytest.raises(UserError, match="expected temperature 1 over a base whose mean is not 0, got 0.5"):
+        Flow(bijection=Sigmoid().inv, base=StandardUniform((2,)))().sample(temperature=0.5)
+    Flow(bijection=Sigmoid(), base=StandardLogistic((2,)))().sample(temperature=0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Squeeze()(torch.zeros(1, 1, 3, 4)), "expected an even height and width, got 3 × 4"),
+        (lambda: Squeeze().inverse(torch.zeros(1, 3, 2, 2)), "expected channels divisible by 4, got 3"),
+        (lambda: Squeeze().forward_shape((4, 4)), "at least 3 dimensions"),
+        (lambda: FactorOut(Squeeze())(torch.zeros(1, 3, 4, 4)), "expected an even number of channels, got 3"),
+        (
+            lambda: FactorOut(Reshape((1, 4, 4), (16,))),
+            "to images, got one from rank 3 to rank 1",
+        ),
+        (lambda: Reshape((2, 3), (5,)), "as many elements as"),
+        (lambda: Reshape((2, 3), (6,))(torch.zeros(1, 3, 2)), r"expected events of shape \(2, 3\)"),
+        (lambda: Flow(bijection=Squeeze(), base=StandardNormal((3, 2, 2))), "divisible by 4, got 3"),
+        (lambda: Compose(Reshape((4,), (2, 2)), event_dim=0), "expected event_dim of at least 1"),
+        (lambda: Chain(torch.nn.ReLU()), "Chain: expected a Transform at position 0, got ReLU"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(UserError, match=message):
+        call()

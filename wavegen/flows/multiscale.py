@@ -1,0 +1,121 @@
+"""Images at several resolutions: squeezing, and channels that leave early."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Bijection, Context, require_rank
+
+CELL = 2  # the side of the square of pixels that becomes channels
+
+
+class Squeeze(Bijection):
+    """``(channels, height, width)`` → ``(4 channels, height / 2, width / 2)``: 2×2 cells become channels.
+
+    Channel c's cell ends in channels 4c … 4c + 3, row by row; log_det = 0, O(C·H·W) copies. Read through
+    ``.inv`` it puts the cells back.
+
+    Raises ``UserError`` for an odd height or width.
+
+    Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.6.
+    """
+
+    event_dim = 3
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.forward_shape(x.shape[-3:])
+        return F.pixel_unshuffle(x, CELL), _no_change(x)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.inverse_shape(z.shape[-3:])
+        return F.pixel_shuffle(z, CELL), _no_change(z)
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        require_rank(self, event_shape, 3)
+        *lead, channels, height, width = event_shape
+        if height % CELL or width % CELL:
+            raise UserError(f"Squeeze: expected an even height and width, got {height} × {width}")
+        return torch.Size((*lead, channels * CELL**2, height // CELL, width // CELL))
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        require_rank(self, event_shape, 3)
+        *lead, channels, height, width = event_shape
+        if channels % CELL**2:
+            raise UserError(f"Squeeze: expected channels divisible by {CELL**2}, got {channels}")
+        return torch.Size((*lead, channels // CELL**2, height * CELL, width * CELL))
+
+
+class FactorOut(Bijection):
+    """The first half of the channels goes on through ``inner``, the second leaves: one tensor z of both.
+
+    With x = (a, b) along the channels: z = (inner(a), squeezed b), b squeezed to the resolution that
+    ``inner`` ends at, so that a model of any number of scales has one latent tensor, the coarsest scale
+    first. log_det is inner's. Squeezing and factoring out save the layers inside from half of the
+    elements: the cost of a multi-scale flow is a geometric series.
+
+    The prior of what leaves is the base's, hence independent of a. A *learned* prior p(b | a) needs no code
+    here: N(b; μ(a), σ(a)) is the affine map (b − μ(a)) / σ(a) over a standard normal, i.e. a ``Coupling`` of
+    ``ChannelSplit`` and ``Affine`` in front of this layer.
+
+    Raises ``UserError`` for an odd number of channels, or an ``inner`` that does not keep three dimensions.
+
+    Dinh et al. 2017 (arXiv 1605.08803), section 3.6; learned priors, Kingma and Dhariwal 2018, Glow
+    (1807.03039), their code.
+    """
+
+    event_dim = 3
+
+    def __init__(self, inner: Bijection) -> None:
+        super().__init__()
+        if inner.event_dim > 3 or inner.latent_event_dim != inner.event_dim:
+            raise UserError(
+                f"FactorOut: expected an inner bijection from images to images, got one from rank "
+                f"{inner.event_dim} to rank {inner.latent_event_dim}"
+            )
+        self.inner = inner
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self._half(x.shape[-3])
+        kept, leaving = x.chunk(2, dim=-3)
+        kept, log_det = self.inner(kept, context)
+        while leaving.shape[-2] > kept.shape[-2]:
+            leaving = F.pixel_unshuffle(leaving, CELL)
+        return torch.cat([kept, leaving], dim=-3), self._summed(log_det)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self._half(z.shape[-3])
+        # both halves of the channels of x hold equally many elements, whatever became of their shapes
+        kept, leaving = z.chunk(2, dim=-3)
+        kept, log_det = self.inner.inverse(kept, context)
+        while leaving.shape[-2] < kept.shape[-2]:
+            leaving = F.pixel_shuffle(leaving, CELL)
+        return torch.cat([kept, leaving], dim=-3), self._summed(log_det)
+
+    def _summed(self, log_det: Tensor) -> Tensor:
+        missing = 3 - self.inner.event_dim
+        return log_det.flatten(-missing).sum(-1) if missing else log_det
+
+    def _half(self, channels: int) -> int:
+        if channels % 2:
+            raise UserError(f"FactorOut: expected an even number of channels, got {channels}")
+        return channels // 2
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._through(event_shape, self.inner.forward_shape)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._through(event_shape, self.inner.inverse_shape)
+
+    def _through(self, event_shape: Sequence[int], shape_of) -> torch.Size:
+        require_rank(self, event_shape, 3)
+        *lead, channels, height, width = event_shape
+        channels, height, width = shape_of((self._half(channels), height, width))
+        return torch.Size((*lead, 2 * channels, height, width))
+
+
+def _no_change(image: Tensor) -> Tensor:
+    dtype = image.dtype if image.dtype in (torch.float32, torch.float64) else torch.float32
+    return image.new_zeros(image.shape[:-3], dtype=dtype)

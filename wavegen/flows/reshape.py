@@ -1,0 +1,59 @@
+"""The same numbers in another shape."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Bijection, Context, require_rank
+
+
+class Reshape(Bijection):
+    """Events of ``shape`` read as events of ``latent_shape`` in row-major order; log_det = 0, O(1).
+
+    Raises ``UserError`` where the two hold different numbers of elements, or an event has another shape.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape, self.latent_shape = torch.Size(shape), torch.Size(latent_shape)
+        if math.prod(shape) != math.prod(latent_shape):
+            raise UserError(
+                f"Reshape: expected as many elements as {tuple(shape)} has, got {tuple(latent_shape)}"
+            )
+        self.event_dim = len(self.shape)
+
+    @property
+    def latent_event_dim(self) -> int:
+        return len(self.latent_shape)
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        return self._read(x, self.shape, self.latent_shape)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        return self._read(z, self.latent_shape, self.shape)
+
+    def _read(self, value: Tensor, given: torch.Size, wanted: torch.Size) -> tuple[Tensor, Tensor]:
+        batch = value.shape[: value.dim() - len(given)]
+        if value.shape[len(batch) :] != given:
+            raise UserError(f"Reshape: expected events of shape {tuple(given)}, got {tuple(value.shape)}")
+        dtype = value.dtype if value.dtype in (torch.float32, torch.float64) else torch.float32
+        return value.reshape(batch + wanted), value.new_zeros(batch, dtype=dtype)
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._replace(event_shape, self.shape, self.latent_shape)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._replace(event_shape, self.latent_shape, self.shape)
+
+    def _replace(self, event_shape: Sequence[int], given: torch.Size, wanted: torch.Size) -> torch.Size:
+        require_rank(self, event_shape, len(given))
+        event_shape = torch.Size(event_shape)
+        if event_shape[len(event_shape) - len(given) :] != given:
+            raise UserError(f"Reshape: expected events of shape {tuple(given)}, got {tuple(event_shape)}")
+        return event_shape[: len(event_shape) - len(given)] + wanted
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.shape)} → {tuple(self.latent_shape)}"
