@@ -1,5 +1,6 @@
 """Bijections, flows, autoregressive distributions; nothing of audio, images or training in it."""
 
+from wavegen.flows.act_norm import ActNorm
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.autoregressive_distribution import AutoregressiveDistribution, AutoregressiveModel
@@ -11,9 +12,11 @@ from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import Logit, Sigmoid
 from wavegen.flows.multiscale import FactorOut, Squeeze
+from wavegen.flows.permutation import Permutation
 from wavegen.flows.reshape import Reshape
 
 __all__ = [
+    "ActNorm",
     "Affine",
     "Autoregressive",
     "AutoregressiveDistribution",
@@ -31,6 +34,7 @@ __all__ = [
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
+    "Permutation",
     "Reshape",
     "Sigmoid",
     "Squeeze",

@@ -1,0 +1,56 @@
+"""Channels in another order."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Context
+from wavegen.flows.channels import ChannelBijection
+
+
+class Permutation(ChannelBijection):
+    """z_c = x_order[c] over channels, the same at every position; log_det = 0.
+
+    ``order`` is a buffer of the state dict, so that a model that is loaded keeps the order it was trained
+    with, whatever it was built with. ``Permutation.reverse`` is Glow's and MAF's reversal,
+    ``Permutation.random`` Glow's shuffle.
+
+    Shapes: ``(…, channels)`` for ``event_dim`` 1, ``(…, channels, height, width)`` for 3. Cost: one copy
+    of x in both directions. Raises ``UserError`` for an order that leaves out or repeats a channel, and for
+    an event with another number of channels.
+
+    Dinh et al. 2017, RealNVP (arXiv 1605.08803); Kingma and Dhariwal 2018, Glow (1807.03039).
+    """
+
+    def __init__(self, order: Sequence[int] | Tensor, event_dim: int = 1) -> None:
+        order = torch.as_tensor(order)
+        whole = order.dim() == 1 and not (order.is_floating_point() or order.is_complex())
+        if not whole or not torch.equal(order.sort().values, torch.arange(len(order), device=order.device)):
+            raise UserError(
+                f"Permutation: expected an order that names channels 0, 1, … once each, got {order.tolist()}"
+            )
+        super().__init__(len(order), event_dim)
+        self.register_buffer("order", order.long().clone())
+
+    @classmethod
+    def reverse(cls, num_channels: int, event_dim: int = 1) -> "Permutation":
+        """The last channel first."""
+        return cls(torch.arange(num_channels - 1, -1, -1), event_dim)
+
+    @classmethod
+    def random(cls, num_channels: int, seed: int, event_dim: int = 1) -> "Permutation":
+        """One that is drawn once, the same for the same seed."""
+        return cls(torch.randperm(num_channels, generator=torch.Generator().manual_seed(seed)), event_dim)
+
+    def _select(self, value: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+        batch_shape, _ = self.batch_and_positions(value)
+        zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
+        return value.index_select(value.dim() - self.event_dim, order), zero.expand(batch_shape)
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        return self._select(x, self.order)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        return self._select(z, self.order.argsort())
