@@ -3,9 +3,9 @@
     python benchmarks/flow_numerics.py [--draws 20] [--output benchmarks/results/flow_numerics.json]
 
 Every bijection that ``tests/flows/cases`` lists, with parameters moved 0.3 standard normals from their start,
-at ``draws`` batches of three. Log-determinants of both directions are compared with ``slogdet`` of the autograd
-Jacobian; round trips x → z → x run in float32 and are divided by the condition number of the Jacobian there,
-the factor by which any implementation's rounding is amplified. The tests bound the same; this prints it.
+at ``draws`` batches of three. Log-determinants of both directions are compared with ``slogdet`` of the
+autograd Jacobian; round trips x → z → x run in float32 and are divided by the condition number of the Jacobian
+there, the factor by which any rounding is amplified. The tests bound the same; this prints it.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def prepare(entry, seed):
 
 
 def measure(entry, seed):
-    """Largest log-det error of both directions, and the round trip's error in units of the condition number."""
+    """Largest log-det error of both directions; the round trip's error, also over the condition number."""
     bijection, x, context = prepare(entry, seed)
     z = bijection(x, context)[0].detach()
     forward = jacobians(bijection, x, context)
