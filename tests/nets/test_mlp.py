@@ -1,0 +1,41 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wavegen.errors import UserError
+from wavegen.nets.mlp import MLP
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    batch=st.lists(st.integers(1, 3), max_size=2),
+    in_features=st.integers(1, 4),
+    out_features=st.integers(1, 4),
+    num_parameters=st.integers(1, 3),
+    hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    context_features=st.integers(0, 2),
+)
+def test_shapes_and_zero_start(batch, in_features, out_features, num_parameters, hidden, context_features):
+    net = MLP(in_features, out_features, num_parameters, hidden, context_features)
+    context = torch.randn(*batch, context_features) if context_features else None
+    parameters = net(torch.randn(*batch, in_features), context)
+    assert parameters.shape == (*batch, out_features, num_parameters)
+    assert parameters.count_nonzero() == 0
+
+
+def test_every_output_depends_on_every_input_and_on_the_context():
+    torch.manual_seed(0)
+    net = MLP(3, 2, 2, [8, 8], context_features=2, initial_std=0.3).double()
+    x, context = torch.randn(3, dtype=torch.float64), torch.randn(2, dtype=torch.float64)
+    by_x, by_context = torch.autograd.functional.jacobian(net, (x, context))
+    assert by_x.shape == (2, 2, 3) and (by_x != 0).all() and (by_context != 0).all()
+
+
+def test_refusals():
+    with pytest.raises(UserError, match="at least one hidden layer"):
+        MLP(2, 2, 1, [])
+    with pytest.raises(UserError, match="expected 2 features, got 0"):
+        MLP(2, 2, 1, [4], context_features=2)(torch.zeros(1, 2))
+    with pytest.raises(UserError, match="expected 0 features, got 3"):
+        MLP(2, 2, 1, [4])(torch.zeros(1, 2), torch.zeros(1, 3))

@@ -1,0 +1,65 @@
+"""Glow's conditioner: three convolutions."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavegen.nets.image_context import ImageContext, per_element, require_context
+
+
+class GlowNet(nn.Module):
+    """Convolution 3×3 – ReLU – 1×1 – ReLU – 3×3, the last one zero at the start.
+
+    The last layer's output is multiplied by exp(3 · log_gain) per channel, log_gain learned: its weights
+    may stay small while the log-scales it gives can still grow quickly. In Glow the hidden layers are
+    followed by actnorm; here they start from He's initialisation, which keeps the variance through two
+    layers just as well, and a conditioner without data-dependent state can be copied and resumed freely.
+
+    The context (see ``ImageContext``) is added before the first ReLU.
+
+    Shapes: ``kept`` ``(batch, in_channels, H, W)``; result ``(batch, out_channels, H, W, num_parameters)``.
+    Cost O(H W hidden (9 in + hidden + 9 out · num_parameters)).
+
+    Kingma and Dhariwal 2018 (arXiv 1807.03039), section 3.3 and appendix B.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_parameters: int,
+        hidden_channels: int,
+        context_features: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_parameters, self.context_features = num_parameters, context_features
+        self.first = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.second = nn.Conv2d(hidden_channels, hidden_channels, 1)
+        for layer in (self.first, self.second):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        self.last = GainedConvolution(hidden_channels, out_channels * num_parameters)
+        self.context = ImageContext(context_features, hidden_channels) if context_features else None
+
+    def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+        require_context(self, context, self.context_features)
+        hidden = self.first(kept)
+        if self.context is not None:
+            hidden = hidden + self.context(context, kept)
+        hidden = F.relu(self.second(F.relu(hidden)))
+        return per_element(self.last(hidden), self.num_parameters)
+
+
+class GainedConvolution(nn.Conv2d):
+    """A 3×3 convolution, zero at the start, times exp(3 · log_gain) per output channel."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        self.log_gain = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # the gain multiplies the weights, of which there are fewer than outputs
+        gain = torch.exp(3 * self.log_gain)
+        return F.conv2d(x, self.weight * gain[:, None, None, None], self.bias * gain, padding=1)

@@ -1,0 +1,53 @@
+"""What the image conditioners share: how the context comes in and how the parameters go out."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+
+
+class ImageContext(nn.Module):
+    """The context as an image of ``out_channels`` at the resolution of ``x``: a 1×1 convolution of it.
+
+    ``context`` is ``(batch, context_features)``, the same at every position, or an image
+    ``(batch, context_features, height, width)``, averaged down to x's resolution (or repeated up to it).
+    Returns ``(batch, out_channels, height, width)``, height and width 1 for a vector: to be added before
+    an activation.
+
+    Raises ``UserError`` for a context of another width or rank.
+    """
+
+    def __init__(self, context_features: int, out_channels: int) -> None:
+        super().__init__()
+        self.context_features = context_features
+        self.projection = nn.Conv2d(context_features, out_channels, 1, bias=False)
+
+    def forward(self, context: Tensor, x: Tensor) -> Tensor:
+        if context.dim() not in (2, 4):
+            raise UserError(
+                "context: expected (batch, features) or (batch, channels, height, width), got shape "
+                f"{tuple(context.shape)}"
+            )
+        if context.dim() == 2:
+            context = context[:, :, None, None]
+        elif context.shape[2:] != x.shape[2:]:
+            context = F.adaptive_avg_pool2d(context, x.shape[2:])
+        return self.projection(context)
+
+
+def require_context(owner: nn.Module, context: Tensor | None, context_features: int) -> None:
+    """Raises ``UserError`` where a context is missing, not wanted or of another width."""
+    offered = 0 if context is None else context.shape[1]
+    if offered != context_features:
+        raise UserError(
+            f"{type(owner).__name__} context: expected {context_features} features or channels, got {offered}"
+        )
+
+
+def per_element(raw: Tensor, num_parameters: int) -> Tensor:
+    """``(batch, num_parameters · C, H, W)`` as ``(batch, C, H, W, num_parameters)``, a view.
+
+    The parameter is the slow half of the channel index, so that ``unbind(-1)`` gives images that are
+    contiguous within each member of the batch.
+    """
+    return raw.unflatten(1, (num_parameters, -1)).movedim(1, -1)

@@ -1,0 +1,56 @@
+"""A plain feed-forward net: the conditioner of vector couplings."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+
+
+class MLP(nn.Module):
+    """Parameters of the moved features from the kept ones, and from the context.
+
+    The context enters the first hidden layer, beside x. Activations are SiLU: a flow's density has to be
+    smooth. The last layer starts at zero, so that an additive or affine coupling starts as the identity;
+    ``initial_std`` draws it from a normal instead, for maps whose components would otherwise stay equal
+    for ever (mixtures).
+
+    Shapes: ``x`` ``(..., in_features)``, ``context`` ``(..., context_features)`` broadcast against it
+    without the last dimension; the result ``(..., out_features, num_parameters)``.
+
+    Raises ``UserError`` for no hidden layer, and for a context of another width.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        num_parameters: int,
+        hidden: Sequence[int],
+        context_features: int = 0,
+        initial_std: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(hidden) == 0:
+            raise UserError("MLP hidden: expected the width of at least one hidden layer, got none")
+        self.out_features, self.num_parameters = out_features, num_parameters
+        self.context_features = context_features
+        widths = [in_features, *hidden, out_features * num_parameters]
+        self.layers = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+        nn.init.normal_(self.layers[-1].weight, std=initial_std)
+        nn.init.normal_(self.layers[-1].bias, std=initial_std)
+        self.context_layer = nn.Linear(context_features, hidden[0], bias=False) if context_features else None
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        offered = 0 if context is None else context.shape[-1]
+        if offered != self.context_features:
+            raise UserError(f"MLP context: expected {self.context_features} features, got {offered}")
+        hidden = self.layers[0](x)
+        if self.context_layer is not None:
+            hidden = hidden + self.context_layer(context)
+        for layer in self.layers[1:]:
+            hidden = layer(F.silu(hidden))
+        return hidden.unflatten(-1, (self.out_features, self.num_parameters))

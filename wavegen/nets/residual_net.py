@@ -1,0 +1,69 @@
+"""RealNVP's conditioner: a residual net over images."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavegen.nets.image_context import ImageContext, per_element, require_context
+
+
+class ResidualNet(nn.Module):
+    """Convolution 3×3, ``num_blocks`` residual blocks, ReLU, convolution 3×3 that starts at zero.
+
+    RealNVP normalises its residual blocks by batch statistics. Here the blocks have no norm: with batch
+    statistics the parameters of one image, and so its density, would depend on the other images of the
+    batch, and training (batch statistics) and evaluation (running averages) would measure two different
+    models. A block whose second convolution starts at zero starts as the identity and needs no norm at the
+    depths used (Zhang et al. 2019, Fixup, arXiv 1901.09321); the flow's own ActNorm or batch norm keeps its
+    input in range.
+
+    Shapes: ``kept`` ``(batch, in_channels, H, W)``; result ``(batch, out_channels, H, W, num_parameters)``;
+    context as in ``ImageContext``, added within every block.
+    Cost O(H W (18 num_blocks hidden² + 9 hidden (in + out · num_parameters))).
+
+    Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.7.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_parameters: int,
+        hidden_channels: int,
+        num_blocks: int = 2,
+        context_features: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_parameters, self.context_features = num_parameters, context_features
+        self.first = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(hidden_channels, context_features) for _ in range(num_blocks)
+        )
+        self.last = nn.Conv2d(hidden_channels, out_channels * num_parameters, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+        require_context(self, context, self.context_features)
+        hidden = self.first(kept)
+        for block in self.blocks:
+            hidden = block(hidden, context)
+        return per_element(self.last(F.relu(hidden)), self.num_parameters)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(ReLU(conv(ReLU(x)) + context)), 3×3 both, the outer one zero at the start."""
+
+    def __init__(self, channels: int, context_features: int = 0) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+        self.context = ImageContext(context_features, channels) if context_features else None
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        hidden = self.first(F.relu(x))
+        if self.context is not None:
+            hidden = hidden + self.context(context, x)
+        return x + self.second(F.relu(hidden))
