@@ -1,35 +1,47 @@
 """Bijections, flows, autoregressive distributions; nothing of audio, images or training in it."""
 
 from wavegen.flows.act_norm import ActNorm
+from wavegen.flows.additive import Additive
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.autoregressive_distribution import AutoregressiveDistribution, AutoregressiveModel
 from wavegen.flows.base import StandardLogistic, StandardNormal, StandardUniform
 from wavegen.flows.bijection import Bijection, Context, Inverse, Transform
+from wavegen.flows.chained import Chained
 from wavegen.flows.compose import Chain, Compose
+from wavegen.flows.coupling import Coupling
 from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.flow import Flow, FlowDistribution
+from wavegen.flows.image_split import ChannelSplit, CheckerboardSplit
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import Logit, Sigmoid
 from wavegen.flows.multiscale import FactorOut, Squeeze
 from wavegen.flows.permutation import Permutation
 from wavegen.flows.reshape import Reshape
+from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
 
 __all__ = [
     "ActNorm",
+    "Additive",
     "Affine",
+    "AlternatingSplit",
     "Autoregressive",
     "AutoregressiveDistribution",
     "AutoregressiveModel",
     "Bijection",
     "BoundedLogScale",
     "Chain",
+    "Chained",
+    "ChannelSplit",
+    "CheckerboardSplit",
     "Compose",
     "Context",
+    "Coupling",
     "Elementwise",
     "FactorOut",
     "Flow",
     "FlowDistribution",
+    "HalfSplit",
     "Inverse",
     "Logit",
     "MixtureOfLogisticsCDF",
@@ -37,6 +49,7 @@ __all__ = [
     "Permutation",
     "Reshape",
     "Sigmoid",
+    "Split",
     "Squeeze",
     "StandardLogistic",
     "StandardNormal",

@@ -1,0 +1,42 @@
+"""Several monotone maps of one element, one after the other, as one."""
+
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+
+
+class Chained(nn.Module):
+    """τ = τ_n ∘ … ∘ τ_1, log|dτ/dx| = Σ_i log|dτ_i/dx_i|. Parameters: those of τ_1 | … | τ_n.
+
+    ``forward`` applies the arguments in the order given, ``inverse`` in the reverse. Flow++'s coupling is
+    ``Chained(MixtureOfLogisticsLogit(K, floor), Affine())``: one conditioner gives the parameters of both.
+
+    Shapes: ``x`` any, ``parameters`` ``x.shape + (num_parameters,)``. Raises ``UserError`` for no map.
+
+    Ho et al. 2019, Flow++ (arXiv 1902.00275), section 3.2.
+    """
+
+    def __init__(self, *transforms: nn.Module) -> None:
+        super().__init__()
+        if not transforms:
+            raise UserError("Chained: expected at least one transform, got none")
+        self.transforms = nn.ModuleList(transforms)
+        self.num_parameters = sum(transform.num_parameters for transform in transforms)
+
+    def _with_parameters(self, parameters: Tensor) -> list[tuple[nn.Module, Tensor]]:
+        sizes = [transform.num_parameters for transform in self.transforms]
+        return list(zip(self.transforms, parameters.split(sizes, -1), strict=True))
+
+    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        value, total = x, 0
+        for transform, its_parameters in self._with_parameters(parameters):
+            value, log_derivative = transform(value, its_parameters)
+            total = total + log_derivative
+        return value, total
+
+    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        value, total = z, 0
+        for transform, its_parameters in reversed(self._with_parameters(parameters)):
+            value, log_derivative = transform.inverse(value, its_parameters)
+            total = total + log_derivative
+        return value, total

@@ -1,0 +1,68 @@
+"""The coupling: one part of the event steers the monotone maps of the other."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Bijection, Context, sum_last
+
+
+class Coupling(Bijection):
+    """kept′ = kept, moved′ = τ(moved; c(kept, context)). log_det = Σ over moved of log|dτ/dx|.
+
+    The Jacobian is block triangular with an identity for kept. Both directions are one pass of the
+    conditioner, and as closed as τ's; nothing of c has to be invertible.
+
+    ``split`` divides the event and names its rank (``Split``), ``transform`` is a τ (``num_parameters``,
+    ``forward(x, parameters)``, ``inverse(z, parameters)``), ``conditioner`` maps ``(kept, context)`` to
+    parameters of shape ``moved.shape + (num_parameters,)``. Use ``split`` and ``split.swapped`` in turn, so
+    that every element is moved.
+
+    Raises ``UserError`` when τ and conditioner disagree about the number of parameters, when the conditioner
+    returns another shape, and for an event that cannot be split.
+
+    Dinh et al. 2015, NICE (arXiv 1410.8516); Dinh et al. 2017, RealNVP (1605.08803); Durkan et al. 2019,
+    neural spline flows (1906.04032).
+    """
+
+    def __init__(self, *, split: nn.Module, transform: nn.Module, conditioner: nn.Module) -> None:
+        super().__init__()
+        offered = getattr(conditioner, "num_parameters", transform.num_parameters)
+        if offered != transform.num_parameters:
+            raise UserError(
+                f"Coupling: expected a conditioner with {transform.num_parameters} parameters "
+                f"per element for {type(transform).__name__}, got {offered}"
+            )
+        self.split = split
+        self.transform = transform
+        self.conditioner = conditioner
+        self.event_dim = split.event_dim
+
+    def _parameters(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
+        parameters = self.conditioner(kept, context)
+        expected = (*moved.shape, self.transform.num_parameters)
+        # broadcasting would hide a conditioner of the wrong size in a wrong density
+        if parameters.shape != expected:
+            raise UserError(
+                f"Coupling: expected parameters of shape {expected} from {type(self.conditioner).__name__}, "
+                f"got {tuple(parameters.shape)}"
+            )
+        return parameters
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        kept, moved = self.split(x)
+        moved, log_derivative = self.transform(moved, self._parameters(kept, moved, context))
+        return self.split.merge(kept, moved), sum_last(log_derivative, self.event_dim)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        kept, moved = self.split(z)
+        moved, log_derivative = self.transform.inverse(moved, self._parameters(kept, moved, context))
+        return self.split.merge(kept, moved), sum_last(log_derivative, self.event_dim)
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        self.split.shapes(event_shape)
+        return torch.Size(event_shape)
+
+    inverse_shape = forward_shape
