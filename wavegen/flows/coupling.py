@@ -40,7 +40,7 @@ class Coupling(Bijection):
         self.conditioner = conditioner
         self.event_dim = split.event_dim
 
-    def _parameters(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
+    def _parameters_of(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
         parameters = self.conditioner(kept, context)
         expected = (*moved.shape, self.transform.num_parameters)
         # broadcasting would hide a conditioner of the wrong size in a wrong density
@@ -53,12 +53,12 @@ class Coupling(Bijection):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         kept, moved = self.split(x)
-        moved, log_derivative = self.transform(moved, self._parameters(kept, moved, context))
+        moved, log_derivative = self.transform(moved, self._parameters_of(kept, moved, context))
         return self.split.merge(kept, moved), sum_last(log_derivative, self.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         kept, moved = self.split(z)
-        moved, log_derivative = self.transform.inverse(moved, self._parameters(kept, moved, context))
+        moved, log_derivative = self.transform.inverse(moved, self._parameters_of(kept, moved, context))
         return self.split.merge(kept, moved), sum_last(log_derivative, self.event_dim)
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:

@@ -74,7 +74,8 @@ class HalvedSplit(Split):
         count = shape[self.dim]
         if count < 2:
             raise UserError(
-                f"{type(self).__name__}: expected at least 2 {self.entries} to split, got shape {tuple(shape)}"
+                f"{type(self).__name__}: expected at least 2 {self.entries} to split, got shape "
+                f"{tuple(shape)}"
             )
         return (count + 1) // 2
 
