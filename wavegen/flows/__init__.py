@@ -17,6 +17,7 @@ from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsL
 from wavegen.flows.monotone import Logit, Sigmoid
 from wavegen.flows.multiscale import FactorOut, Squeeze
 from wavegen.flows.permutation import Permutation
+from wavegen.flows.rescale import Rescale
 from wavegen.flows.reshape import Reshape
 from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
 
@@ -47,6 +48,7 @@ __all__ = [
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
     "Permutation",
+    "Rescale",
     "Reshape",
     "Sigmoid",
     "Split",
