@@ -10,15 +10,18 @@ from wavegen.flows.bijection import Bijection, Context, Inverse, Transform
 from wavegen.flows.chained import Chained
 from wavegen.flows.compose import Chain, Compose
 from wavegen.flows.coupling import Coupling
+from wavegen.flows.dequantization import UniformDequantization, VariationalDequantization
 from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.image_split import ChannelSplit, CheckerboardSplit
+from wavegen.flows.invertible_convolution import InvertibleConvolution, LUConvolution
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
-from wavegen.flows.monotone import Logit, Sigmoid
+from wavegen.flows.monotone import LeakyReLU, LearnableLeakyReLU, Logit, Sigmoid, Softplus, Tanh
 from wavegen.flows.multiscale import FactorOut, Squeeze
 from wavegen.flows.permutation import Permutation
 from wavegen.flows.rescale import Rescale
 from wavegen.flows.reshape import Reshape
+from wavegen.flows.spline import RationalQuadraticSpline
 from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
 
 __all__ = [
@@ -44,17 +47,26 @@ __all__ = [
     "FlowDistribution",
     "HalfSplit",
     "Inverse",
+    "InvertibleConvolution",
+    "LUConvolution",
+    "LeakyReLU",
+    "LearnableLeakyReLU",
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
     "Permutation",
+    "RationalQuadraticSpline",
     "Rescale",
     "Reshape",
     "Sigmoid",
+    "Softplus",
     "Split",
     "Squeeze",
     "StandardLogistic",
     "StandardNormal",
     "StandardUniform",
+    "Tanh",
     "Transform",
+    "UniformDequantization",
+    "VariationalDequantization",
 ]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wavegen.errors import UserError
@@ -67,10 +66,11 @@ class CheckerboardSplit(Split):
     def merge(self, kept: Tensor, moved: Tensor) -> Tensor:
         upper_left, lower_right = kept.chunk(2, -3)
         upper_right, lower_left = moved.chunk(2, -3)
-        # the four positions of a channel side by side are what pixel_shuffle spreads over a cell: two
-        # copies, no scatter, and a gradient that is as plain
-        cells = torch.stack((upper_left, upper_right, lower_left, lower_right), -3)
-        return F.pixel_shuffle(cells.flatten(-4, -3), 2)
+        # interleaved by columns, then by rows: two plain copies, twice as fast here as through pixel_shuffle,
+        # and without the scatter that an assignment to strided slices is in the gradient
+        upper = torch.stack((upper_left, upper_right), -1).flatten(-2)
+        lower = torch.stack((lower_left, lower_right), -1).flatten(-2)
+        return torch.stack((upper, lower), -2).flatten(-3, -2)
 
     def shapes(self, event_shape: Sequence[int]) -> tuple[torch.Size, torch.Size]:
         self._require_even(event_shape)
