@@ -1,0 +1,190 @@
+"""Sets of images: whole grey levels, split into train, dev and test; and what every source does to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from wavegen.errors import UserError
+
+PARTS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images as uint8 tensors ``(N, C, H, W)`` of whole levels 0 … num_levels − 1.
+
+    Args:
+        train, dev, test: the images of each part, all of one shape.
+        num_levels: how many levels a value may take, at most 256.
+        name: of the set, for messages and reports.
+        labels: class of every image by part, int64 ``(N,)``; None where there are none.
+        label_names: of the classes, in order; their number is the number of classes.
+        padding: zeros added on every side, which count for no dimension.
+
+    Raises ``UserError`` for an empty part, another type or shape, levels out of range, labels that do not
+    fit.
+    """
+
+    train: Tensor
+    dev: Tensor
+    test: Tensor
+    num_levels: int
+    name: str
+    labels: Mapping[str, Tensor] | None = None
+    label_names: tuple[str, ...] = field(default=())
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.num_levels <= 256:
+            raise UserError(f"{self.name}: expected 2 to 256 levels, got {self.num_levels}")
+        for part in PARTS:
+            images = getattr(self, part)
+            if images.dim() != 4 or images.dtype != torch.uint8:
+                raise UserError(
+                    f"{self.name}: expected {part} images as uint8 (N, C, H, W), got {images.dtype} of shape "
+                    f"{tuple(images.shape)}"
+                )
+            if len(images) == 0:
+                raise UserError(f"{self.name}: the {part} part is empty, expected at least one image")
+            if images.shape[1:] != self.train.shape[1:]:
+                raise UserError(
+                    f"{self.name}: expected {part} images of shape {tuple(self.train.shape[1:])} like the "
+                    f"training images, got {tuple(images.shape[1:])}"
+                )
+            if self.num_levels < 256 and int(images.max()) >= self.num_levels:
+                raise UserError(
+                    f"{self.name}: expected {part} levels 0 to {self.num_levels - 1}, got {int(images.max())}"
+                )
+            self._check_labels(part, len(images))
+
+    def _check_labels(self, part: str, count: int) -> None:
+        if self.labels is None:
+            return
+        labels = self.labels[part]
+        if labels.shape != (count,) or labels.dtype != torch.int64:
+            raise UserError(
+                f"{self.name}: expected {count} int64 labels of the {part} part, got {labels.dtype} of shape "
+                f"{tuple(labels.shape)}"
+            )
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= len(self.label_names):
+            raise UserError(
+                f"{self.name}: expected {part} labels 0 to {len(self.label_names) - 1}, got {low} to {high}"
+            )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width), padding included: what a model sees."""
+        return tuple(self.train.shape[1:])
+
+    @property
+    def num_dimensions(self) -> int:
+        """C · H · W of the image itself: what bits per dimension are divided by, whatever the padding."""
+        channels, height, width = self.image_shape
+        return channels * (height - 2 * self.padding) * (width - 2 * self.padding)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.label_names) if self.labels is not None else 0
+
+
+def finish(images: ImageSet, *, bits: int | None = None, padding: int = 0) -> ImageSet:
+    """Reduces the bit depth, then pads: the last steps of every source.
+
+    Args:
+        bits: x ← ⌊x / 2^(8 − bits)⌋, as Glow's 5-bit images (Kingma and Dhariwal 2018, 1807.03039); 2^bits
+            levels are left. None leaves the levels as they are.
+        padding: zeros on every side, for models that halve the resolution more often than it is even.
+
+    Raises:
+        UserError: for bits other than 1 to 8, or of images that have no 256 levels; for negative padding.
+    """
+    if bits is not None:
+        if images.num_levels != 256 or not 1 <= bits <= 8:
+            raise UserError(
+                f"{images.name}: bits: expected 1 to 8, of images with 256 levels, got {bits} of images with "
+                f"{images.num_levels} levels"
+            )
+        reduced = {part: getattr(images, part) // 2 ** (8 - bits) for part in PARTS}
+        images = replace(images, **reduced, num_levels=2**bits)
+    if padding < 0:
+        raise UserError(f"{images.name}: padding: expected 0 or more pixels, got {padding}")
+    if padding:
+        padded = {part: pad(getattr(images, part), (padding,) * 4) for part in PARTS}
+        images = replace(images, **padded, padding=padding)
+    return images
+
+
+def hold_out(
+    values: Tensor, labels: Tensor | None, count: int, *, seed: int, source: object
+) -> tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]:
+    """Takes ``count`` entries chosen by ``seed`` out of a part: ``((rest, its labels), (held, its labels))``.
+
+    Only the held entries move, in place, so that a set that barely fits into memory is not copied. The held
+    ones come in random order, whatever order the source was in.
+
+    Raises:
+        UserError: naming ``source``, where nothing would be left, or nothing is to be held out.
+    """
+    total = len(values)
+    if not 1 <= count < total:
+        raise UserError(f"{source}: expected to hold out 1 to {total - 1} of {total} entries, got {count}")
+    chosen = torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
+    in_tail = chosen >= total - count
+    kept_in_tail = torch.ones(count, dtype=torch.bool)
+    kept_in_tail[chosen[in_tail] - (total - count)] = False
+    from_tail, to_front = torch.arange(total - count, total)[kept_in_tail], chosen[~in_tail]
+
+    def take(tensor: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        if tensor is None:
+            return None, None
+        held = tensor[chosen]
+        tensor[to_front] = tensor[from_tail]
+        return tensor[: total - count], held
+
+    (rest, held), (rest_labels, held_labels) = take(values), take(labels)
+    return (rest, rest_labels), (held, held_labels)
+
+
+def split_images(
+    images: Tensor,
+    labels: Tensor | None,
+    *,
+    num_levels: int,
+    name: str,
+    seed: int,
+    dev_share: float = 0.1,
+    test_share: float = 0.1,
+    label_names: tuple[str, ...] = (),
+) -> ImageSet:
+    """An ``ImageSet`` of images without a split of their own: shares of them, chosen by ``seed``."""
+    counts = [max(1, round(share * len(images))) for share in (test_share, dev_share)]
+    if sum(counts) >= len(images):
+        raise UserError(f"{name}: expected at least 3 images to split, got {len(images)}")
+    (rest, rest_labels), (test, test_labels) = hold_out(images, labels, counts[0], seed=seed, source=name)
+    (train, train_labels), (dev, dev_labels) = hold_out(
+        rest, rest_labels, counts[1], seed=seed + 1, source=name
+    )
+    by_part = {"train": train_labels, "dev": dev_labels, "test": test_labels}
+    return ImageSet(
+        train, dev, test, num_levels, name, None if labels is None else by_part, tuple(label_names)
+    )
+
+
+def with_held_out_dev(
+    train: tuple[Tensor, Tensor | None],
+    test: tuple[Tensor, Tensor | None],
+    *,
+    num_dev: int,
+    name: str,
+    seed: int,
+    label_names: tuple[str, ...],
+) -> ImageSet:
+    """An ``ImageSet`` of a published train and test part: dev is taken out of train by ``seed``."""
+    (rest, rest_labels), (dev, dev_labels) = hold_out(*train, num_dev, seed=seed, source=name)
+    labels = {"train": rest_labels, "dev": dev_labels, "test": test[1]}
+    labelled = all(value is not None for value in labels.values())
+    return ImageSet(rest, dev, test[0], 256, name, labels if labelled else None, label_names)

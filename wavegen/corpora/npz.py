@@ -1,0 +1,42 @@
+"""NPZ archives that may come from anywhere: never unpickled, every failure named."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wavegen.errors import UserError
+
+
+def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The named arrays of an NPZ archive.
+
+    Raises:
+        UserError: where the file is missing, corrupt, lacks one of them, or holds one that is pickled.
+    """
+    try:
+        with open_npz(path) as archive:
+            missing = [name for name in names if name not in archive.files]
+            if missing:
+                raise UserError(
+                    f"{path} has no array '{missing[0]}', expected {', '.join(names)}, got "
+                    f"{', '.join(archive.files) or 'none'}"
+                )
+            return {name: archive[name] for name in names}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as NPZ arrays of plain numbers ({error})") from error
+
+
+def open_npz(path: str | Path) -> np.lib.npyio.NpzFile:
+    """The open archive. Raises ``UserError`` where there is none."""
+    if not Path(path).is_file():
+        raise UserError(f"{path} does not exist, expected an NPZ file")
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read as NPZ ({error})") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise UserError(f"{path} holds a single array, expected an NPZ archive of named ones")
+    return archive
