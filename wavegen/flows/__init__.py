@@ -23,12 +23,15 @@ from wavegen.flows.rescale import Rescale
 from wavegen.flows.reshape import Reshape
 from wavegen.flows.spline import RationalQuadraticSpline
 from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
+from wavegen.flows.surjections import AbsoluteValue, Augment, Slice
 
 __all__ = [
+    "AbsoluteValue",
     "ActNorm",
     "Additive",
     "Affine",
     "AlternatingSplit",
+    "Augment",
     "Autoregressive",
     "AutoregressiveDistribution",
     "AutoregressiveModel",
@@ -59,6 +62,7 @@ __all__ = [
     "Rescale",
     "Reshape",
     "Sigmoid",
+    "Slice",
     "Softplus",
     "Split",
     "Squeeze",

@@ -1,0 +1,197 @@
+"""Layers that drop or fold part of the data: slice, augment, absolute value.
+
+Of Nielsen et al. 2020, SurVAE flows (arXiv 2007.02731). Each states its term of the log-likelihood, and
+whether log p(x) = log p(z) + term holds or only ≥, in expectation over what the layer draws.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Context, Transform, require_rank, sum_last
+from wavegen.flows.draws import ConditionalDraw
+
+
+class _Resizing(Transform):
+    """What slice and augment share: they change the size of the first dimension of the event."""
+
+    def __init__(self, event_dim: int) -> None:
+        super().__init__()
+        if event_dim < 1:
+            raise UserError(f"{type(self).__name__}: expected event_dim of at least 1, got {event_dim}")
+        self.event_dim = event_dim
+
+    def _resized(self, event_shape: Sequence[int], from_size: int | None, to_size: int) -> torch.Size:
+        require_rank(self, event_shape, self.event_dim)
+        axis = len(event_shape) - self.event_dim
+        if from_size is not None and event_shape[axis] != from_size:
+            raise UserError(
+                f"{type(self).__name__}: expected {from_size} entries in dimension −{self.event_dim}, got "
+                f"an event of shape {tuple(event_shape)}"
+            )
+        return torch.Size((*event_shape[:axis], to_size, *event_shape[axis + 1 :]))
+
+
+class Slice(_Resizing):
+    """x = (z, d) → z: the first ``num_kept`` entries stay, the next ``num_dropped`` leave; an exact layer.
+
+    Term: log p(d | z), since (z, d) ↔ x is the identity: log p(x) = log p(z) + log p(d | z). ``inverse``
+    draws d ~ p(d | z) and returns −log p(d | z). Sliced is the first dimension of the event: features of a
+    vector (``event_dim=1``), channels of an image (3).
+
+    ``prior`` is p(d | z): a module or callable that maps z, of shape ``(batch, *event)``, to a distribution
+    of events of d's shape. It sees z only, not the context.
+
+    Raises ``UserError`` for an event of another size, and for a prior of another event shape.
+    """
+
+    def __init__(
+        self,
+        num_kept: int,
+        num_dropped: int,
+        *,
+        prior: Callable[[Tensor], Distribution],
+        event_dim: int = 1,
+    ) -> None:
+        super().__init__(event_dim)
+        if num_kept < 1 or num_dropped < 1:
+            raise UserError(
+                f"Slice: expected at least 1 entry kept and 1 dropped, got {num_kept} and {num_dropped}"
+            )
+        self.num_kept = num_kept
+        self.num_dropped = num_dropped
+        self.prior = prior
+
+    def _prior(self, kept: Tensor) -> ConditionalDraw:
+        event_shape = list(kept.shape[kept.dim() - self.event_dim :])
+        event_shape[0] = self.num_dropped
+        return ConditionalDraw(self.prior, kept, event_shape, owner="Slice")
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.forward_shape(x.shape)
+        kept, dropped = x.split([self.num_kept, self.num_dropped], x.dim() - self.event_dim)
+        return kept, self._prior(kept).log_prob(dropped)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.inverse_shape(z.shape)
+        dropped, log_prob = self._prior(z).draw()
+        return torch.cat([z, dropped], z.dim() - self.event_dim), -log_prob
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._resized(event_shape, self.num_kept + self.num_dropped, self.num_kept)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        return self._resized(event_shape, self.num_kept, self.num_kept + self.num_dropped)
+
+    def extra_repr(self) -> str:
+        return f"num_kept={self.num_kept}, num_dropped={self.num_dropped}, event_dim={self.event_dim}"
+
+
+class Augment(_Resizing):
+    """x → z = (x, u), u ~ q(u | x): ``num_extra`` more entries, for maps that need room; a lower bound.
+
+    Term: −log q(u | x). log p(x) = log ∫ p(x, u) du ≥ E_q [log p(x, u) − log q(u | x)], with equality where
+    q is the model's posterior of u. ``inverse`` drops u, exactly, and returns log q(u | x), at the cost of
+    q's density. The entries join the first dimension of the event.
+
+    ``noise`` is q: a module or callable that maps x, of shape ``(batch, *event)``, to a distribution of
+    events of u's shape. It sees x only, not the context.
+
+    Raises ``UserError`` for an event too small to drop from, and for a noise of another event shape.
+
+    Huang et al. 2020, augmented normalizing flows (arXiv 2002.07101); Chen et al. 2020, VFlow (2002.09741).
+    """
+
+    is_bound = True
+
+    def __init__(
+        self, num_extra: int, *, noise: Callable[[Tensor], Distribution], event_dim: int = 1
+    ) -> None:
+        super().__init__(event_dim)
+        if num_extra < 1:
+            raise UserError(f"Augment: expected num_extra of at least 1, got {num_extra}")
+        self.num_extra = num_extra
+        self.noise = noise
+
+    def _noise(self, x: Tensor) -> ConditionalDraw:
+        event_shape = list(x.shape[x.dim() - self.event_dim :])
+        event_shape[0] = self.num_extra
+        return ConditionalDraw(self.noise, x, event_shape, owner="Augment")
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        require_rank(self, x.shape, self.event_dim)
+        extra, log_q = self._noise(x).draw()
+        return torch.cat([x, extra], x.dim() - self.event_dim), -log_q
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.inverse_shape(z.shape)
+        num_kept = z.shape[z.dim() - self.event_dim] - self.num_extra
+        x, extra = z.split([num_kept, self.num_extra], z.dim() - self.event_dim)
+        return x, self._noise(x).log_prob(extra)
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        require_rank(self, event_shape, self.event_dim)
+        size = event_shape[len(event_shape) - self.event_dim]
+        return self._resized(event_shape, None, size + self.num_extra)
+
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        require_rank(self, event_shape, self.event_dim)
+        size = event_shape[len(event_shape) - self.event_dim]
+        if size <= self.num_extra:
+            raise UserError(
+                f"Augment: expected more than {self.num_extra} entries in dimension −{self.event_dim}, got "
+                f"shape {tuple(event_shape)}"
+            )
+        return self._resized(event_shape, None, size - self.num_extra)
+
+    def extra_repr(self) -> str:
+        return f"num_extra={self.num_extra}, event_dim={self.event_dim}"
+
+
+class AbsoluteValue(Transform):
+    """x → z = |x|, elementwise; an exact layer over a base on the positive numbers.
+
+    Term: Σ log P(sign x_i | z), ½ each unless told otherwise: −D log 2. ``inverse`` draws the signs. The sign
+    of 0 counts as positive.
+
+    ``sign_logit`` is a module or callable that maps z to log-odds of a positive sign, of z's shape; none
+    means ½, a density symmetric about 0.
+
+    Raises ``UserError`` when negative values are to be mapped back (not inside a compiled graph): a base
+    with mass there is no density of |x|, and log p(x) would miss that mass.
+    """
+
+    def __init__(self, *, sign_logit: Callable[[Tensor], Tensor] | None = None, event_dim: int = 0) -> None:
+        super().__init__()
+        self.sign_logit = sign_logit
+        self.event_dim = event_dim
+
+    def _logit(self, z: Tensor) -> Tensor:
+        return torch.zeros_like(z) if self.sign_logit is None else self.sign_logit(z)
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        require_rank(self, x.shape, self.event_dim)
+        z = x.abs()
+        return z, self._log_probability(z, torch.where(x < 0, -1.0, 1.0).to(x.dtype))
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        require_rank(self, z.shape, self.event_dim)
+        if not torch.compiler.is_compiling() and bool((z < 0).any()):
+            raise UserError(f"AbsoluteValue: expected a base of values from 0, got {z.min().item()}")
+        probability = torch.sigmoid(self._logit(z))
+        sign = torch.where(torch.rand_like(probability) < probability, 1.0, -1.0).to(z.dtype)
+        return sign * z, -self._log_probability(z, sign)
+
+    def _log_probability(self, z: Tensor, sign: Tensor) -> Tensor:
+        if self.sign_logit is None:
+            num_elements = math.prod(z.shape[z.dim() - self.event_dim :])
+            return z.new_full(z.shape[: z.dim() - self.event_dim], -num_elements * math.log(2))
+        return sum_last(F.logsigmoid(sign * self._logit(z)), self.event_dim)
+
+    def extra_repr(self) -> str:
+        return f"event_dim={self.event_dim}"
