@@ -56,3 +56,45 @@ def test_refusals():
         MADE(3, 2, [])
     with pytest.raises(UserError, match="expected 2 features, got 0"):
         MADE(3, 2, [8], context_features=2)(torch.zeros(1, 3))
+    named = MADE(3, 2, [8], context_features={"speaker": 2, "pitch": 1})
+    with pytest.raises(UserError, match=r"expected a mapping of \['pitch', 'speaker'\], got Tensor"):
+        named(torch.zeros(1, 3), torch.zeros(1, 3))
+    with pytest.raises(UserError, match=r"expected 'pitch' of 1 features, got \['speaker'\]"):
+        named(torch.zeros(1, 3), {"speaker": torch.zeros(1, 2)})
+    with pytest.raises(UserError, match="'speaker': expected 2 features, got 3"):
+        named(torch.zeros(1, 3), {"speaker": torch.zeros(1, 3), "pitch": torch.zeros(1, 1)})
+    with pytest.raises(UserError, match=r"one tensor of 2 features, got a mapping of \['pitch'\]"):
+        MADE(3, 2, [8], context_features=2)(torch.zeros(1, 3), {"pitch": torch.zeros(1, 2)})
+
+
+def test_named_blocks_are_one_context_side_by_side():
+    torch.manual_seed(0)
+    named = MADE(4, 2, [8, 8], context_features={"speaker": 3, "pitch": 1})
+    plain = MADE(4, 2, [8, 8], context_features=4)
+    plain.load_state_dict(named.state_dict())
+    x, speaker, pitch = torch.randn(5, 4), torch.randn(5, 3), torch.randn(5, 1)
+    context = {"pitch": pitch, "unrelated": torch.randn(5, 7), "speaker": speaker}
+    assert torch.equal(named(x, context), plain(x, torch.cat([speaker, pitch], -1)))
+
+
+def test_a_block_reaches_every_element():
+    made = MADE(4, 2, [8, 8], context_features={"speaker": 3, "pitch": 1}).double()
+    x, speaker = torch.zeros(4, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    for name in ("speaker", "pitch"):
+        blocks = {"speaker": speaker, "pitch": torch.ones(1, dtype=torch.float64)}
+        jacobian = torch.autograd.functional.jacobian(
+            lambda c, name=name, blocks=blocks: made(x, blocks | {name: c}), blocks[name]
+        )
+        assert (jacobian != 0).any(-1).all(), name
+
+
+def test_the_activation_stands_behind_every_hidden_layer_and_not_behind_the_last():
+    torch.manual_seed(0)
+    made = MADE(4, 3, [8, 6], activation=torch.nn.Tanh())
+    x = torch.randn(5, 4)
+    hidden = x
+    for layer in made.layers[:-1]:
+        hidden = torch.tanh(hidden @ (layer.weight * layer.mask).mT + layer.bias)
+    last = made.layers[-1]
+    expected = (hidden @ (last.weight * last.mask).mT + last.bias).view(5, 4, 3)
+    torch.testing.assert_close(made(x), expected)

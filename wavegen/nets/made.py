@@ -1,6 +1,6 @@
 """MADE: a masked feed-forward net whose output for an element sees only the elements before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +14,22 @@ class MADE(nn.Module):
 
     Every unit of a layer carries a degree; a weight from degree a to degree b is kept where a ≤ b, and
     one into the output of rank r where a < r. Degree −1 (hidden units only, when there is a context) sees
-    nothing but the context, so that the first element is conditioned too. Activations are SiLU: a
-    flow's density has to be smooth.
+    nothing but the context, so that the first element is conditioned too. ``activation`` stands behind
+    every hidden layer, by default SiLU: a flow's density has to be smooth. It acts on every unit by
+    itself: one that mixes units (GLU, a normalisation over features) would break the masks.
 
     ``order[i]`` is the rank at which feature i is generated, a permutation of 0 … features − 1 (default:
     as they come).
 
-    Shapes: ``x`` ``(..., features)``, ``context`` ``(..., context_features)`` broadcast against it
-    without the last dimension; the result ``(..., features, num_parameters)``.
+    ``context_features`` is the width of the one context tensor, or the widths of several by name; then the
+    context is a mapping, of which these names are read, each entering every hidden layer. 0 means none.
 
-    Raises ``UserError`` for an order that is no permutation, no hidden layer, and a context of another width.
+    Shapes: ``x`` ``(..., features)``, ``context`` ``(..., context_features)`` broadcast against it
+    without the last dimension; the result ``(..., features, num_parameters)``. Cost O(Σ widths of
+    neighbouring layers multiplied), the masked weights included.
+
+    Raises ``UserError`` for an order that is no permutation, no hidden layer, and a context of another width
+    or without one of the names.
 
     Germain et al. 2015 (arXiv 1502.03509); with context, Papamakarios et al. 2017, MAF (1705.07057).
     """
@@ -33,8 +39,10 @@ class MADE(nn.Module):
         features: int,
         num_parameters: int,
         hidden: Sequence[int],
-        context_features: int = 0,
+        context_features: int | Mapping[str, int] = 0,
         order: Sequence[int] | None = None,
+        *,
+        activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         order = list(range(features)) if order is None else [int(rank) for rank in order]
@@ -42,32 +50,67 @@ class MADE(nn.Module):
             raise UserError(f"MADE order: expected a permutation of 0 … {features - 1}, got {order}")
         if len(hidden) == 0:
             raise UserError("MADE hidden: expected the width of at least one hidden layer, got none")
-        self.features, self.num_parameters, self.context_features = features, num_parameters, context_features
+        named = isinstance(context_features, Mapping)
+        self.context_blocks = dict(context_features) if named else None
+        self.context_features = sum(context_features.values()) if named else context_features
+        self.features, self.num_parameters = features, num_parameters
+        self.activation = nn.SiLU() if activation is None else activation
         rank = torch.tensor(order)
         self.register_buffer("order", rank)
         layers, context_layers = [], []
         degrees = rank
         for width in hidden:
-            following = _hidden_degrees(width, features, -1 if context_features else 0)
+            following = _hidden_degrees(width, features, -1 if self.context_features else 0)
             layers.append(MaskedLinear(following.unsqueeze(1) >= degrees.unsqueeze(0)))
-            if context_features:
-                context_layers.append(nn.Linear(context_features, width, bias=False))
+            if self.context_features:
+                context_layers.append(nn.Linear(self.context_features, width, bias=False))
             degrees = following
         mask = rank.unsqueeze(1) > degrees.unsqueeze(0)
         layers.append(MaskedLinear(mask.repeat_interleave(num_parameters, dim=0)))
         self.layers = nn.ModuleList(layers)
         self.context_layers = nn.ModuleList(context_layers)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def join_context(self, context: Tensor | Mapping[str, Tensor] | None) -> Tensor | None:
+        """The one tensor ``(..., context_features)`` that ``context_layers`` take, named blocks side by side
+        in the order of ``context_features``; None where the net takes no context.
+        """
+        if self.context_blocks is not None:
+            return self._join_blocks(context) if self.context_features else None
+        if isinstance(context, Mapping):
+            raise UserError(
+                f"MADE context: expected one tensor of {self.context_features} features, got a mapping of "
+                f"{sorted(context)}"
+            )
         offered = 0 if context is None else context.shape[-1]
         if offered != self.context_features:
             raise UserError(f"MADE context: expected {self.context_features} features, got {offered}")
+        return context
+
+    def _join_blocks(self, context: Tensor | Mapping[str, Tensor] | None) -> Tensor:
+        if not isinstance(context, Mapping):
+            raise UserError(
+                f"MADE context: expected a mapping of {sorted(self.context_blocks)}, got "
+                f"{type(context).__name__}"
+            )
+        blocks = []
+        for name, width in self.context_blocks.items():
+            if name not in context:
+                raise UserError(f"MADE context: expected {name!r} of {width} features, got {sorted(context)}")
+            if context[name].shape[-1] != width:
+                raise UserError(
+                    f"MADE context {name!r}: expected {width} features, got {context[name].shape[-1]}"
+                )
+            blocks.append(context[name])
+        return blocks[0] if len(blocks) == 1 else torch.cat(blocks, -1)
+
+    def forward(self, x: Tensor, context: Tensor | Mapping[str, Tensor] | None = None) -> Tensor:
+        context = self.join_context(context)
         hidden = x
         for index, layer in enumerate(self.layers[:-1]):
             hidden = layer(hidden)
             if context is not None:
                 hidden = hidden + self.context_layers[index](context)
-            hidden = F.silu(hidden)
+            hidden = self.activation(hidden)
         return self.layers[-1](hidden).unflatten(-1, (self.features, self.num_parameters))
 
 
