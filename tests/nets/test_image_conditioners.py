@@ -1,16 +1,17 @@
-"""What the three image conditioners have in common, over all of them."""
+"""What the image conditioners have in common, over all of them."""
 
 import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.nets.convolutional import GlowNet
+from wavegen.nets.convolutional import GainedConvolutionNet, GlowNet
 from wavegen.nets.gated_attention import GatedAttentionNet
 from wavegen.nets.residual_net import ResidualNet
 
 SIZE = (4, 6)
 BUILDERS = {
     "glow": lambda **context: GlowNet(3, 2, 2, 8, **context),
+    "glow's prior": lambda **context: GainedConvolutionNet(3, 2, 2, **context),
     "residual": lambda **context: ResidualNet(3, 2, 2, 8, num_blocks=2, **context),
     "gated attention": lambda **context: GatedAttentionNet(
         3, 2, 2, 8, SIZE, num_blocks=2, num_heads=2, **context

@@ -1,4 +1,4 @@
-"""Glow's conditioner: three convolutions."""
+"""Glow's conditioners: three convolutions for a coupling, one for a prior."""
 
 import torch
 import torch.nn.functional as F
@@ -63,3 +63,31 @@ class GainedConvolution(nn.Conv2d):
         # the gain multiplies the weights, of which there are fewer than outputs
         gain = torch.exp(3 * self.log_gain)
         return F.conv2d(x, self.weight * gain[:, None, None, None], self.bias * gain, padding=1)
+
+
+class GainedConvolutionNet(nn.Module):
+    """One ``GainedConvolution`` as a conditioner: the learned prior of Glow's code.
+
+    The context is added to the result, through weights that start at zero too.
+
+    Shapes: ``kept`` ``(batch, in_channels, H, W)``; result ``(batch, out_channels, H, W, num_parameters)``.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, num_parameters: int, context_features: int = 0
+    ) -> None:
+        super().__init__()
+        self.num_parameters, self.context_features = num_parameters, context_features
+        self.last = GainedConvolution(in_channels, out_channels * num_parameters)
+        self.context = (
+            ImageContext(context_features, out_channels * num_parameters) if context_features else None
+        )
+        if self.context is not None:
+            nn.init.zeros_(self.context.projection.weight)
+
+    def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+        require_context(self, context, self.context_features)
+        raw = self.last(kept)
+        if self.context is not None:
+            raw = raw + self.context(context, kept)
+        return per_element(raw, self.num_parameters)

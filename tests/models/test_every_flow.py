@@ -1,0 +1,154 @@
+"""Every named flow, unconditional and conditional, against the same demands."""
+
+import math
+
+import pytest
+import torch
+
+from wavegen.flows import ActNorm, Additive, Compose, Flow
+from wavegen.models.glow import glow, lu_1x1, reverse, shuffle
+from wavegen.models.priors import learned_prior, standard_prior
+from wavegen.models.real_nvp import real_nvp, real_nvp_image
+
+FEATURES, IMAGE, CONTEXT = 4, (1, 4, 4), 3
+
+VECTORS = {
+    "real nvp": lambda **kw: real_nvp(features=FEATURES, hidden=[6, 6], num_couplings=3, **kw),
+    "real nvp, odd features": lambda **kw: real_nvp(features=5, hidden=[6], num_couplings=2, **kw),
+}
+IMAGES = {
+    "glow": lambda **kw: glow(image_shape=IMAGE, num_steps=2, hidden_channels=4, **kw),
+    "glow, additive, shuffle, standard prior": lambda **kw: glow(
+        image_shape=IMAGE,
+        num_steps=2,
+        hidden_channels=4,
+        transform=Additive(),
+        permutation=shuffle,
+        prior=standard_prior,
+        **kw,
+    ),
+    "glow, reverse": lambda **kw: glow(
+        image_shape=IMAGE, num_scales=1, num_steps=2, hidden_channels=4, permutation=reverse, **kw
+    ),
+    "glow, lu": lambda **kw: glow(
+        image_shape=(2, 4, 4), num_steps=1, hidden_channels=4, permutation=lu_1x1, **kw
+    ),
+    "real nvp image": lambda **kw: real_nvp_image(image_shape=IMAGE, hidden_channels=4, **kw),
+    "real nvp image, learned prior": lambda **kw: real_nvp_image(
+        image_shape=IMAGE, hidden_channels=4, num_couplings=2, prior=learned_prior, **kw
+    ),
+}
+BUILDERS = VECTORS | IMAGES
+CASES = [(name, features) for name in BUILDERS for features in (0, CONTEXT)]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}, context {case[1]}".replace(" ", "-"))
+def case(request):
+    """A model in float64, off its start, a batch of data and its context."""
+    name, context_features = request.param
+    torch.manual_seed(0)
+    flow = BUILDERS[name](context_features=context_features).double()
+    context = torch.randn(3, context_features, dtype=torch.float64) if context_features else None
+    shape = flow(context).event_shape
+    if name in IMAGES:
+        x = torch.randint(0, 256, (3, *shape)).double()
+    else:
+        x = torch.randn(3, *shape, dtype=torch.float64)
+    with torch.no_grad():
+        # ActNorm has seen a batch before the weights move
+        flow.train()(context).log_prob(x)
+        for parameter in flow.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return flow.eval(), x, context, name in IMAGES
+
+
+def continuous(flow, x, is_image):
+    """The flow without its dequantisation, and data for it."""
+    if not is_image:
+        return flow, x
+    dequantisation, *bijections = flow.bijection.members
+    return Flow(bijection=Compose(*bijections), base=flow.base), dequantisation(x)[0].detach()
+
+
+def test_densities_and_samples_have_the_shapes_of_the_batch(case):
+    flow, x, context, is_image = case
+    distribution = flow(context)
+    assert distribution.event_shape == x.shape[1:]
+    assert flow.is_bound == is_image
+    log_prob = distribution.log_prob(x)
+    assert log_prob.shape == (3,) and log_prob.isfinite().all()
+    batch = () if context is None else (3,)
+    samples = distribution.sample((2,))
+    assert samples.shape == (2, *batch, *x.shape[1:]) and samples.isfinite().all()
+    if is_image:
+        assert torch.equal(samples, samples.round()) and samples.min() >= 0 and samples.max() <= 255
+
+
+def jacobian(bijection, x, context, index):
+    its_context = None if context is None else context[index : index + 1]
+    matrix = torch.autograd.functional.jacobian(
+        lambda event: bijection(event[None], its_context)[0].flatten(), x[index]
+    )
+    return matrix.reshape(x[index].numel(), x[index].numel())
+
+
+def test_log_det_is_that_of_the_autograd_jacobian(case):
+    flow, x, context, is_image = case
+    flow, x = continuous(flow, x, is_image)
+    z, log_det = flow.bijection(x, context)
+    for index in range(len(x)):
+        expected = torch.linalg.slogdet(jacobian(flow.bijection, x, context, index))[1]
+        torch.testing.assert_close(log_det[index], expected, rtol=0, atol=1e-8)
+    returned, inverse_log_det = flow.bijection.inverse(z, context)
+    torch.testing.assert_close(returned, x, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(inverse_log_det, -log_det, rtol=1e-8, atol=1e-8)
+
+
+def test_samples_and_their_densities_in_one_pass(case):
+    flow, x, context, is_image = case
+    flow, _ = continuous(flow, x, is_image)
+    distribution = flow(context)
+    samples, log_prob = distribution.rsample_and_log_prob((2,))
+    assert samples.shape[1 if context is None else 2 :] == x.shape[1:]
+    torch.testing.assert_close(log_prob, distribution.log_prob(samples), rtol=1e-6, atol=1e-6)
+
+
+def test_gradients_reach_every_parameter(case):
+    flow, x, context, _ = case
+    (flow(context).log_prob(x) * torch.randn(3, dtype=torch.float64)).sum().backward()
+    for name, parameter in flow.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_every_feature_of_the_context_matters(case):
+    flow, x, context, is_image = case
+    if context is None:
+        return
+    flow, x = continuous(flow, x, is_image)
+    context.requires_grad_()
+    flow(context).log_prob(x).sum().backward()
+    assert context.grad.abs().min() > 0
+
+
+def test_bits_per_dimension_at_the_start_are_sane(case, request):
+    """A fresh model in float32 on what it was normalised by is no worse than some bits above uniform."""
+    _, x, context, is_image = case
+    name, context_features = request.node.callspec.params["case"]
+    torch.manual_seed(1)
+    flow = BUILDERS[name](context_features=context_features)
+    context = None if context is None else context.float()
+    log_prob = flow(context).log_prob(x.float())
+    assert log_prob.dtype == torch.float32 and log_prob.isfinite().all()
+    bits = -log_prob.mean().item() / (x[0].numel() * math.log(2))
+    assert bits < (12 if is_image else 4)
+
+
+def test_actnorm_can_stand_in_vectors():
+    torch.manual_seed(0)
+    flow = real_nvp(
+        features=FEATURES, hidden=[4], normalisation=lambda features: ActNorm(features, event_dim=1)
+    )
+    x = 5 + 3 * torch.randn(50, FEATURES)
+    flow().log_prob(x)
+    z, _ = flow().normalise(x)
+    torch.testing.assert_close(z.mean(0), torch.zeros(FEATURES), atol=1e-5, rtol=0)
