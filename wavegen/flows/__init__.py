@@ -15,6 +15,7 @@ from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.image_split import ChannelSplit, CheckerboardSplit
 from wavegen.flows.invertible_convolution import InvertibleConvolution, LUConvolution
+from wavegen.flows.linear import Diagonal, LULinear, QRLinear, Triangular
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import LeakyReLU, LearnableLeakyReLU, Logit, Sigmoid, Softplus, Tanh
 from wavegen.flows.multiscale import FactorOut, Squeeze
@@ -44,6 +45,7 @@ __all__ = [
     "Compose",
     "Context",
     "Coupling",
+    "Diagonal",
     "Elementwise",
     "FactorOut",
     "Flow",
@@ -52,12 +54,14 @@ __all__ = [
     "Inverse",
     "InvertibleConvolution",
     "LUConvolution",
+    "LULinear",
     "LeakyReLU",
     "LearnableLeakyReLU",
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
     "Permutation",
+    "QRLinear",
     "RationalQuadraticSpline",
     "Rescale",
     "Reshape",
@@ -71,6 +75,7 @@ __all__ = [
     "StandardUniform",
     "Tanh",
     "Transform",
+    "Triangular",
     "UniformDequantization",
     "VariationalDequantization",
 ]

@@ -34,6 +34,14 @@ def require_full_rank(owner: nn.Module, lu: Tensor) -> None:
         )
 
 
+def solve_rows(matrix: Tensor, rows: Tensor, *, upper: bool, unitriangular: bool = False) -> Tensor:
+    """The v with matrix v = row, for every row of ``(…, D)`` and a triangular ``matrix`` ``(D, D)``."""
+    # all rows as columns of one right-hand side: a solve that is batched would repeat the matrix
+    columns = rows.reshape(rows.shape[:-1].numel(), rows.shape[-1]).mT
+    solved = torch.linalg.solve_triangular(matrix, columns, upper=upper, unitriangular=unitriangular)
+    return solved.mT.reshape(rows.shape)
+
+
 class LUFactors(nn.Module):
     """W = P L (U + diag(s)): P a fixed permutation, L unit lower triangular, U strictly upper triangular.
 

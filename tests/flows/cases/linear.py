@@ -2,7 +2,7 @@
 
 import torch
 
-from wavegen.flows import Permutation
+from wavegen.flows import Diagonal, LULinear, Permutation, QRLinear, Triangular
 
 
 def images():
@@ -16,6 +16,11 @@ def nothing():
 VECTORS = {
     "permutation": lambda: Permutation([2, 0, 3, 1]),
     "random permutation": lambda: Permutation.random(4, seed=3),
+    "diagonal": lambda: Diagonal(4),
+    "triangular": lambda: Triangular(4),
+    "lu linear": lambda: LULinear(4),
+    "qr linear": lambda: QRLinear(4),
+    "qr linear, three reflections": lambda: QRLinear(4, num_householder=3),
 }
 IMAGES = {
     "reversed channels": lambda: Permutation.reverse(4, event_dim=3),
