@@ -4,7 +4,7 @@
 
 Every bijection that ``tests/flows/cases`` lists, with parameters moved 0.3 standard normals from their start,
 at ``draws`` batches of three. Log-determinants of both directions are compared with ``slogdet`` of the
-autograd Jacobian; round trips x → z → x run in float32 and are divided by the Jacobian's condition number
+autograd Jacobian; round trips x → z → x run in float32 and are divided by the Jacobian's condition number,
 the factor by which any rounding is amplified. The tests bound the same; this prints it.
 """
 
