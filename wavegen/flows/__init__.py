@@ -12,6 +12,7 @@ from wavegen.flows.compose import Chain, Compose
 from wavegen.flows.coupling import Coupling
 from wavegen.flows.dequantization import UniformDequantization, VariationalDequantization
 from wavegen.flows.elementwise import Elementwise
+from wavegen.flows.emerging import AutoregressiveConvolution, EmergingConvolution
 from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.image_split import ChannelSplit, CheckerboardSplit
 from wavegen.flows.invertible_convolution import InvertibleConvolution, LUConvolution
@@ -19,7 +20,10 @@ from wavegen.flows.linear import Diagonal, LULinear, QRLinear, Triangular
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import LeakyReLU, LearnableLeakyReLU, Logit, Sigmoid, Softplus, Tanh
 from wavegen.flows.multiscale import FactorOut, Squeeze
-from wavegen.flows.permutation import Permutation
+from wavegen.flows.parameters import FreeParameters
+from wavegen.flows.permutation import Permutation, Reversal
+from wavegen.flows.planar import Planar
+from wavegen.flows.radial import Radial
 from wavegen.flows.rescale import Rescale
 from wavegen.flows.reshape import Reshape
 from wavegen.flows.spline import RationalQuadraticSpline
@@ -34,6 +38,7 @@ __all__ = [
     "AlternatingSplit",
     "Augment",
     "Autoregressive",
+    "AutoregressiveConvolution",
     "AutoregressiveDistribution",
     "AutoregressiveModel",
     "Bijection",
@@ -47,9 +52,11 @@ __all__ = [
     "Coupling",
     "Diagonal",
     "Elementwise",
+    "EmergingConvolution",
     "FactorOut",
     "Flow",
     "FlowDistribution",
+    "FreeParameters",
     "HalfSplit",
     "Inverse",
     "InvertibleConvolution",
@@ -61,10 +68,13 @@ __all__ = [
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
     "Permutation",
+    "Planar",
     "QRLinear",
+    "Radial",
     "RationalQuadraticSpline",
     "Rescale",
     "Reshape",
+    "Reversal",
     "Sigmoid",
     "Slice",
     "Softplus",

@@ -1,0 +1,97 @@
+"""Where the parameters of a layer come from: a table of its own, or a net of the context."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wavegen.distributions.precision import at_least_float32
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Bijection, Context, require_rank
+
+
+class FreeParameters(nn.Module):
+    """``forward(context) -> (num_parameters,)``, learned, the same for every context; starts from a normal
+    times ``initial_std``.
+
+    Amortisation is any other module in its place whose ``forward(context)`` is ``(batch, num_parameters)``:
+    then every member of the batch has a bijection of its own.
+    """
+
+    def __init__(self, num_parameters: int, *, initial_std: float = 0.1) -> None:
+        super().__init__()
+        if num_parameters < 1:
+            raise UserError(f"FreeParameters: expected at least 1 parameter, got {num_parameters}")
+        self.num_parameters = num_parameters
+        self.table = nn.Parameter(initial_std * torch.randn(num_parameters))
+
+    def forward(self, context: Context = None) -> Tensor:
+        return self.table
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+class ParametrisedBijection(Bijection):
+    """A bijection of vectors of ``features`` whose ``num_parameters`` a module makes of the context.
+
+    ``_read(x, context)`` gives x and its parameters in float32 at least, in one type; the parameters'
+    shape is ``(num_parameters,)``, or ``(batch, 1, …, num_parameters)`` against x's dimensions.
+
+    Raises ``UserError`` for events of another size, and for a module that makes another number.
+    """
+
+    event_dim = 1
+
+    def __init__(self, features: int, num_parameters: int, parameters: nn.Module | None) -> None:
+        super().__init__()
+        if features < 1:
+            raise UserError(f"{type(self).__name__}: expected features of at least 1, got {features}")
+        self.features = features
+        self.num_parameters = num_parameters
+        self.parameter_source = FreeParameters(num_parameters) if parameters is None else parameters
+        offered = getattr(self.parameter_source, "num_parameters", num_parameters)
+        if offered != num_parameters:
+            raise UserError(
+                f"{type(self).__name__}: expected a module of {num_parameters} parameters, got {offered}"
+            )
+
+    def _read(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        self.forward_shape(x.shape)
+        parameters = self.parameter_source(context)
+        expected = ((self.num_parameters,), (*x.shape[:1], self.num_parameters))
+        if parameters.shape not in expected or (parameters.dim() == 2 and x.dim() == 1):
+            raise UserError(
+                f"{type(self).__name__}: expected parameters of shape {expected[0]} or {expected[1]}, got "
+                f"{tuple(parameters.shape)}"
+            )
+        if parameters.dim() == 2:
+            parameters = parameters.reshape(x.shape[:1] + (1,) * (x.dim() - 2) + (self.num_parameters,))
+        return at_least_float32(x, parameters)
+
+    def forward_shape(self, event_shape: torch.Size) -> torch.Size:
+        require_rank(self, event_shape, 1)
+        if event_shape[-1] != self.features:
+            raise UserError(
+                f"{type(self).__name__}: expected events of {self.features} features, got shape "
+                f"{tuple(event_shape)}"
+            )
+        return torch.Size(event_shape)
+
+    def inverse_shape(self, event_shape: torch.Size) -> torch.Size:
+        return self.forward_shape(event_shape)
+
+    def extra_repr(self) -> str:
+        return f"features={self.features}"
+
+
+SMALLEST_SLOPE = 1e-3
+_SOFTPLUS_AT_ZERO = torch.expm1(torch.tensor(1 - SMALLEST_SLOPE, dtype=torch.float64)).log().item()
+
+
+def positive_slope(raw: Tensor) -> Tensor:
+    """A slope above ``SMALLEST_SLOPE``, increasing in ``raw``, and 1 at 0: softplus, shifted and lifted.
+
+    The floor is what a map may at most be compressed by in one layer: a softplus alone rounds to 0, and
+    there the inverse would be lost.
+    """
+    return SMALLEST_SLOPE + F.softplus(raw + _SOFTPLUS_AT_ZERO, threshold=40.0)
