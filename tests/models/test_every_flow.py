@@ -1,12 +1,17 @@
 """Every named flow, unconditional and conditional, against the same demands."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from wavegen.flows import ActNorm, Additive, Compose, Flow
+from wavegen.models.flow_plus_plus import flow_plus_plus
 from wavegen.models.glow import glow, lu_1x1, reverse, shuffle
+from wavegen.models.maf import iaf, maf
+from wavegen.models.neural_spline_flow import neural_spline_autoregressive, neural_spline_coupling
+from wavegen.models.nice import nice, nice_image
 from wavegen.models.priors import learned_prior, standard_prior
 from wavegen.models.real_nvp import real_nvp, real_nvp_image
 
@@ -14,6 +19,18 @@ FEATURES, IMAGE, CONTEXT = 4, (1, 4, 4), 3
 
 VECTORS = {
     "real nvp": lambda **kw: real_nvp(features=FEATURES, hidden=[6, 6], num_couplings=3, **kw),
+    "nice": lambda **kw: nice(features=FEATURES, hidden=[6], num_couplings=2, **kw),
+    "maf": lambda **kw: maf(features=FEATURES, num_flows=2, hidden=[8], **kw),
+    "maf with actnorm": lambda **kw: maf(
+        features=FEATURES, num_flows=2, hidden=[8], normalisation=partial(ActNorm, event_dim=1), **kw
+    ),
+    "iaf": lambda **kw: iaf(features=FEATURES, num_flows=2, hidden=[8], **kw),
+    "neural spline, coupling": lambda **kw: neural_spline_coupling(
+        features=FEATURES, num_flows=2, hidden=[6], **kw
+    ),
+    "neural spline, autoregressive": lambda **kw: neural_spline_autoregressive(
+        features=FEATURES, num_flows=2, hidden=[8], **kw
+    ),
     "real nvp, odd features": lambda **kw: real_nvp(features=5, hidden=[6], num_couplings=2, **kw),
 }
 IMAGES = {
@@ -32,6 +49,10 @@ IMAGES = {
     ),
     "glow, lu": lambda **kw: glow(
         image_shape=(2, 4, 4), num_steps=1, hidden_channels=4, permutation=lu_1x1, **kw
+    ),
+    "nice image": lambda **kw: nice_image(image_shape=IMAGE, hidden=[5], num_couplings=2, **kw),
+    "flow++": lambda **kw: flow_plus_plus(
+        image_shape=IMAGE, num_couplings=(2, 2, 1), hidden_channels=4, num_heads=2, **kw
     ),
     "real nvp image": lambda **kw: real_nvp_image(image_shape=IMAGE, hidden_channels=4, **kw),
     "real nvp image, learned prior": lambda **kw: real_nvp_image(

@@ -1,54 +1,82 @@
 """What is particular to image flows: scales, priors, sizes, depth."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.flows import Compose, Logit, Squeeze
+from wavegen.flows import Compose, Logit, MixtureOfLogisticsLogit, Squeeze, VariationalDequantization
+from wavegen.models.dequantized import centred, scaled_logit, variational_noise
+from wavegen.models.flow_plus_plus import flow_plus_plus
 from wavegen.models.glow import glow
-from wavegen.models.multiscale import centred, multiscale, scaled_logit
+from wavegen.models.multiscale import multiscale
+from wavegen.models.nice import nice_image
 from wavegen.models.priors import learned_prior, standard_prior
 from wavegen.models.real_nvp import real_nvp_image
 
-BUILDERS = {"glow": glow, "real_nvp_image": real_nvp_image}
+SMALL = {
+    "glow": partial(glow, hidden_channels=4),
+    "real nvp": partial(real_nvp_image, hidden_channels=4),
+    "flow++": partial(flow_plus_plus, hidden_channels=4, num_heads=2),
+    "nice": partial(nice_image, hidden=[4]),
+}
+DEEP = {
+    "glow": partial(glow, hidden_channels=8, num_scales=3, num_steps=8),
+    "real nvp": partial(real_nvp_image, hidden_channels=8, num_scales=3, num_couplings=4),
+    "flow++": partial(flow_plus_plus, hidden_channels=8),
+}
 
 
-@pytest.fixture(params=BUILDERS)
-def build(request):
+def off_the_start(module, std=0.1):
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(std * torch.randn_like(parameter))
+    return module
+
+
+@pytest.fixture(autouse=True)
+def seed():
     torch.manual_seed(0)
-    return BUILDERS[request.param]
 
 
-@pytest.mark.parametrize("image_shape, num_scales", [((1, 28, 28), 2), ((1, 8, 8), 3), ((3, 32, 32), 2)])
-def test_sizes_in_use(build, image_shape, num_scales):
-    flow = build(image_shape=image_shape, num_scales=num_scales, hidden_channels=4)
+@pytest.mark.parametrize("image_shape", [(1, 28, 28), (1, 8, 8), (3, 32, 32)])
+@pytest.mark.parametrize("name", SMALL)
+def test_sizes_in_use(name, image_shape):
+    flow = SMALL[name](image_shape=image_shape)
     x = torch.randint(0, 256, (2, *image_shape))
     assert flow().log_prob(x).isfinite().all()
     assert flow().sample((2,)).shape == x.shape
 
 
-def test_sizes_that_cannot_be_halved_are_refused(build):
-    with pytest.raises(UserError, match=r"divisible by 2\^3 = 8 for 3 scales, got 28 × 28"):
-        build(image_shape=(1, 28, 28), num_scales=3)
-    with pytest.raises(
-        UserError, match=r"\(channels, height, width\) and at least one scale, got \(28, 28\)"
-    ):
-        build(image_shape=(28, 28))
-    with pytest.raises(UserError, match="and 0"):
-        build(image_shape=(1, 28, 28), num_scales=0)
+def test_sizes_that_do_not_fit_are_refused():
+    for build in (glow, real_nvp_image):
+        with pytest.raises(UserError, match=r"divisible by 2\^3 = 8 for 3 scales, got 28 × 28"):
+            build(image_shape=(1, 28, 28), num_scales=3)
+        with pytest.raises(UserError, match=r"at least one scale, got \(28, 28\) and 2"):
+            build(image_shape=(28, 28), num_scales=2)
+        with pytest.raises(UserError, match=r"at least one scale, got \(1, 28, 28\) and 0"):
+            build(image_shape=(1, 28, 28), num_scales=0)
+    with pytest.raises(UserError, match=r"flow_plus_plus: .* got 30 × 28"):
+        flow_plus_plus(image_shape=(1, 30, 28))
+    # without a checkerboard behind the squeeze it does fit
+    flow_plus_plus(image_shape=(1, 30, 28), num_couplings=(1, 1, 0))
+    with pytest.raises(UserError, match="three counts"):
+        flow_plus_plus(image_shape=(1, 28, 28), num_couplings=(1, 1))
+    with pytest.raises(UserError, match="variational_noise: .* got 7 × 8"):
+        variational_noise(image_shape=(1, 7, 8))
 
 
-def test_images_of_another_size_are_refused(build):
-    flow = build(image_shape=(1, 8, 8), hidden_channels=4)
+@pytest.mark.parametrize("name", SMALL)
+def test_images_of_another_size_are_refused(name):
+    flow = SMALL[name](image_shape=(1, 8, 8))
     with pytest.raises(UserError, match=r"\(1, 8, 8\)"):
         flow().log_prob(torch.zeros(2, 1, 8, 4))
 
 
-def test_context_may_be_an_image(build):
-    flow = build(image_shape=(1, 8, 8), hidden_channels=4, context_features=2).double()
-    with torch.no_grad():
-        for parameter in flow.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+@pytest.mark.parametrize("name", ["glow", "real nvp", "flow++"])
+def test_context_may_be_an_image(name):
+    flow = off_the_start(SMALL[name](image_shape=(1, 8, 8), context_features=2)).double()
     bijection = Compose(*flow.bijection.members[1:])
     y = torch.rand(1, 1, 8, 8, dtype=torch.float64) * 0.9 + 0.05
     context = torch.randn(1, 2, 16, 16, dtype=torch.float64, requires_grad=True)
@@ -58,15 +86,13 @@ def test_context_may_be_an_image(build):
         bijection(y)
 
 
-def test_deep_models_return_in_float32(build):
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_models_return_in_float32(name):
     """Three scales, weights off their start: the round trip of a model as deep as those in use."""
-    deep = {"num_steps": 8} if build is glow else {"num_couplings": 4}
-    flow = build(image_shape=(3, 32, 32), num_scales=3, hidden_channels=8, **deep)
+    flow = off_the_start(DEEP[name](image_shape=(3, 32, 32)), std=0.03)
     y = torch.rand(2, 3, 32, 32)
     bijection = Compose(*flow.bijection.members[1:])
     with torch.no_grad():
-        for parameter in bijection.parameters():
-            parameter.add_(0.03 * torch.randn_like(parameter))
         # ActNorm last: a stack of arbitrary maps would amplify rounding without end, as no trained one does
         bijection.train()(y)
         bijection.eval()
@@ -90,7 +116,6 @@ def test_scales_are_built_from_the_finest_on():
 
 
 def test_learned_prior_starts_standard_and_normalises_what_leaves():
-    torch.manual_seed(0)
     prior = learned_prior((4, 2, 2)).double()
     x = torch.randn(3, 4, 2, 2, dtype=torch.float64)
     z, log_det = prior(x)
@@ -116,3 +141,37 @@ def test_preprocessing():
     for alpha in (0.0, 0.5):
         with pytest.raises(UserError, match="between 0 and ½"):
             scaled_logit(alpha)
+
+
+def test_variational_noise_starts_uniform_and_is_conditioned_on_the_image():
+    noise = variational_noise(image_shape=(1, 8, 8), hidden_channels=4).double()
+    image = 2 * torch.rand(3, 1, 8, 8, dtype=torch.float64) - 1
+    u, log_q = noise(image).rsample_and_log_prob()
+    assert u.shape == image.shape and u.min() > 0 and u.max() < 1
+    torch.testing.assert_close(log_q, torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-9)
+    off_the_start(noise)
+    u, log_q = noise(image).rsample_and_log_prob()
+    torch.testing.assert_close(log_q, noise(image).log_prob(u.detach()), rtol=1e-8, atol=1e-8)
+    assert not torch.isclose(noise(image).log_prob(u), noise(-image).log_prob(u)).any()
+
+
+def test_variational_dequantisation_trains_the_noise_with_the_model():
+    noise = off_the_start(variational_noise(image_shape=(1, 8, 8), hidden_channels=4))
+    flow = SMALL["flow++"](image_shape=(1, 8, 8), dequantization=VariationalDequantization(noise=noise))
+    x = torch.randint(0, 256, (4, 1, 8, 8))
+    log_prob = flow().log_prob(x)
+    assert log_prob.shape == (4,) and log_prob.isfinite().all()
+    log_prob.sum().backward()
+    for name, parameter in noise.named_parameters():
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_components_of_a_mixture_part_in_training():
+    """What a conditioner that started at zero would never do."""
+    flow = SMALL["flow++"](image_shape=(1, 8, 8))
+    coupling = next(layer for layer in flow.bijection.members[-1].members if hasattr(layer, "conditioner"))
+    assert isinstance(coupling.transform.transforms[0], MixtureOfLogisticsLogit)
+    flow().log_prob(torch.randint(0, 256, (4, 1, 8, 8))).sum().backward()
+    # the locations of the four components of one pixel, after the logits of all four
+    locations = coupling.conditioner.last.bias.grad.unflatten(0, (-1, 2))[4:8]
+    assert (locations[0] != locations[1]).all()

@@ -18,7 +18,8 @@ from wavegen.flows import (
     Squeeze,
     Transform,
 )
-from wavegen.models.multiscale import Shape, centred, image_flow, multiscale, require_scales
+from wavegen.models.dequantized import centred, image_flow
+from wavegen.models.multiscale import Shape, multiscale, require_scales
 from wavegen.models.priors import learned_prior
 from wavegen.models.real_nvp import bounded_affine
 from wavegen.nets.convolutional import GlowNet

@@ -1,22 +1,11 @@
-"""What image flows share: the scales, and the layers between whole pixel levels and real numbers."""
+"""Image flows at several scales."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 
 from wavegen.errors import UserError
-from wavegen.flows import (
-    Bijection,
-    Chain,
-    Compose,
-    FactorOut,
-    Flow,
-    Logit,
-    Rescale,
-    StandardNormal,
-    Transform,
-    UniformDequantization,
-)
+from wavegen.flows import Bijection, Compose, FactorOut
 
 Shape = Sequence[int]
 
@@ -46,36 +35,6 @@ def multiscale(
         return Compose(layers, inner) if learned is None else Compose(layers, learned, inner)
 
     return from_scale(0, torch.Size(image_shape))
-
-
-def image_flow(
-    image_shape: Shape,
-    *,
-    body: Bijection,
-    preprocessing: Bijection,
-    dequantization: Transform | None = None,
-    base: Callable[[Shape], torch.nn.Module] = StandardNormal,
-) -> Flow:
-    """dequantization → preprocessing → body over ``base(latent shape)``; uniform, 256 levels if not given."""
-    dequantization = UniformDequantization() if dequantization is None else dequantization
-    bijection = Chain(dequantization, preprocessing, body)
-    return Flow(bijection=bijection, base=base(bijection.forward_shape(image_shape)))
-
-
-def centred() -> Bijection:
-    """z = y − ½: pixels in [0, 1) around 0, as Glow takes them."""
-    return Rescale(loc=-0.5)
-
-
-def scaled_logit(alpha: float = 0.05) -> Bijection:
-    """z = logit(α + (1 − 2α) y): pixels in [0, 1] on the whole line, short of the logit's poles.
-
-    RealNVP (arXiv 1605.08803, section 4.1) takes logit(α + (1 − α) x / 256) with α = 0.05, which on its
-    upper side still touches the pole; the symmetric form is that of MAF (1705.07057) and of RealNVP's code.
-    """
-    if not 0 < alpha < 0.5:
-        raise UserError(f"scaled_logit alpha: expected a number between 0 and ½, got {alpha}")
-    return Compose(Rescale(scale=1 - 2 * alpha, loc=alpha), Logit())
 
 
 def require_scales(model: str, image_shape: Shape, num_scales: int) -> torch.Size:

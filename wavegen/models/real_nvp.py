@@ -21,7 +21,8 @@ from wavegen.flows import (
     StandardNormal,
     Transform,
 )
-from wavegen.models.multiscale import Shape, image_flow, multiscale, require_scales, scaled_logit
+from wavegen.models.dequantized import image_flow, scaled_logit
+from wavegen.models.multiscale import Shape, multiscale, require_scales
 from wavegen.models.priors import standard_prior
 from wavegen.nets.mlp import MLP
 from wavegen.nets.residual_net import ResidualNet
