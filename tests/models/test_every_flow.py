@@ -14,6 +14,7 @@ from wavegen.models.neural_spline_flow import neural_spline_autoregressive, neur
 from wavegen.models.nice import nice, nice_image
 from wavegen.models.priors import learned_prior, standard_prior
 from wavegen.models.real_nvp import real_nvp, real_nvp_image
+from wavegen.models.residual_flow import planar_flow, radial_flow
 
 FEATURES, IMAGE, CONTEXT = 4, (1, 4, 4), 3
 
@@ -31,6 +32,8 @@ VECTORS = {
     "neural spline, autoregressive": lambda **kw: neural_spline_autoregressive(
         features=FEATURES, num_flows=2, hidden=[8], **kw
     ),
+    "planar": lambda **kw: planar_flow(features=FEATURES, num_flows=2, hidden=[5], **kw),
+    "radial": lambda **kw: radial_flow(features=FEATURES, num_flows=2, hidden=[5], **kw),
     "real nvp, odd features": lambda **kw: real_nvp(features=5, hidden=[6], num_couplings=2, **kw),
 }
 IMAGES = {
