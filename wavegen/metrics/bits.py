@@ -16,6 +16,15 @@ def bits_per_sample(log_prob_nats: Tensor | float, num_samples: Tensor | int) ->
     return -total / (count * math.log(2)) if count else math.nan
 
 
+def bits_per_dimension(log_prob_nats: Tensor, num_dimensions: int) -> Tensor:
+    """−log p / (D ln 2) of every image: the bits that each of its D = C · H · W values costs.
+
+    D counts the image's own values, whatever it was padded with. log p is that of whole levels: the offset of
+    their rescaling is in it (``wavegen/flows/dequantization.py``).
+    """
+    return log_prob_nats / (-num_dimensions * math.log(2))
+
+
 def bootstrap_interval(
     values, weights=None, *, seed: int = 0, confidence: float = 0.95, num_resamples: int = 4000
 ) -> tuple[float, float]:

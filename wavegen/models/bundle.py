@@ -90,6 +90,18 @@ def load_model(run: Path, description: Mapping[str, Any], name: str) -> nn.Modul
     if not weights.exists() or name not in description["models"]:
         return None
     model = build_model(description["models"][name], source=run / "voice.json")
+    return load_weights(model, weights, run / "voice.json")
+
+
+def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Module:
+    """The model with the weights of a file, in evaluation mode.
+
+    Args:
+        source: what the model was built from, for the message.
+
+    Raises:
+        UserError: where the file is corrupt, or of another model.
+    """
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
@@ -100,7 +112,7 @@ def load_model(run: Path, description: Mapping[str, Any], name: str) -> nn.Modul
         model.load_state_dict(tensors)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{weights} does not fit the model of {run / 'voice.json'}: {detail}") from error
+        raise UserError(f"{weights} does not fit the model of {source}: {detail}") from error
     return model.eval()
 
 

@@ -14,7 +14,8 @@ class PolyakAverage(WeightAveraging):
     With a constant decay of 0.999 the initial weights still make up five per cent of the average after 3,000
     steps; with the growing one they are gone. Lightning swaps the average in for validation, saves it, and
     restores it on resumption; after training the module holds it. Written as an increment, weights that do
-    not move are averaged exactly.
+    not move are averaged exactly. What is no floating number (a flag that says "initialised", an order of
+    channels) has no average and is taken as it is.
 
     Args:
         decay: :math:`d`, of the long run.
@@ -22,6 +23,8 @@ class PolyakAverage(WeightAveraging):
 
     def __init__(self, decay: float) -> None:
         def average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
+            if not averaged.is_floating_point():
+                return current
             count = float(num_averaged)
             return averaged + (1 - min(decay, (1 + count) / (10 + count))) * (current - averaged)
 

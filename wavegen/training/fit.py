@@ -4,15 +4,18 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
+from hydra.utils import instantiate
 from lightning.pytorch.callbacks import (
     LearningRateMonitor,
     ModelCheckpoint,
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
 
 from wavegen.errors import UserError
 from wavegen.runtime import prepare_process
@@ -29,6 +32,31 @@ def fastest_precision() -> str:
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+FIT_SETTINGS = (
+    "max_steps",
+    "validate_every_steps",
+    "checkpoint_every_minutes",
+    "dev_batches",
+    "gradient_clip",
+    "average_decay",
+    "precision",
+)
+
+
+def fit_settings(settings: DictConfig) -> dict[str, Any]:
+    """What of an optimisation group's settings goes to :func:`fit`."""
+    return {name: settings[name] for name in FIT_SETTINGS}
+
+
+def optimisation(settings: DictConfig) -> dict[str, Any]:
+    """Builders of optimiser and schedule."""
+    resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
+    return {
+        "optimizer": instantiate(resolved.optimizer),
+        "schedule": None if resolved.schedule is None else instantiate(resolved.schedule),
+    }
 
 
 def fit(
@@ -56,10 +84,10 @@ def fit(
         module, data: what is trained and on what.
         trainer: partial of ``lightning.Trainer`` with hardware and strategy.
         run: the run's folder.
-        stage: ``teacher`` or ``student``; names the logs and checkpoints.
+        stage: ``teacher``, ``student``, ``flow``; names the logs and checkpoints.
         seed: of all noise while training.
         max_steps: in all, those before a resumption included.
-        validate_every_steps: dev metrics and spoken samples.
+        validate_every_steps: dev metrics, and what the callbacks add.
         checkpoint_every_minutes: wall time between saves; Ctrl-C saves too.
         dev_batches: dev batches per validation.
         gradient_clip: largest global gradient norm.
@@ -154,7 +182,7 @@ class SaveOnInterrupt(lightning.Callback):
 
 
 class StepProgress(TQDMProgressBar):
-    """A bar over the steps of the whole stage: an endless stream of segments has no epochs to count."""
+    """A bar over the steps of the whole stage: an endless stream of batches has no epochs to count."""
 
     def __init__(self, stage: str, max_steps: int) -> None:
         super().__init__(refresh_rate=0 if os.environ.get("CI") else 10)

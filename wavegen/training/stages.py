@@ -26,7 +26,7 @@ from wavegen.models.bundle import (
 )
 from wavegen.training.data import SegmentData
 from wavegen.training.distillation import DistillationTraining
-from wavegen.training.fit import fit
+from wavegen.training.fit import fit, fit_settings, optimisation
 from wavegen.training.spoken_samples import SpokenSamples
 from wavegen.training.teacher import TeacherTraining
 
@@ -164,15 +164,6 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     return student.eval()
 
 
-def optimisation(settings: DictConfig) -> dict[str, Any]:
-    """Builders of optimiser and schedule."""
-    resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
-    return {
-        "optimizer": instantiate(resolved.optimizer),
-        "schedule": None if resolved.schedule is None else instantiate(resolved.schedule),
-    }
-
-
 def run_fit(
     module: lightning.LightningModule,
     config: DictConfig,
@@ -194,8 +185,6 @@ def run_fit(
     spoken = SpokenSamples(
         corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
     )
-    names = ("max_steps", "validate_every_steps", "checkpoint_every_minutes", "dev_batches")
-    names += ("gradient_clip", "average_decay", "precision")
     fit(
         module=module,
         data=data,
@@ -204,5 +193,5 @@ def run_fit(
         stage=stage,
         seed=config.seed,
         callbacks=[spoken],
-        **{name: settings[name] for name in names},
+        **fit_settings(settings),
     )

@@ -1,0 +1,115 @@
+"""Every configuration of the recipe ``flow`` is run as the command at its top says, on data in its real format.
+
+Only time is cut: two steps, small batches, a few test images.
+"""
+
+import json
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wavegen import composition
+from wavegen.cli import main
+from wavegen.resources import resource_directory
+from wavegen.training.density_stage import load_flow
+
+CONFIGS = resource_directory("configs")
+files = runpy.run_path(str(Path(__file__).parents[1] / "corpora" / "image_fixtures.py"))
+BRIEF = [
+    "flow_training.max_steps=2",
+    "flow_training.batch_size=4",
+    "flow_training.validate_every_steps=2",
+    "flow_training.dev_batches=1",
+    "evaluation.max_images=4",
+    "evaluation.num_noise_draws=2",
+    "evaluation.num_samples=4",
+]
+
+
+def command(path):
+    shown = re.search(r"^# wavegen flow\b(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return shlex.split(shown[1]) if shown else None
+
+
+COMMANDS = {
+    path.relative_to(CONFIGS).as_posix(): command(path)
+    for path in sorted(CONFIGS.glob("*/*.yaml"))
+    if command(path) is not None
+}
+
+
+@pytest.fixture(scope="module")
+def real_formats(tmp_path_factory):
+    """What the commands' DIR and FILE stand for, by the choice of data."""
+    root = tmp_path_factory.mktemp("published")
+    files["write_mnist"](root / "mnist.npz", size=28)
+    files["write_idx"](root / "idx", suffix=".gz", size=28)
+    files["write_cifar10"](root / "cifar10")
+    files["write_pngs"](root / "image_folder" / "cats", 10)
+    files["write_pngs"](root / "image_folder" / "dogs", 10, seed=1)
+    files["write_imagenet_npz"](root / "imagenet32", 32)
+    files["write_pngs"](root / "imagenet64" / "train_64x64", 12, size=64)
+    files["write_pngs"](root / "imagenet64" / "valid_64x64", 4, size=64, seed=1)
+    files["write_csv"](root / "table.csv")
+    held_out = ["data.num_dev=4"]
+    return {
+        "digits": [],
+        "photo_crops": ["data.num_train=8", "data.num_dev=4", "data.num_test=4"],
+        "mnist": [f"data.path={root / 'mnist.npz'}", *held_out],
+        "idx": [f"data.folder={root / 'idx'}", *held_out],
+        "cifar10": [f"data.folder={root / 'cifar10'}", *held_out],
+        "image_folder": [f"data.folder={root / 'image_folder'}"],
+        "imagenet32": [f"data.folder={root / 'imagenet32'}", *held_out],
+        "imagenet64": [f"data.folder={root / 'imagenet64'}", *held_out],
+        "table": [f"data.path={root / 'table.csv'}"],
+    }
+
+
+def data_of(words):
+    """The data group's choice that a command comes to."""
+    chosen = [word.partition("=")[2] for word in words if word.startswith("data=")]
+    overlay = [word.partition("=")[2] for word in words if word.startswith("experiment=")]
+    if overlay and not chosen:
+        text = (CONFIGS / "experiment" / f"{overlay[0]}.yaml").read_text(encoding="utf-8")
+        chosen = re.findall(r"override /data: (\w+)", text)
+    return chosen[0] if chosen else "digits"
+
+
+@pytest.mark.parametrize("file", COMMANDS)
+def test_a_choice_runs_for_two_steps(file, real_formats, tmp_path):
+    words = [word for word in COMMANDS[file] if not word.endswith(("=DIR", "=FILE"))]
+    group, _, name = file.removesuffix(".yaml").partition("/")
+    default = f"{group}: {name}\n" in (CONFIGS / "flow.yaml").read_text(encoding="utf-8")
+    assert group == "optimisation" or f"{group}={name}" in words or default, "the command runs another file"
+    words += [*real_formats[data_of(words)], *BRIEF, f"run={tmp_path / 'run'}"]
+    assert main(["flow", *words]) == 0
+    check(tmp_path / "run")
+
+
+def check(run):
+    state = torch.load(run / "checkpoints" / "flow" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 2
+    tensors = load_file(run / "flow.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point())
+    load_flow(run)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert {"test/bits_per_dimension", "test/nats"} & set(metrics)
+    assert "<img" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_data_that_must_be_given_are_asked_for(capsys, tmp_path):
+    assert main(["flow", "data=mnist", f"run={tmp_path}"]) == 2
+    assert "data.path must be given" in capsys.readouterr().err
+
+
+def test_every_setting_is_explained():
+    """Help is made of the comments: a key without one, or one above its group, would say nothing."""
+    for file in [*COMMANDS, "flow.yaml"]:
+        text = (CONFIGS / file).read_text(encoding="utf-8")
+        assert text.startswith("#"), file
+    assert composition.compose_config("flow", [], configs=CONFIGS).flow_model.num_steps > 0

@@ -1,0 +1,235 @@
+"""Fitting densities: what is minimised, what a batch is, resumption to the same weights, refusals."""
+
+import math
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from wavegen import composition
+from wavegen.corpora.bundled_images import digits
+from wavegen.corpora.context import LabelContext, NoContext
+from wavegen.corpora.tables import table
+from wavegen.errors import UserError
+from wavegen.flows import Chain, Compose, Flow, Rescale, StandardNormal, UniformDequantization
+from wavegen.metrics.bits import bits_per_dimension
+from wavegen.metrics.reconstruction import reconstruction_error, separate
+from wavegen.resources import resource_directory
+from wavegen.training.density_data import DensityData, ShuffledBatches
+from wavegen.training.density_stage import fill_in_event, load_flow, train_density
+from wavegen.training.run_folder import open_run, resume_config
+
+SMALL = [
+    "flow_model.num_steps=1",
+    "flow_model.hidden_channels=4",
+    "flow_training.max_steps=6",
+    "flow_training.batch_size=8",
+    "flow_training.validate_every_steps=3",
+    "flow_training.dev_batches=2",
+]
+
+
+def compose(*overrides):
+    return composition.compose_config("flow", [*SMALL, *overrides], configs=resource_directory("configs"))
+
+
+def run_flow(config, run, data=None, context=None):
+    data, context = data or digits(), context or NoContext()
+    config.run = str(run)
+    fill_in_event(config, data, context)
+    return train_density(config, data, context, open_run(config))
+
+
+def test_batches_go_through_the_training_part_once_an_epoch_and_follow_the_step():
+    x, labels = torch.arange(10)[:, None], torch.arange(10) % 3
+    stream = ShuffledBatches(x, labels, batch_size=4, seed=1)
+    batches = [stream.batch(number) for number in range(5)]
+    seen = torch.cat([batch.x for batch in batches]).flatten()
+    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+    torch.testing.assert_close(torch.cat([batch.labels for batch in batches]), seen % 3)
+    later = iter(ShuffledBatches(x, labels, batch_size=4, seed=1, first_batch=3))
+    torch.testing.assert_close(next(later).x, batches[3].x)
+    torch.testing.assert_close(next(later).x, batches[4].x)
+    assert not torch.equal(ShuffledBatches(x, labels, batch_size=4, seed=2).batch(0).x, batches[0].x)
+
+
+def test_processes_share_an_epoch_without_overlap():
+    x = torch.arange(12)[:, None]
+    streams = [ShuffledBatches(x, None, batch_size=2, seed=0, rank=r, num_processes=3) for r in range(3)]
+    seen = torch.cat([stream.batch(number).x for stream in streams for number in range(2)])
+    assert sorted(seen.flatten().tolist()) == list(range(12))
+
+
+def image_flow(num_levels=4, shape=(1, 2, 2)):
+    """A normal over dequantised pixels, scaled to (−3, 3)."""
+    chain = Chain(UniformDequantization(num_levels), Rescale(scale=6.0, loc=-3.0))
+    return Flow(bijection=chain, base=StandardNormal(shape))
+
+
+def test_bits_per_dimension_is_that_of_the_formula():
+    """Four levels of probability ¼ each cost two bits a pixel."""
+    log_prob = torch.tensor([4 * math.log(1 / 4)], dtype=torch.float64)
+    torch.testing.assert_close(bits_per_dimension(log_prob, 4), torch.tensor([2.0], dtype=torch.float64))
+
+
+def test_reconstruction_compares_behind_the_dequantisation():
+    flow = image_flow()
+    before, proper = separate(flow.bijection)
+    assert isinstance(before, Chain) and isinstance(proper, Compose)
+    assert separate(proper) == (None, proper)
+    x = torch.randint(4, (5, 1, 2, 2)).float()
+    error = reconstruction_error(flow, x)
+    assert error.shape == (5,) and error.max() < 1e-6
+
+    class Off(Rescale):
+        def inverse(self, z, context=None):
+            x, log_det = super().inverse(z, context)
+            return x + 0.25 * (x > 0.5), log_det
+
+    off = Flow(
+        bijection=Chain(UniformDequantization(4), Off(scale=6.0, loc=-3.0)), base=StandardNormal((1, 2, 2))
+    )
+    torch.testing.assert_close(
+        reconstruction_error(off, torch.full((2, 1, 2, 2), 3.0)), torch.full((2,), 0.25)
+    )
+
+
+def test_a_run_learns_and_logs_bits_and_reconstruction(tmp_path):
+    config = compose("flow_training.max_steps=30", "flow_training.validate_every_steps=10")
+    run_flow(config, tmp_path / "run")
+    log = EventAccumulator(str(tmp_path / "run" / "tensorboard" / "flow")).Reload()
+    bits = [event.value for event in log.Scalars("dev/bits_per_dimension")]
+    assert len(bits) == 3 and bits[-1] < bits[0] - 0.1
+    assert max(event.value for event in log.Scalars("dev/reconstruction_error")) < 1e-4
+    assert [event.value for event in log.Scalars("train/bits_per_dimension")]
+    assert (tmp_path / "run" / "training.json").exists()
+
+
+def test_what_is_not_a_number_is_not_averaged(tmp_path):
+    flow = run_flow(compose(), tmp_path)
+    flags = {name: value for name, value in flow.state_dict().items() if name.endswith("initialised")}
+    assert flags and all(bool(flag) and flag.dtype == torch.bool for flag in flags.values())
+
+
+def killed_at(monkeypatch, step, save_at):
+    import wavegen.training.fit as fit_module
+
+    original = fit_module.StepSeed
+
+    class SeedSaveAndDie(original):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            if trainer.global_step == step:
+                raise RuntimeError("power cut")
+
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            if trainer.global_step == save_at:
+                saver = next(c for c in trainer.callbacks if hasattr(c, "path"))
+                trainer.save_checkpoint(saver.path)
+            super().on_train_batch_start(trainer, module, batch, batch_idx)
+
+    monkeypatch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
+
+
+def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
+    run_flow(compose(), tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        killed_at(patch, step=5, save_at=4)
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_flow(compose(), tmp_path / "killed")
+    assert not (tmp_path / "killed" / "flow.safetensors").exists()
+    run_flow(resume_config(compose(f"resume={tmp_path / 'killed'}")), tmp_path / "killed")
+    whole, resumed = (load_file(tmp_path / name / "flow.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+
+
+def test_a_finished_run_is_loaded_and_gives_the_same_densities(tmp_path):
+    flow = run_flow(compose(), tmp_path)
+    written = (tmp_path / "flow.safetensors").stat().st_mtime_ns
+    again = run_flow(compose(), tmp_path)
+    assert (tmp_path / "flow.safetensors").stat().st_mtime_ns == written
+    x = digits().test[:4].float()
+    torch.manual_seed(0)
+    expected = flow().log_prob(x)
+    torch.manual_seed(0)
+    torch.testing.assert_close(again().log_prob(x), expected, rtol=0, atol=0)
+
+
+def test_a_run_is_data_that_may_name_models_only(tmp_path):
+    run_flow(compose(), tmp_path)
+    path = tmp_path / "config.yaml"
+    config = OmegaConf.load(path)
+    config.flow_model._target_ = "os.system"
+    OmegaConf.save(config, path)
+    with pytest.raises(UserError, match="names the target 'os.system'"):
+        load_flow(tmp_path)
+    with pytest.raises(UserError, match="holds no trained flow"):
+        load_flow(tmp_path / "elsewhere")
+
+
+def test_labels_condition_the_density(tmp_path):
+    flow = run_flow(compose("context=labels"), tmp_path, context=LabelContext())
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    x = digits().test[:1].float().expand(2, -1, -1, -1)
+    torch.manual_seed(0)
+    one, other = flow(LabelContext().encode(torch.tensor([3, 4]), 10)).normalise(x)[0]
+    torch.manual_seed(0)
+    same = flow(LabelContext().encode(torch.tensor([3, 3]), 10)).normalise(x)[0]
+    torch.testing.assert_close(one, same[0])
+    assert not torch.allclose(other, same[1])
+
+
+def test_rows_of_a_table_are_fitted_in_nats(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(400, generator=generator)
+    rows = torch.stack([first, 0.9 * first + 0.1 * torch.randn(400, generator=generator)], 1)
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{a},{b}\n" for a, b in rows.tolist()))
+    overrides = ["data=table", "flow_model=maf", "flow_model.hidden=[16]", "flow_model.num_flows=2"]
+    small = [word for word in SMALL if "flow_model" not in word]
+    small[0] = "flow_training.max_steps=120"
+    config = composition.compose_config(
+        "flow", [*small, *overrides, f"data.path={path}"], configs=resource_directory("configs")
+    )
+    data = table(path)
+    flow = run_flow(config, tmp_path / "run", data)
+    mean = float(flow().log_prob(data.test).mean())
+    independent = -math.log(2 * math.pi * math.e)
+    assert mean > independent + 0.5, "the correlation of the columns is worth 1.6 nats"
+    log = EventAccumulator(str(tmp_path / "run" / "tensorboard" / "flow")).Reload()
+    assert log.Scalars("dev/nats") and log.Scalars("dev/reconstruction_error")[-1].value < 1e-4
+
+
+def test_data_and_model_that_do_not_go_together_are_named(tmp_path):
+    config = composition.compose_config("flow", ["flow_model=maf"], configs=resource_directory("configs"))
+    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table but digits holds images"):
+        fill_in_event(config, digits(), NoContext())
+    with pytest.raises(UserError, match="another 'flow_training.batch_size'"):
+        run_flow(compose(), tmp_path)
+        run_flow(compose("flow_training.batch_size=9"), tmp_path)
+
+
+def test_nan_stops_with_step_and_term(tmp_path, monkeypatch):
+    import wavegen.training.density as density
+
+    original = density.DensityTraining.mean_cost
+
+    def poisoned(self, batch):
+        return original(self, batch) * (math.nan if self.global_step == 4 else 1)
+
+    monkeypatch.setattr(density.DensityTraining, "mean_cost", poisoned)
+    with pytest.raises(UserError, match="step 4: the term 'bits per dimension' is nan"):
+        run_flow(compose(), tmp_path)
+
+
+def test_dev_batches_are_the_dev_part_in_order():
+    data = digits()
+    batches = list(DensityData(data=data, batch_size=64, seed=0).val_dataloader())
+    torch.testing.assert_close(torch.cat([batch.x for batch in batches]), data.dev)
+    torch.testing.assert_close(torch.cat([batch.labels for batch in batches]), data.labels["dev"])

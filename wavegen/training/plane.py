@@ -1,0 +1,245 @@
+"""Flows in the plane: many short trainings beside each other, each kept once it is done."""
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from wavegen.distributions.energies import PlaneDensity
+from wavegen.errors import UserError
+from wavegen.models.bundle import save_weights
+from wavegen.objectives.forward_kl import forward_kl
+from wavegen.objectives.reverse_kl import reverse_kl
+from wavegen.runtime import prepare_process, quiet_libraries
+from wavegen.training.module import TrainingModule
+from wavegen.training.step_seed import StepSeed
+
+Configuration = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training, all of it as plain configurations, so that any process can run it.
+
+    Args:
+        target: a ``PlaneDensity``.
+        model: a ``Flow`` over the plane.
+        objective: partial of one of this file's, lacking ``target``.
+        optimisation: ``max_steps``, ``optimizer``, ``schedule``, ``gradient_clip``.
+        seed: of initial weights and of all that is drawn.
+    """
+
+    name: tuple[str, str]
+    target: Configuration
+    model: Configuration
+    objective: Configuration
+    optimisation: Configuration
+    seed: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a cell came to: the flow, in evaluation mode, and what it was fitted to."""
+
+    target: PlaneDensity
+    flow: nn.Module
+
+
+Fits = dict[tuple[str, str], Fit]
+
+
+class SamplesObjective:
+    """Forward KL to a target that is seen through fresh samples alone."""
+
+    def __init__(self, *, target: PlaneDensity, num_samples: int) -> None:
+        self.target, self.num_samples = target, num_samples
+
+    def __call__(self, distribution: Distribution) -> Tensor:
+        return forward_kl(distribution, self.target.sample(self.num_samples))
+
+
+class DensityObjective:
+    """Reverse KL to a target that is seen through its unnormalised density alone."""
+
+    def __init__(self, *, target: PlaneDensity, num_samples: int) -> None:
+        self.target, self.num_samples = target, num_samples
+
+    def __call__(self, distribution: Distribution) -> Tensor:
+        return reverse_kl(distribution, self.target.log_density, self.num_samples)
+
+
+class PlaneTraining(TrainingModule):
+    """Minimises ``objective(flow())``; what the objective draws is the step's (``StepSeed``)."""
+
+    def __init__(
+        self, *, flow: nn.Module, objective: Callable[[Distribution], Tensor], **optimisation: Any
+    ) -> None:
+        super().__init__(**optimisation)
+        self.flow, self.objective = flow, objective
+
+    def training_step(self, step: int) -> Tensor:
+        return self.check_finite("loss", self.objective(self.flow()))
+
+
+def train_gallery(config: DictConfig, run: Path) -> Fits:
+    """Every model of ``config.models`` fitted to every data set of ``config.datasets``, by samples."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    shared = {key: plain[key] for key in ("objective", "optimisation", "seed")}
+    cells = [
+        Cell(name=(data, kind), target=target, model=model, **shared)
+        for data, target in _entries(plain, "datasets")
+        for kind, model in _entries(plain, "models")
+    ]
+    return train_cells(cells, run, config.trainer.num_jobs, title="gallery")
+
+
+def train_both_ways(config: DictConfig, run: Path) -> Fits:
+    """For every target of ``config.targets`` the two fits of ``config.directions``."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    cells = [
+        Cell(name=(name, direction), target=target, seed=plain["seed"], **fit)
+        for name, target in _entries(plain, "targets")
+        for direction, fit in _entries(plain, "directions")
+    ]
+    return train_cells(cells, run, config.trainer.num_jobs, title="duality")
+
+
+def _entries(config: Configuration, key: str) -> Iterable[tuple[str, Configuration]]:
+    entries = [(name, entry) for name, entry in config[key].items() if entry is not None]
+    if not entries:
+        raise UserError(f"{key}: expected at least one entry, got none")
+    return entries
+
+
+def train_cells(cells: Sequence[Cell], run: Path, num_jobs: int | None, *, title: str) -> Fits:
+    """Trains what the run does not have yet, several at once, under one progress bar.
+
+    Each runs on one thread, so that its result does not depend on how many there are.
+
+    Args:
+        num_jobs: processes; None for as many as there are processors.
+
+    Raises:
+        UserError: of the first cell that fails, with its name; the finished ones are kept.
+    """
+    missing = [cell for cell in cells if not _weights(run, cell).exists()]
+    for cell, outcome in _outcomes(missing, run, num_jobs, title):
+        if outcome is not None:
+            raise UserError(f"{' / '.join(cell.name)}: {outcome}")
+    return {cell.name: _load(cell, run) for cell in cells}
+
+
+def _outcomes(
+    cells: list[Cell], run: Path, num_jobs: int | None, title: str
+) -> Iterator[tuple[Cell, str | None]]:
+    """What went wrong in each cell (None: nothing), in their order, as they are done."""
+    num_jobs = min(num_jobs or len(os.sched_getaffinity(0)), len(cells))
+    bar = {"total": len(cells), "desc": title, "unit": "fit", "disable": None}
+    if not cells:
+        return
+    if num_jobs == 1:
+        yield from tqdm(((cell, train_cell(cell, run)) for cell in cells), **bar)
+        return
+    # spawned, not forked: a fork of a process whose libraries run threads may inherit a held lock
+    pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    try:
+        outcomes = pool.map(train_cell, cells, [run] * len(cells))
+        yield from tqdm(zip(cells, outcomes, strict=True), **bar)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    prepare_process()
+    quiet_libraries()
+
+
+def train_cell(cell: Cell, run: Path) -> str | None:
+    """Fits one cell and writes its weights; returns the sentence of a ``UserError``, None for success."""
+    with _one_thread(), _lightning_without_greetings():
+        lightning.seed_everything(cell.seed, verbose=False)
+        flow, target = instantiate(cell.model), instantiate(cell.target)
+        optimisation = dict(cell.optimisation)
+        max_steps, gradient_clip = optimisation.pop("max_steps"), optimisation.pop("gradient_clip")
+        module = PlaneTraining(
+            flow=flow,
+            objective=instantiate(cell.objective)(target=target),
+            **{key: instantiate(value) for key, value in optimisation.items()},
+        )
+        trainer = lightning.Trainer(
+            accelerator="cpu",  # of nets this small a step is over before an accelerator is told of it
+            devices=1,
+            max_epochs=1,
+            gradient_clip_val=gradient_clip,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[StepSeed(cell.seed)],
+        )
+        try:
+            trainer.fit(module, DataLoader(range(max_steps), batch_size=None))
+        except UserError as error:
+            return str(error)
+        save_weights(run, _stem(cell), flow)
+    return None
+
+
+def _stem(cell: Cell) -> str:
+    return "weights/" + "-".join(cell.name)
+
+
+def _weights(run: Path, cell: Cell) -> Path:
+    return run / f"{_stem(cell)}.safetensors"
+
+
+def _load(cell: Cell, run: Path) -> Fit:
+    flow, path = instantiate(cell.model), _weights(run, cell)
+    try:
+        flow.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} cannot be read as weights of {cell.name[1]} ({reason}); delete it to train anew"
+        ) from error
+    return Fit(instantiate(cell.target), flow.eval())
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _lightning_without_greetings() -> Iterator[None]:
+    """A line on accelerators before each of dozens of trainings, and one after, would hide the bar."""
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
