@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.flows import Permutation
+from wavegen.flows import Permutation, Reversal
 
 
 def test_formula_on_vectors_and_on_channels():
@@ -53,3 +53,11 @@ def test_wrong_shape():
 def test_half_precision_values_pass_with_a_float32_term():
     z, log_det = Permutation.reverse(4)(torch.randn(2, 4, dtype=torch.bfloat16))
     assert z.dtype == torch.bfloat16 and log_det.dtype == torch.float32
+
+
+def test_reversal_turns_every_dimension_round():
+    x = torch.randn(5, 4, 2, 3)
+    z, log_det = Reversal(event_dim=3)(x)
+    assert torch.equal(z.flatten(1), x.flatten(1).flip(1)) and torch.equal(log_det, torch.zeros(5))
+    with pytest.raises(UserError, match="at least 3 dimensions"):
+        Reversal(event_dim=3)(torch.randn(4, 5))

@@ -6,6 +6,7 @@ from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.autoregressive_distribution import AutoregressiveDistribution, AutoregressiveModel
 from wavegen.flows.base import StandardLogistic, StandardNormal, StandardUniform
+from wavegen.flows.batch_norm import BatchNorm
 from wavegen.flows.bijection import Bijection, Context, Inverse, Transform
 from wavegen.flows.chained import Chained
 from wavegen.flows.compose import Chain, Compose
@@ -20,7 +21,9 @@ from wavegen.flows.linear import Diagonal, LULinear, QRLinear, Triangular
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import LeakyReLU, LearnableLeakyReLU, Logit, Sigmoid, Softplus, Tanh
 from wavegen.flows.multiscale import FactorOut, Squeeze
+from wavegen.flows.orthonormal import HouseholderProduct, OrthonormalColumns, PermutedAxes
 from wavegen.flows.parameters import FreeParameters
+from wavegen.flows.periodic_convolution import PeriodicConvolution
 from wavegen.flows.permutation import Permutation, Reversal
 from wavegen.flows.planar import Planar
 from wavegen.flows.radial import Radial
@@ -29,6 +32,7 @@ from wavegen.flows.reshape import Reshape
 from wavegen.flows.spline import RationalQuadraticSpline
 from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
 from wavegen.flows.surjections import AbsoluteValue, Augment, Slice
+from wavegen.flows.sylvester import HouseholderSylvester, OrthogonalSylvester, Sylvester, TriangularSylvester
 
 __all__ = [
     "AbsoluteValue",
@@ -41,6 +45,7 @@ __all__ = [
     "AutoregressiveConvolution",
     "AutoregressiveDistribution",
     "AutoregressiveModel",
+    "BatchNorm",
     "Bijection",
     "BoundedLogScale",
     "Chain",
@@ -58,6 +63,8 @@ __all__ = [
     "FlowDistribution",
     "FreeParameters",
     "HalfSplit",
+    "HouseholderProduct",
+    "HouseholderSylvester",
     "Inverse",
     "InvertibleConvolution",
     "LUConvolution",
@@ -67,7 +74,11 @@ __all__ = [
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
+    "OrthogonalSylvester",
+    "OrthonormalColumns",
+    "PeriodicConvolution",
     "Permutation",
+    "PermutedAxes",
     "Planar",
     "QRLinear",
     "Radial",
@@ -83,9 +94,11 @@ __all__ = [
     "StandardLogistic",
     "StandardNormal",
     "StandardUniform",
+    "Sylvester",
     "Tanh",
     "Transform",
     "Triangular",
+    "TriangularSylvester",
     "UniformDequantization",
     "VariationalDequantization",
 ]

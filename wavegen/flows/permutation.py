@@ -1,4 +1,4 @@
-"""Channels in another order."""
+"""Channels, or all elements of an event, in another order."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context
+from wavegen.flows.bijection import Bijection, Context
 from wavegen.flows.channels import ChannelBijection
 
 
@@ -45,12 +45,39 @@ class Permutation(ChannelBijection):
         return cls(torch.randperm(num_channels, generator=torch.Generator().manual_seed(seed)), event_dim)
 
     def _select(self, value: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-        batch_shape, _ = self.batch_and_positions(value)
-        zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
-        return value.index_select(value.dim() - self.event_dim, order), zero.expand(batch_shape)
+        self.forward_shape(value.shape)
+        moved = value.index_select(value.dim() - self.event_dim, order)
+        return moved, _no_log_det(value, self.event_dim)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self._select(x, self.order)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self._select(z, self.order.argsort())
+
+
+class Reversal(Bijection):
+    """The last element of an event first: every one of its dimensions turned round; log_det = 0.
+
+    Between two of these, an autoregressive map in raster order is one in the opposite order. It is its own
+    inverse. Shapes: any event of ``event_dim`` dimensions. Cost: one copy of x in both directions.
+    """
+
+    def __init__(self, event_dim: int = 1) -> None:
+        super().__init__()
+        self.event_dim = event_dim
+
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.forward_shape(x.shape)
+        return x.flip(list(range(-self.event_dim, 0))), _no_log_det(x, self.event_dim)
+
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        return self.forward(z)
+
+    def extra_repr(self) -> str:
+        return f"event_dim={self.event_dim}"
+
+
+def _no_log_det(value: Tensor, event_dim: int) -> Tensor:
+    zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
+    return zero.expand(value.shape[: value.dim() - event_dim])

@@ -2,7 +2,7 @@
 
 import torch
 
-from wavegen.flows import Diagonal, LULinear, Permutation, QRLinear, Triangular
+from wavegen.flows import Diagonal, LULinear, Permutation, QRLinear, Reversal, Triangular
 
 
 def images():
@@ -24,6 +24,7 @@ VECTORS = {
 }
 IMAGES = {
     "reversed channels": lambda: Permutation.reverse(4, event_dim=3),
+    "reversed events": lambda: Reversal(event_dim=3),
 }
 CASES = {name: {"build": build, "context": nothing} for name, build in VECTORS.items()}
 CASES |= {name: {"build": build, "x": images, "context": nothing} for name, build in IMAGES.items()}
