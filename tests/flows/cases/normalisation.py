@@ -2,7 +2,7 @@
 
 import torch
 
-from wavegen.flows import ActNorm
+from wavegen.flows import ActNorm, BatchNorm
 
 
 def vectors():
@@ -20,4 +20,6 @@ def nothing():
 CASES = {
     "act norm of vectors": {"build": lambda: ActNorm(4, event_dim=1), "x": vectors, "context": nothing},
     "act norm of images": {"build": lambda: ActNorm(3), "x": images, "context": nothing},
+    "batch norm of vectors": {"build": lambda: BatchNorm(4), "x": vectors, "context": nothing},
+    "batch norm of images": {"build": lambda: BatchNorm(3, event_dim=3), "x": images, "context": nothing},
 }
