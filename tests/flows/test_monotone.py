@@ -102,3 +102,15 @@ def test_slopes_that_would_not_be_monotone_are_refused(slope):
     for build in (lambda: LeakyReLU(slope), lambda: LearnableLeakyReLU(initial_slope=slope)):
         with pytest.raises(UserError, match="expected a positive number, got"):
             build()
+
+
+@pytest.mark.parametrize(
+    "bijection",
+    [Sigmoid(), Logit(), Softplus(), Tanh(), LeakyReLU(), LearnableLeakyReLU()],
+    ids=lambda b: type(b).__name__,
+)
+def test_half_precision_is_computed_in_float32(bijection):
+    value = torch.tensor([0.2, 0.5, 0.9]).bfloat16()
+    for direction in (bijection, bijection.inverse):
+        for got, expected in zip(direction(value), direction(value.float()), strict=True):
+            assert got.dtype == torch.float32 and torch.equal(got, expected)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavegen.distributions.precision import bounded_logit
+from wavegen.distributions.precision import at_least_float32, bounded_logit
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, Context
 
@@ -18,9 +18,11 @@ class Sigmoid(Bijection):
     event_dim = 0
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         return torch.sigmoid(x), _log_slope(x)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         # values that rounded to 0 or 1 are brought back to the nearest float inside
         x = bounded_logit(z)
         return x, -_log_slope(x)
@@ -32,10 +34,12 @@ class Logit(Bijection):
     event_dim = 0
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         z = bounded_logit(x)
         return z, -_log_slope(z)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         return torch.sigmoid(z), _log_slope(z)
 
 
@@ -49,10 +53,12 @@ class Softplus(Bijection):
     event_dim = 0
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         # F.softplus turns linear at 20, an error of 2e-9 that is not the derivative's; logσ is exact
         return -F.logsigmoid(-x), F.logsigmoid(x)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         log_slope = _log1mexp(z.clamp(min=torch.finfo(z.dtype).tiny))
         return z + log_slope, -log_slope
 
@@ -68,9 +74,11 @@ class Tanh(Bijection):
     event_dim = 0
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         return torch.tanh(x), 2 * (math.log(2.0) - x + F.logsigmoid(2 * x))
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         largest = 1.0 - torch.finfo(z.dtype).eps / 2
         z = z.clamp(-largest, largest)
         above, below = torch.log1p(z), torch.log1p(-z)
@@ -91,9 +99,11 @@ class LeakyReLU(Bijection):
         self._log_slope = math.log(negative_slope)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         return _leaky(x, self.negative_slope, self._log_slope)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         return _leaky(z, 1 / self.negative_slope, -self._log_slope)
 
     def extra_repr(self) -> str:
@@ -117,9 +127,11 @@ class LearnableLeakyReLU(Bijection):
         self.log_negative_slope = nn.Parameter(torch.full(tuple(shape), log_slope))
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (x,) = at_least_float32(x)
         return _leaky(x, self.log_negative_slope.exp(), self.log_negative_slope)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        (z,) = at_least_float32(z)
         return _leaky(z, torch.exp(-self.log_negative_slope), -self.log_negative_slope)
 
 
