@@ -14,7 +14,14 @@ from wavegen.models.neural_spline_flow import neural_spline_autoregressive, neur
 from wavegen.models.nice import nice, nice_image
 from wavegen.models.priors import learned_prior, standard_prior
 from wavegen.models.real_nvp import real_nvp, real_nvp_image
-from wavegen.models.residual_flow import planar_flow, radial_flow
+from wavegen.models.residual_flow import (
+    householder,
+    orthogonal,
+    planar_flow,
+    radial_flow,
+    sylvester_flow,
+    triangular,
+)
 
 FEATURES, IMAGE, CONTEXT = 4, (1, 4, 4), 3
 
@@ -34,6 +41,16 @@ VECTORS = {
     ),
     "planar": lambda **kw: planar_flow(features=FEATURES, num_flows=2, hidden=[5], **kw),
     "radial": lambda **kw: radial_flow(features=FEATURES, num_flows=2, hidden=[5], **kw),
+    "sylvester": lambda **kw: sylvester_flow(features=FEATURES, num_flows=2, hidden=[5], **kw),
+    "sylvester, rank 2": lambda **kw: sylvester_flow(
+        features=FEATURES, num_flows=2, hidden=[5], layer=partial(orthogonal, rank=2), **kw
+    ),
+    "sylvester, householder": lambda **kw: sylvester_flow(
+        features=FEATURES, num_flows=2, hidden=[5], layer=householder, **kw
+    ),
+    "sylvester, triangular": lambda **kw: sylvester_flow(
+        features=FEATURES, num_flows=2, hidden=[5], layer=triangular, **kw
+    ),
     "real nvp, odd features": lambda **kw: real_nvp(features=5, hidden=[6], num_couplings=2, **kw),
 }
 IMAGES = {

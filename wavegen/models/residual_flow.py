@@ -1,4 +1,4 @@
-"""Flows of few hidden units a layer: planar, radial.
+"""Flows of few hidden units a layer: planar, radial, Sylvester.
 
 Their closed direction is the one whose density training needs: read as f (x → z), log p(x) is one pass and
 sampling solves an equation a layer. For a variational posterior, which samples and scores its own samples,
@@ -7,8 +7,19 @@ take ``flow.bijection.inv``: the closed direction then generates (Rezende and Mo
 
 from collections.abc import Callable, Sequence
 
-from wavegen.flows import Compose, Flow, Planar, Radial, StandardNormal
-from wavegen.flows.parameters import ParametrisedBijection
+from torch import nn
+
+from wavegen.flows import (
+    Bijection,
+    Compose,
+    Flow,
+    HouseholderSylvester,
+    OrthogonalSylvester,
+    Planar,
+    Radial,
+    StandardNormal,
+    TriangularSylvester,
+)
 from wavegen.nets.context_mlp import ContextMLP
 
 
@@ -21,7 +32,11 @@ def planar_flow(
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
-    return _stack(Planar, features, num_flows, hidden, context_features)
+    return _stack(_planar, features, num_flows, hidden, context_features)
+
+
+def _planar(features: int, index: int, parameters: nn.Module | None = None) -> Bijection:
+    return Planar(features, parameters=parameters)
 
 
 def radial_flow(
@@ -31,22 +46,65 @@ def radial_flow(
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
-    return _stack(Radial, features, num_flows, hidden, context_features)
+    return _stack(_radial, features, num_flows, hidden, context_features)
+
+
+def _radial(features: int, index: int, parameters: nn.Module | None = None) -> Bijection:
+    return Radial(features, parameters=parameters)
+
+
+def orthogonal(
+    features: int, index: int, parameters: nn.Module | None = None, rank: int | None = None
+) -> Bijection:
+    """A Sylvester layer of ``rank`` orthonormal columns, as many as features if not given."""
+    rank = features if rank is None else rank
+    return OrthogonalSylvester(features, rank, parameters=parameters)
+
+
+def householder(
+    features: int, index: int, parameters: nn.Module | None = None, num_reflections: int | None = None
+) -> Bijection:
+    """A Sylvester layer of ``num_reflections`` reflections, as many as features if not given."""
+    num_reflections = features if num_reflections is None else num_reflections
+    return HouseholderSylvester(features, num_reflections, parameters=parameters)
+
+
+def triangular(features: int, index: int, parameters: nn.Module | None = None) -> Bijection:
+    """A Sylvester layer whose basis is the identity for an even ``index``, and the reverse for an odd one."""
+    order = range(features) if index % 2 == 0 else range(features)[::-1]
+    return TriangularSylvester(features, order=order, parameters=parameters)
+
+
+def sylvester_flow(
+    *,
+    features: int,
+    num_flows: int = 8,
+    layer: Callable[..., Bijection] = orthogonal,
+    hidden: Sequence[int] = (64,),
+    context_features: int = 0,
+) -> Flow:
+    """``num_flows`` Sylvester layers over a standard normal; else as ``planar_flow``.
+
+    ``layer(features, index, parameters=…)`` builds layer ``index``: ``orthogonal``, ``householder`` or
+    ``triangular``, or a ``functools.partial`` of one with its rank.
+
+    Van den Berg, Hasenclever, Tomczak and Welling 2018 (arXiv 1803.05649).
+    """
+    return _stack(layer, features, num_flows, hidden, context_features)
 
 
 def _stack(
-    layer: Callable[..., ParametrisedBijection],
+    layer: Callable[..., Bijection],
     features: int,
     num_flows: int,
     hidden: Sequence[int],
     context_features: int,
-    **settings: object,
 ) -> Flow:
     layers = []
-    for _ in range(num_flows):
-        net = None
+    for index in range(num_flows):
+        built = layer(features, index)
         if context_features:
-            count = layer.count_parameters(features, **settings)
-            net = ContextMLP(context_features, count, hidden)
-        layers.append(layer(features, parameters=net, **settings))
+            net = ContextMLP(context_features, built.num_parameters, hidden)
+            built = layer(features, index, parameters=net)
+        layers.append(built)
     return Flow(bijection=Compose(*layers), base=StandardNormal((features,)))
