@@ -1,0 +1,24 @@
+"""Fit every flow to every data set of the plane; one figure of their densities.
+
+Moons, rings, a pinwheel and a checkerboard against planar, radial and Sylvester flows, MAF, IAF, RealNVP and
+a neural spline flow, all by maximum likelihood. The data's densities are known, so the best possible
+log-likelihood stands beside the models'. A fit that the run's folder has is not made again.
+
+Examples:
+  wavegen gallery
+  wavegen gallery models.radial=null optimisation.max_steps=5000
+"""
+
+from omegaconf import DictConfig
+
+from wavegen.evaluation.plane import evaluate_gallery
+from wavegen.training.plane import train_gallery
+from wavegen.training.run_folder import open_run, resume_config
+
+
+def main(config: DictConfig) -> None:
+    config = resume_config(config)
+    run = open_run(config)
+    fits = train_gallery(config, run)
+    print(evaluate_gallery(fits, run, **config.evaluation))
+    print(f"The figure is {run / 'gallery.png'}.")

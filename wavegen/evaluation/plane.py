@@ -1,0 +1,159 @@
+"""Measures of flows in the plane against densities that are known: likelihood, and both divergences."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavegen.distributions.energies import PlaneDensity
+from wavegen.evaluation.plane_figures import duality_figure, gallery_figure, nats
+from wavegen.files import write_bytes
+from wavegen.training.plane import Fit, Fits
+
+HELD_OUT_SEED = 1  # the same points for every model and run, so that they compare
+CHUNK = 8192  # points at once
+
+
+@torch.no_grad()
+def log_prob(fit: Fit, x: Tensor) -> Tensor:
+    """log q(x), float32, ``(points, 2) -> (points,)``."""
+    return torch.cat([fit.flow().log_prob(part) for part in x.split(CHUNK)])
+
+
+def held_out(target: PlaneDensity, num_points: int) -> Tensor:
+    """Points of the target that no fit has seen."""
+    return target.sample(num_points, torch.Generator().manual_seed(HELD_OUT_SEED))
+
+
+def likelihood(fit: Fit, num_points: int) -> dict[str, float]:
+    """Held-out log-likelihood in nats, and KL(p ‖ q), how far it is below the data's own; standard errors.
+
+    The KL is the mean of log p − log q over the same points, in which most of their scatter cancels.
+    """
+    x = held_out(fit.target, num_points)
+    log_q = log_prob(fit, x).double()
+    return {
+        **_mean("log_likelihood", log_q),
+        **_mean("kl_data_model", fit.target.log_prob(x.double()) - log_q),
+    }
+
+
+def divergences(fit: Fit, num_points: int) -> dict[str, float]:
+    """KL(p ‖ q) by draws of the target p, KL(q ‖ p) by draws of the model q, in nats, with standard errors.
+
+    And what the draws of q are worth for p: with weights w = p̃ / q, the log-normaliser log mean w that
+    importance sampling finds (the true one is ``log_normaliser``), and the effective sample size
+    (Σw)² / Σw² as a fraction of the draws. A q that misses a mode of p finds a normaliser too small *and*
+    reports a fine sample size: only KL(p ‖ q) sees the mode.
+    """
+    x = held_out(fit.target, num_points)
+    forward = fit.target.log_prob(x.double()) - log_prob(fit, x).double()
+    x, log_q = draw(fit, num_points)
+    log_weight = fit.target.log_density(x.double()) - log_q.double()
+    effective = 2 * log_weight.logsumexp(0) - (2 * log_weight).logsumexp(0)
+    return {
+        **_mean("kl_target_model", forward),
+        **_mean("kl_model_target", fit.target.log_normaliser - log_weight),
+        "log_normaliser": fit.target.log_normaliser,
+        "log_normaliser_estimate": float(log_weight.logsumexp(0)) - math.log(num_points),
+        "effective_sample_size": float(effective.exp()) / num_points,
+    }
+
+
+@torch.no_grad()
+def draw(fit: Fit, num_points: int) -> tuple[Tensor, Tensor]:
+    """Draws of the flow with their log-densities, the same for the same flow."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(HELD_OUT_SEED)
+        return fit.flow().rsample_and_log_prob(torch.Size([num_points]))
+
+
+def _mean(name: str, values: Tensor) -> dict[str, float]:
+    return {
+        name: float(values.mean()),
+        f"{name}_standard_error": float(values.std()) / math.sqrt(len(values)),
+    }
+
+
+def grid(extent: float, resolution: int) -> Tensor:
+    """Centres of the pixels of a square picture of ±extent, ``(resolution², 2)``; rows from below."""
+    line = extent * (2 * (torch.arange(resolution) + 0.5) / resolution - 1)
+    second, first = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([first, second], -1).view(-1, 2)
+
+
+def _picture(values: Tensor, resolution: int) -> Any:
+    return values.double().exp().view(resolution, resolution).numpy()
+
+
+def evaluate_gallery(fits: Fits, run: Path, *, num_points: int, resolution: int) -> str:
+    """Writes ``metrics.json`` and ``gallery.png``; returns the table of held-out nats."""
+    metrics, pictures = {}, {}
+    for (data, model), fit in fits.items():
+        pixels = grid(fit.target.extent, resolution)
+        if data not in pictures:
+            x = held_out(fit.target, num_points)
+            best = _mean("log_likelihood", fit.target.log_prob(x.double()))
+            metrics.update({f"{data}/data/{key}": value for key, value in best.items()})
+            pictures[data] = {
+                "extent": fit.target.extent,
+                "samples": x.numpy(),
+                "density": _picture(fit.target.log_prob(pixels.double()), resolution),
+                "models": {},
+            }
+        metrics.update({f"{data}/{model}/{key}": value for key, value in likelihood(fit, num_points).items()})
+        pictures[data]["models"][model] = _picture(log_prob(fit, pixels), resolution)
+    _write(metrics, run)
+    gallery_figure(pictures, metrics, run / "gallery.png")
+    models = ["data", *dict.fromkeys(model for _, model in fits)]
+    return _table(metrics, list(pictures), models, ["log_likelihood"])
+
+
+def evaluate_duality(fits: Fits, run: Path, *, num_points: int, resolution: int) -> str:
+    """Writes ``metrics.json`` and ``duality.png``; returns the table of both divergences of both fits."""
+    metrics, pictures = {}, {}
+    for (name, direction), fit in fits.items():
+        pixels = grid(fit.target.extent, resolution)
+        if name not in pictures:
+            pictures[name] = {
+                "extent": fit.target.extent,
+                "samples": held_out(fit.target, num_points).numpy(),
+                "density": _picture(fit.target.log_prob(pixels.double()), resolution),
+                "fits": {},
+            }
+        metrics.update(
+            {f"{name}/{direction}/{key}": value for key, value in divergences(fit, num_points).items()}
+        )
+        pictures[name]["fits"][direction] = {
+            "samples": draw(fit, num_points)[0].numpy(),
+            "density": _picture(log_prob(fit, pixels), resolution),
+        }
+    _write(metrics, run)
+    duality_figure(pictures, metrics, run / "duality.png")
+    directions = list(dict.fromkeys(direction for _, direction in fits))
+    keys = ["kl_target_model", "kl_model_target", "effective_sample_size"]
+    return _table(metrics, list(pictures), directions, keys)
+
+
+def _write(metrics: Mapping[str, float], run: Path) -> None:
+    write_bytes(run / "metrics.json", json.dumps(metrics, indent=1).encode())
+
+
+def _table(metrics: Mapping[str, float], rows: list[str], columns: list[str], keys: list[str]) -> str:
+    """One line per row and key, one column each, ± the standard error where there is one."""
+    names = [f"{row} {key}" if len(keys) > 1 else row for row in rows for key in keys]
+    width = max(len(name) for name in names) + 2
+    lines = ["".join([" " * width, *(f"{column:>19}" for column in columns)])]
+    for name, (row, key) in zip(names, ((row, key) for row in rows for key in keys), strict=True):
+        cells = []
+        for column in columns:
+            value = metrics.get(f"{row}/{column}/{key}")
+            error = metrics.get(f"{row}/{column}/{key}_standard_error")
+            text = "" if value is None else nats(value) + ("" if error is None else f" ± {nats(error)}")
+            cells.append(f"{text:>19}")
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    return "\n".join(lines)
