@@ -109,6 +109,18 @@ def test_autocast_leaves_value_and_term_in_float32(layer):
 
 
 @EVERY
+@pytest.mark.parametrize("parameters", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("values", [torch.bfloat16, torch.float32, torch.float64])
+def test_results_are_of_the_values_type_and_float32_at_least(layer, parameters, values):
+    torch.manual_seed(0)
+    layer = layer(4).to(parameters)
+    expected = torch.promote_types(values, torch.float32)
+    for direction in (layer, layer.inverse):
+        value, log_det = direction(torch.randn(2, 4).to(values))
+        assert value.dtype == log_det.dtype == expected
+
+
+@EVERY
 @settings(deadline=None, max_examples=15)
 @given(batch=st.lists(st.integers(1, 3), max_size=3), features=st.integers(1, 5))
 def test_any_shape(layer, batch, features):

@@ -21,19 +21,18 @@ class Householder(nn.Module):
         pairs = torch.randn((count + 1) // 2, features).repeat_interleave(2, dim=0)
         self.vectors = nn.Parameter(pairs[:count].clone())
 
-    def _unit_and_gram(self) -> tuple[Tensor, Tensor]:
+    def _unit_and_gram(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         # not the default of 1e-12, which would leave shorter ones neither unit nor zero
-        smallest = torch.finfo(self.vectors.dtype).tiny
-        unit = nn.functional.normalize(self.vectors, dim=-1, eps=smallest)
+        unit = nn.functional.normalize(self.vectors.to(dtype), dim=-1, eps=torch.finfo(dtype).tiny)
         half = torch.full_like(unit[:, 0], 0.5)
         return unit, (unit @ unit.mT).triu(1) + torch.diag(half)
 
     def multiply(self, rows: Tensor) -> Tensor:
         """Q v for every row v."""
-        unit, gram = self._unit_and_gram()
+        unit, gram = self._unit_and_gram(rows.dtype)
         return rows - solve_rows(gram, rows @ unit.mT, upper=True) @ unit
 
     def solve(self, rows: Tensor) -> Tensor:
         """Q⁻¹ v = Qᵀ v for every row v."""
-        unit, gram = self._unit_and_gram()
+        unit, gram = self._unit_and_gram(rows.dtype)
         return rows - solve_rows(gram.mT, rows @ unit.mT, upper=False) @ unit

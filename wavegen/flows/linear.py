@@ -27,20 +27,20 @@ class _Linear(ChannelBijection):
     def _solve(self, z: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def _log_abs_det(self) -> Tensor:
+    def _log_abs_det(self, dtype: torch.dtype) -> Tensor:
         raise NotImplementedError
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         batch_shape, _ = self.batch_and_positions(x)
         (x,) = at_least_float32(x)
         with torch.autocast(x.device.type, enabled=False):
-            return self._multiply(x), self._log_abs_det().to(x.dtype).expand(batch_shape)
+            return self._multiply(x), self._log_abs_det(x.dtype).expand(batch_shape)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         batch_shape, _ = self.batch_and_positions(z)
         (z,) = at_least_float32(z)
         with torch.autocast(z.device.type, enabled=False):
-            return self._solve(z), -self._log_abs_det().to(z.dtype).expand(batch_shape)
+            return self._solve(z), -self._log_abs_det(z.dtype).expand(batch_shape)
 
 
 class Diagonal(_Linear):
@@ -55,13 +55,13 @@ class Diagonal(_Linear):
         self.log_scale = nn.Parameter(torch.zeros(features))
 
     def _multiply(self, x: Tensor) -> Tensor:
-        return x * self.log_scale.exp()
+        return x * self.log_scale.to(x.dtype).exp()
 
     def _solve(self, z: Tensor) -> Tensor:
-        return z * (-self.log_scale).exp()
+        return z * (-self.log_scale.to(z.dtype)).exp()
 
-    def _log_abs_det(self) -> Tensor:
-        return self.log_scale.sum()
+    def _log_abs_det(self, dtype: torch.dtype) -> Tensor:
+        return self.log_scale.to(dtype).sum()
 
 
 class Triangular(_Linear):
@@ -79,17 +79,18 @@ class Triangular(_Linear):
         super().__init__(features)
         self.packed = nn.Parameter(torch.zeros(features, features))
 
-    def _matrix(self) -> Tensor:
-        return self.packed.tril(-1) + torch.diag(self.packed.diagonal().exp())
+    def _matrix(self, dtype: torch.dtype) -> Tensor:
+        packed = self.packed.to(dtype)
+        return packed.tril(-1) + torch.diag(packed.diagonal().exp())
 
     def _multiply(self, x: Tensor) -> Tensor:
-        return x @ self._matrix().mT
+        return x @ self._matrix(x.dtype).mT
 
     def _solve(self, z: Tensor) -> Tensor:
-        return solve_rows(self._matrix(), z, upper=False)
+        return solve_rows(self._matrix(z.dtype), z, upper=False)
 
-    def _log_abs_det(self) -> Tensor:
-        return self.packed.diagonal().sum()
+    def _log_abs_det(self, dtype: torch.dtype) -> Tensor:
+        return self.packed.diagonal().to(dtype).sum()
 
 
 class LULinear(_Linear):
@@ -120,8 +121,8 @@ class LULinear(_Linear):
         value = solve_rows(factors.lower(dtype), value, upper=False, unitriangular=True)
         return solve_rows(factors.upper(dtype), value, upper=True)
 
-    def _log_abs_det(self) -> Tensor:
-        return self.factors.log_abs_det(torch.float64)
+    def _log_abs_det(self, dtype: torch.dtype) -> Tensor:
+        return self.factors.log_abs_det(dtype)
 
 
 class QRLinear(_Linear):
@@ -147,14 +148,15 @@ class QRLinear(_Linear):
         self.rotation = Householder(features, count)
         self.packed = nn.Parameter(torch.zeros(features, features))
 
-    def _upper(self) -> Tensor:
-        return self.packed.triu(1) + torch.diag(self.packed.diagonal().exp())
+    def _upper(self, dtype: torch.dtype) -> Tensor:
+        packed = self.packed.to(dtype)
+        return packed.triu(1) + torch.diag(packed.diagonal().exp())
 
     def _multiply(self, x: Tensor) -> Tensor:
-        return self.rotation.multiply(x @ self._upper().mT)
+        return self.rotation.multiply(x @ self._upper(x.dtype).mT)
 
     def _solve(self, z: Tensor) -> Tensor:
-        return solve_rows(self._upper(), self.rotation.solve(z), upper=True)
+        return solve_rows(self._upper(z.dtype), self.rotation.solve(z), upper=True)
 
-    def _log_abs_det(self) -> Tensor:
-        return self.packed.diagonal().sum()
+    def _log_abs_det(self, dtype: torch.dtype) -> Tensor:
+        return self.packed.diagonal().to(dtype).sum()
