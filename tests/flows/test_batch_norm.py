@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -133,12 +134,13 @@ def test_any_shape(batch, event):
     torch.testing.assert_close(layer.inverse(z)[0], x, rtol=1e-9, atol=1e-9)
 
 
-def test_half_precision_comes_out_in_float32():
-    layer = BatchNorm(3)
-    for _ in ("training", "evaluation"):
-        z, log_det = layer(torch.randn(4, 3).bfloat16())
-        assert z.dtype == log_det.dtype == torch.float32
-        layer.eval()
+@pytest.mark.parametrize("values", [torch.bfloat16, torch.float32, torch.float64])
+def test_results_are_of_the_values_type_and_float32_at_least(values):
+    layer, x = BatchNorm(3), torch.randn(4, 3).to(values)
+    for training, direction in itertools.product((True, False), (layer, layer.inverse)):
+        layer.train(training)
+        z, log_det = direction(x)
+        assert z.dtype == log_det.dtype == torch.promote_types(values, torch.float32)
 
 
 def test_bad_arguments():

@@ -58,7 +58,7 @@ class BatchNorm(ChannelBijection):
             mean, variance = channel_moments(x, self.event_dim)
             self._remember(mean, variance)
         else:
-            mean, variance = at_least_float32(self.running_mean, self.running_variance)
+            mean, variance = self.running_mean.to(x.dtype), self.running_variance.to(x.dtype)
         log_scale = self._log_scale(variance)
         z = (x - self.over_positions(mean)) * self.over_positions(log_scale.exp())
         return z + self.over_positions(self.beta), (positions * log_scale.sum()).expand(batch_shape)
@@ -66,7 +66,7 @@ class BatchNorm(ChannelBijection):
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         batch_shape, positions = self.batch_and_positions(z)
         (z,) = at_least_float32(z)
-        mean, variance = at_least_float32(self.running_mean, self.running_variance)
+        mean, variance = self.running_mean.to(z.dtype), self.running_variance.to(z.dtype)
         log_scale = self._log_scale(variance)
         x = (z - self.over_positions(self.beta)) * self.over_positions((-log_scale).exp())
         return x + self.over_positions(mean), (-positions * log_scale.sum()).expand(batch_shape)

@@ -112,8 +112,9 @@ class LULinear(_Linear):
 
     def _multiply(self, x: Tensor) -> Tensor:
         factors, dtype = self.factors, x.dtype
-        product = x @ factors.upper(dtype).mT @ factors.lower(dtype).mT
-        return product.index_select(-1, factors.order)
+        # the rows of L are permuted and not those of the values, whose gradient would be an index_add
+        permuted = factors.lower(dtype).index_select(0, factors.order)
+        return x @ factors.upper(dtype).mT @ permuted.mT
 
     def _solve(self, z: Tensor) -> Tensor:
         factors, dtype = self.factors, z.dtype
