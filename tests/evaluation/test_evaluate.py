@@ -12,10 +12,11 @@ import torch
 from wavegen.audio.pitch import PyinPitch
 from wavegen.corpora.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.evaluation.evaluate import as_json, as_written, evaluate_voice
+from wavegen.evaluation.evaluate import as_written, evaluate_voice
 from wavegen.evaluation.likelihood import another_context
 from wavegen.evaluation.material import beginning, load_utterances
 from wavegen.evaluation.systems import Recording, Student, WhiteNoise
+from wavegen.evaluation.tally import as_json
 from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, collate_contexts
 from wavegen.models.bundle import load_voice
 

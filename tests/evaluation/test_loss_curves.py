@@ -3,8 +3,8 @@
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from wavegen.evaluation.figures import loss_figure
 from wavegen.evaluation.loss_curves import Curve, read_curves
+from wavegen.evaluation.plots import loss_figure
 
 
 def write_events(directory, scalars, suffix):

@@ -1,7 +1,6 @@
 """Evaluates a voice: test utterances from their true features, beside systems without a model."""
 
 import json
-import math
 import os
 import platform
 import re
@@ -28,7 +27,7 @@ from wavegen.evaluation.material import beginning, load_utterances
 from wavegen.evaluation.report import write_report
 from wavegen.evaluation.speed import samples_per_second, uncached_samples_per_second
 from wavegen.evaluation.systems import GriffinLim, Recording, Student, System, Teacher, WhiteNoise
-from wavegen.evaluation.tally import Tally
+from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
 from wavegen.models.bundle import Voice, require_match
 
@@ -196,12 +195,3 @@ def as_written(waveform: Tensor, name: str) -> Tensor:
     if not torch.isfinite(waveform).all():
         raise UserError(f"evaluate: the {name}'s waveform holds NaN or infinity, expected finite samples.")
     return to_grid(waveform.float()).clamp(-1.0, 1.0 - GRID_STEP)
-
-
-def as_json(metrics: dict[str, float | None]) -> str:
-    """Sorted keys, six significant digits, null for what is not a number."""
-    rounded = {
-        key: None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
-        for key, value in sorted(metrics.items())
-    }
-    return json.dumps(rounded, indent=1) + "\n"

@@ -1,19 +1,16 @@
-"""The report's pictures, as PNG files: spectrograms, pitch contours, bars with intervals, loss curves."""
+"""The report's pictures, as PNG files: spectrograms, pitch contours, bars with intervals."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
 from wavegen.evaluation.explanations import DISTORTION, SYSTEM_TITLES
-from wavegen.evaluation.loss_curves import Curve
-from wavegen.files import atomic_path
+from wavegen.evaluation.plots import STYLE, bare, save
 
 COLOURS = {
     "recording": "#30343b",
@@ -22,7 +19,6 @@ COLOURS = {
     "griffin_lim": "#7a8450",
     "white_noise": "#a0a4ab",
 }
-STYLE = {"labelcolor": "#30343b", "labelsize": 8}
 RANGE_DB = 80.0
 
 
@@ -38,7 +34,7 @@ def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path:
     axes.set_ylabel("kHz", fontsize=8)
     axes.locator_params(nbins=6)
     axes.tick_params(**STYLE)
-    _save(figure, path)
+    save(figure, path)
 
 
 def spectrogram_peak(waveform: Tensor, sample_rate: int) -> float:
@@ -76,8 +72,8 @@ def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
     axes.tick_params(**STYLE)
     axes.set_xlim(0, max(len(track.f0_hz) for track in tracks.values()) * FRAME_S)
     axes.legend(fontsize=8, frameon=False, ncols=len(tracks), loc="lower left", bbox_to_anchor=(0, 1))
-    _bare(axes)
-    _save(figure, path)
+    bare(axes)
+    save(figure, path)
 
 
 def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], path: Path) -> None:
@@ -102,50 +98,5 @@ def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], 
         axes.set_title(f"{metric.title.partition(' (')[0]} / {metric.unit}", fontsize=8.5, loc="left")
         axes.tick_params(axis="y", **STYLE)
         axes.tick_params(axis="x", length=0)
-        _bare(axes)
-    _save(figure, path)
-
-
-def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
-    """One panel per quantity, one line per curve; noisy ones faint, with their running mean."""
-    columns = 3
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(9.2, 2.1 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    shades = {"train": "#9aa7b8", "dev": "#d1495b", "spoken": "#1769aa"}
-    for axes, (title, curves) in zip(grid, panels.items(), strict=False):
-        for curve in curves:
-            colour = shades.get(curve.source, "#1769aa")
-            smooth = len(curve.values) > 60
-            axes.plot(
-                curve.steps, curve.values, color=colour, alpha=0.3 if smooth else 1, linewidth=1, zorder=1
-            )
-            if smooth:
-                axes.plot(curve.steps, curve.running_mean(), color=colour, linewidth=1.5)
-            axes.plot([], [], color=colour, label=curve.source)
-        values = np.concatenate([curve.values for curve in curves])
-        if len(values) > 20:  # the first steps' heights would flatten all the rest
-            low, high = np.nanpercentile(values, [0, 98])
-            if high > low:
-                axes.set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low))
-        axes.set_title(title, fontsize=8, loc="left")
-        axes.tick_params(**STYLE)
-        axes.legend(fontsize=7, frameon=False)
-        _bare(axes)
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
-    _save(figure, path)
-
-
-def _bare(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e4e6ea", linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Complete or not at all."""
-    FigureCanvasAgg(figure)
-    with atomic_path(path) as temporary:
-        # No metadata: the same numbers give the same bytes.
-        figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+        bare(axes)
+    save(figure, path)

@@ -53,7 +53,7 @@ def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
 
 def _rank(stage: str, tag: str) -> tuple:
     """Teacher before student; what is minimised first."""
-    stages, leading = ("teacher", "student"), ("bits_per_sample", "loss", "kl", "power")
+    stages, leading = ("teacher", "student"), ("bits_per_", "nats", "loss", "kl", "power")
     name = tag.rpartition("/")[2]
     stage_rank = stages.index(stage) if stage in stages else len(stages)
     name_rank = next((i for i, start in enumerate(leading) if name.startswith(start)), len(leading))

@@ -1,14 +1,8 @@
 """The listening report: one HTML page that carries its sounds and pictures inside and needs no network."""
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
-
-from wavegen.errors import UserError
 from wavegen.evaluation.explanations import (
     DISTORTION,
     LIKELIHOOD,
@@ -17,8 +11,9 @@ from wavegen.evaluation.explanations import (
     SYSTEM_TITLES,
     Metric,
 )
-from wavegen.evaluation.figures import loss_figure
 from wavegen.evaluation.loss_curves import read_curves
+from wavegen.evaluation.page import number, read_json, render
+from wavegen.evaluation.plots import loss_figure
 from wavegen.evaluation.summary import findings
 from wavegen.files import write_bytes
 
@@ -44,8 +39,8 @@ def write_report(
     """
     directory = Path(directory)
     run_directory = directory if run_directory is None else Path(run_directory)
-    metrics = _read_json(directory / "metrics.json")
-    index = _read_json(directory / "samples" / "index.json")
+    metrics = read_json(directory / "metrics.json")
+    index = read_json(directory / "samples" / "index.json")
     panels = read_curves(run_directory)
     curves = directory / "figures" / "loss_curves.png"
     if panels:
@@ -54,12 +49,9 @@ def write_report(
         curves.unlink(missing_ok=True)
     config = run_directory / "config.yaml"
 
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["data_uri"] = lambda name: _data_uri(directory / name)
-    template = environment.from_string((files("wavegen.evaluation") / TEMPLATE).read_text(encoding="utf-8"))
-    page = template.render(
+    page = render(
+        TEMPLATE,
+        directory,
         title=title or f"Listening report: {run_directory.resolve().name}",
         index=index,
         findings=findings(metrics, index["sample_rate"]),
@@ -106,32 +98,12 @@ def _cell(metric: Metric, metrics: Mapping[str, float | None], key: str) -> dict
     if value is None:
         return {"text": "–", "quiet": True, "interval": None}
     factor = 100 if metric.percent else 1
-    cell = {"text": _number(factor * value, metric.digits), "quiet": False, "interval": None}
+    cell = {"text": number(factor * value, metric.digits), "quiet": False, "interval": None}
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     if low is not None and high is not None and low < high:
-        cell["interval"] = " … ".join(_number(factor * bound, metric.digits) for bound in (low, high))
+        cell["interval"] = " … ".join(number(factor * bound, metric.digits) for bound in (low, high))
     return cell
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _existing(directory: Path, name: str) -> str | None:
     return name if (directory / name).is_file() else None
-
-
-def _data_uri(path: Path) -> str:
-    kind = {".wav": "audio/wav", ".png": "image/png"}[path.suffix]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(
-            f"report: {path} is missing: run `wavegen evaluate` into this folder first."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"report: {path} cannot be read as JSON ({error}).") from error

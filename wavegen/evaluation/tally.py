@@ -1,5 +1,6 @@
 """Per-utterance values on their way to one flat table of means and intervals."""
 
+import json
 import math
 from collections import defaultdict
 
@@ -35,3 +36,12 @@ class Tally:
             low, high = bootstrap_interval(values, weights, seed=seed)
             result |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         return result
+
+
+def as_json(metrics: dict[str, float | None]) -> str:
+    """Sorted keys, six significant digits, null for what is not a number."""
+    rounded = {
+        key: None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+        for key, value in sorted(metrics.items())
+    }
+    return json.dumps(rounded, indent=1) + "\n"
