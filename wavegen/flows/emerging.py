@@ -56,7 +56,7 @@ class AutoregressiveConvolution(ChannelBijection):
 
     def _log_det(self, value: Tensor) -> Tensor:
         batch_shape, positions = self.batch_and_positions(value)
-        return (positions * self._log_diagonal().sum()).to(value.dtype).expand(batch_shape)
+        return (positions * self._log_diagonal().to(value.dtype).sum()).expand(batch_shape)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         (x,) = at_least_float32(x)
