@@ -1,4 +1,4 @@
-"""Every configuration of the recipe ``flow`` is run as the command at its top says, on data in its real format.
+"""Every configuration of the recipe ``flow``, run as the command at its top says, on data in its real format.
 
 Only time is cut: two steps, small batches, a few test images.
 """

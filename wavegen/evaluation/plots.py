@@ -1,4 +1,4 @@
-"""What every figure shares: bare axes, one style, the curves of a training; PNG files, whole or not at all."""
+"""What all figures share: bare axes, one style, the curves of a training; files whole or not there."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ STYLE = {"labelcolor": "#30343b", "labelsize": 8}
 
 def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
     """One panel per quantity, one line per curve; noisy ones faint, with their running mean."""
-    columns = 3
+    columns = min(3, max(2, len(panels)))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(9.2, 2.1 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

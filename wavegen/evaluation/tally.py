@@ -23,6 +23,10 @@ class Tally:
         """One utterance's mean, and the number of samples or frames that it is a mean over."""
         self._entries[key].append((float(value), float(weight)))
 
+    def entries(self, key: str) -> list[tuple[float, float]]:
+        """The values added under a key so far, with their weights."""
+        return list(self._entries[key])
+
     def metrics(self, *, seed: int) -> dict[str, float | None]:
         """``key``, the weighted mean; ``key_low`` and ``key_high``, its 95 % interval over utterances."""
         result: dict[str, float | None] = {}
@@ -39,9 +43,11 @@ class Tally:
 
 
 def as_json(metrics: dict[str, float | None]) -> str:
-    """Sorted keys, six significant digits, null for what is not a number."""
-    rounded = {
-        key: None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
-        for key, value in sorted(metrics.items())
-    }
-    return json.dumps(rounded, indent=1) + "\n"
+    """Sorted keys, counts as they are, else six significant digits, null for what is not a number."""
+
+    def rounded(value: float | None) -> float | None:
+        if value is None or isinstance(value, int):
+            return value
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+
+    return json.dumps({key: rounded(value) for key, value in sorted(metrics.items())}, indent=1) + "\n"

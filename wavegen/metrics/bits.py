@@ -43,7 +43,11 @@ def bootstrap_interval(
             f"shapes {values.shape} and {weights.shape}."
         )
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(values.size, size=(num_resamples, values.size))
-    means = (weights * values)[drawn].sum(1) / weights[drawn].sum(1)
+    weighted = weights * values
+    means = np.empty(num_resamples)
+    step = max(1, 2**22 // values.size)  # large test sets in memory that does not grow with them
+    for start in range(0, num_resamples, step):
+        drawn = generator.integers(values.size, size=(min(step, num_resamples - start), values.size))
+        means[start : start + step] = weighted[drawn].sum(1) / weights[drawn].sum(1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

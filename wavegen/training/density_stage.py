@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import lightning
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -27,6 +28,20 @@ from wavegen.training.run_folder import CONFIG, read_config
 
 WEIGHTS = "flow.safetensors"
 COST = "training.json"
+
+
+def load_data(config: DictConfig) -> tuple[ImageSet | TableSet, NoContext | LabelContext]:
+    """The configured data and what the density is conditioned on.
+
+    Raises:
+        UserError: in the words of the source, where it is missing or holds something else.
+    """
+    try:
+        return instantiate(config.data), instantiate(config.context)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):  # hydra wraps whatever a builder raised
+            raise error.__cause__ from error
+        raise
 
 
 def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoContext | LabelContext) -> None:
