@@ -111,7 +111,14 @@ class MADE(nn.Module):
             if context is not None:
                 hidden = hidden + self.context_layers[index](context)
             hidden = self.activation(hidden)
-        return self.layers[-1](hidden).unflatten(-1, (self.features, self.num_parameters))
+        last = self.layers[-1]
+        if self.num_parameters > 2:
+            return last(hidden).unflatten(-1, (self.features, self.num_parameters))
+        # one parameter after the other in memory, since both are read apart; rows of weights are fewer than
+        # rows of a batch, so it is they that change places
+        weight, bias = last.masked_weight.unflatten(0, (self.features, -1)), last.bias.view(self.features, -1)
+        result = F.linear(hidden, weight.transpose(0, 1).flatten(0, 1), bias.mT.flatten())
+        return result.unflatten(-1, (self.num_parameters, self.features)).transpose(-1, -2)
 
 
 class MaskedLinear(nn.Linear):
@@ -120,9 +127,19 @@ class MaskedLinear(nn.Linear):
     def __init__(self, mask: Tensor) -> None:
         super().__init__(mask.shape[1], mask.shape[0])
         self.register_buffer("mask", mask)
+        # the mask once more as numbers: products of booleans and numbers take several times as long
+        self.register_buffer("_kept", mask.to(self.weight.dtype), persistent=False)
+
+    @property
+    def masked_weight(self) -> Tensor:
+        return self.weight * self._kept
+
+    def _load_from_state_dict(self, *arguments: object) -> None:
+        super()._load_from_state_dict(*arguments)
+        self._kept.copy_(self.mask)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.mask, self.bias)
+        return F.linear(x, self.masked_weight, self.bias)
 
 
 def _hidden_degrees(width: int, features: int, lowest: int) -> Tensor:
