@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from wavegen.flows import ActNorm, Additive, Compose, Flow
+from wavegen.flows import ActNorm, Additive, BatchNorm, Compose, Flow
 from wavegen.models.flow_plus_plus import flow_plus_plus
 from wavegen.models.glow import glow, lu_1x1, reverse, shuffle
 from wavegen.models.maf import iaf, maf
@@ -29,6 +29,9 @@ VECTORS = {
     "real nvp": lambda **kw: real_nvp(features=FEATURES, hidden=[6, 6], num_couplings=3, **kw),
     "nice": lambda **kw: nice(features=FEATURES, hidden=[6], num_couplings=2, **kw),
     "maf": lambda **kw: maf(features=FEATURES, num_flows=2, hidden=[8], **kw),
+    "maf with batch norm": lambda **kw: maf(
+        features=FEATURES, num_flows=2, hidden=[8], normalisation=partial(BatchNorm, event_dim=1), **kw
+    ),
     "maf with actnorm": lambda **kw: maf(
         features=FEATURES, num_flows=2, hidden=[8], normalisation=partial(ActNorm, event_dim=1), **kw
     ),
@@ -75,6 +78,9 @@ IMAGES = {
         image_shape=IMAGE, num_couplings=(2, 2, 1), hidden_channels=4, num_heads=2, **kw
     ),
     "real nvp image": lambda **kw: real_nvp_image(image_shape=IMAGE, hidden_channels=4, **kw),
+    "real nvp image, batch norm": lambda **kw: real_nvp_image(
+        image_shape=IMAGE, hidden_channels=4, normalisation=partial(BatchNorm, event_dim=3), **kw
+    ),
     "real nvp image, learned prior": lambda **kw: real_nvp_image(
         image_shape=IMAGE, hidden_channels=4, num_couplings=2, prior=learned_prior, **kw
     ),
