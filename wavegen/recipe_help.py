@@ -56,7 +56,7 @@ def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str]
     document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
     description = _docstring(script).partition("\nExamples:\n")[0].rstrip()
     lines = [description, "", f"usage: wavegen {recipe} [key=value ...]"]
-    groups = list(_groups(document.get("defaults") or [], configs))
+    groups = list(_groups(document.get("defaults") or [], configs, _foreign_recipes(script, recipes)))
     if groups:
         lines += ["", "choices (group=choice; * is the default)"]
         for name, choices in groups:
@@ -98,7 +98,14 @@ def _docstring(script: Path) -> str:
     return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "(no description)"
 
 
-def _groups(defaults: list, configs: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _foreign_recipes(script: Path, recipes: Path) -> set[str]:
+    """The recipes of other families: what is made for them does not fit this one."""
+    return {name for name, path in find_recipes(recipes).items() if path.parent.name != script.parent.name}
+
+
+def _groups(
+    defaults: list, configs: Path, foreign_recipes: set[str]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yields each group of a defaults list with its (choice, what the choice's file says of itself)."""
     for entry in defaults:
         if not isinstance(entry, dict):
@@ -106,11 +113,18 @@ def _groups(defaults: list, configs: Path) -> Iterator[tuple[str, list[tuple[str
         (name, chosen), *_ = entry.items()
         name = name.split()[-1].lstrip("/")
         files = sorted((configs / name.partition("@")[0]).glob("*.yaml"))
+        if name == "experiment" or name.startswith("optimisation"):
+            files = [path for path in files if not _commands(path) & foreign_recipes]
         choices = [(path.stem + "*" * (path.stem == chosen), _first_comment(path)) for path in files]
         if files and chosen is None:
             choices.insert(0, ("null*", "none of them"))
         if choices:
             yield name, choices
+
+
+def _commands(path: Path) -> set[str]:
+    """The recipes whose commands stand at a file's top."""
+    return {line.split()[1] for line in _header(path) if line.startswith("wavegen ")}
 
 
 def _first_comment(path: Path) -> str:

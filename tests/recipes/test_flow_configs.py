@@ -20,6 +20,8 @@ from wavegen.training.density_stage import load_flow
 
 CONFIGS = resource_directory("configs")
 files = runpy.run_path(str(Path(__file__).parents[1] / "corpora" / "image_fixtures.py"))
+SLOW = {f"experiment/{name}_glow.yaml" for name in ("cifar10", "imagenet32", "imagenet64")}
+SLOW |= {"experiment/cifar10_flow_plus_plus.yaml"}
 BRIEF = [
     "flow_training.max_steps=2",
     "flow_training.batch_size=4",
@@ -80,7 +82,11 @@ def data_of(words):
     return chosen[0] if chosen else "digits"
 
 
-@pytest.mark.parametrize("file", COMMANDS)
+def with_marks(file):
+    return pytest.param(file, marks=pytest.mark.slow if file in SLOW else ())
+
+
+@pytest.mark.parametrize("file", [with_marks(file) for file in COMMANDS])
 def test_a_choice_runs_for_two_steps(file, real_formats, tmp_path):
     words = [word for word in COMMANDS[file] if not word.endswith(("=DIR", "=FILE"))]
     group, _, name = file.removesuffix(".yaml").partition("/")
