@@ -153,7 +153,9 @@ def test_log_det_is_that_of_the_autograd_jacobian(case):
 
 def test_samples_and_their_densities_in_one_pass(case):
     flow, x, context, is_image = case
-    flow, _ = continuous(flow, x, is_image)
+    if is_image:
+        # below the preprocessing too: a sample that a sigmoid has rounded to a pole has lost its density
+        flow = Flow(bijection=Compose(*flow.bijection.members[2:]), base=flow.base)
     distribution = flow(context)
     samples, log_prob = distribution.rsample_and_log_prob((2,))
     assert samples.shape[1 if context is None else 2 :] == x.shape[1:]

@@ -36,8 +36,11 @@ def test_shape_and_small_start(build):
     net = build()
     parameters = net(torch.randn(5, 3, *SIZE))
     assert parameters.shape == (5, 2, *SIZE, 2) and net.num_parameters == 2
-    expected = 0.25 if isinstance(net, GatedAttentionNet) else 0.0
-    assert parameters.abs().max() <= expected
+    if isinstance(net, GatedAttentionNet):
+        # components of a mixture begin apart, images alike
+        assert parameters.std(dim=0).max() < 0.2 < parameters[0].std()
+    else:
+        assert parameters.count_nonzero() == 0
 
 
 def test_gradients_reach_every_parameter(build):
