@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,8 @@ def evaluate_gallery(fits: Fits, run: Path, *, num_points: int, resolution: int)
     _write(metrics, run)
     gallery_figure(pictures, metrics, run / "gallery.png")
     models = ["data", *dict.fromkeys(model for _, model in fits)]
-    return _table(metrics, list(pictures), models, ["log_likelihood"])
+    rows = {model: [f"{data}/{model}/log_likelihood" for data in pictures] for model in models}
+    return _table(metrics, list(pictures), rows)
 
 
 def evaluate_duality(fits: Fits, run: Path, *, num_points: int, resolution: int) -> str:
@@ -134,26 +135,25 @@ def evaluate_duality(fits: Fits, run: Path, *, num_points: int, resolution: int)
         }
     _write(metrics, run)
     duality_figure(pictures, metrics, run / "duality.png")
-    directions = list(dict.fromkeys(direction for _, direction in fits))
     keys = ["kl_target_model", "kl_model_target", "effective_sample_size"]
-    return _table(metrics, list(pictures), directions, keys)
+    rows = {f"{name} {way}": [f"{name}/{way}/{key}" for key in keys] for name, way in fits}
+    return _table(metrics, ["KL(p||q)", "KL(q||p)", "sample size, share"], rows)
 
 
 def _write(metrics: Mapping[str, float], run: Path) -> None:
     write_bytes(run / "metrics.json", json.dumps(metrics, indent=1).encode())
 
 
-def _table(metrics: Mapping[str, float], rows: list[str], columns: list[str], keys: list[str]) -> str:
-    """One line per row and key, one column each, ± the standard error where there is one."""
-    names = [f"{row} {key}" if len(keys) > 1 else row for row in rows for key in keys]
-    width = max(len(name) for name in names) + 2
-    lines = ["".join([" " * width, *(f"{column:>19}" for column in columns)])]
-    for name, (row, key) in zip(names, ((row, key) for row in rows for key in keys), strict=True):
-        cells = []
-        for column in columns:
-            value = metrics.get(f"{row}/{column}/{key}")
-            error = metrics.get(f"{row}/{column}/{key}_standard_error")
-            text = "" if value is None else nats(value) + ("" if error is None else f" ± {nats(error)}")
-            cells.append(f"{text:>19}")
-        lines.append(f"{name:<{width}}" + "".join(cells))
+def _table(metrics: Mapping[str, float], header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """A line per row, a cell per key of ``metrics``, ± its standard error where it has one."""
+    width = max(map(len, rows)) + 2
+    lines = [" " * width + "".join(f"{title:>20}" for title in header)]
+    for name, keys in rows.items():
+        cells = [nats(metrics[key]) if key in metrics else "" for key in keys]
+        errors = [metrics.get(f"{key}_standard_error") for key in keys]
+        cells = [
+            cell if error is None else f"{cell} ± {nats(error)}"
+            for cell, error in zip(cells, errors, strict=True)
+        ]
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>20}" for cell in cells))
     return "\n".join(lines)

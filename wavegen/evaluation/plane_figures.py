@@ -42,8 +42,8 @@ def gallery_figure(
 ) -> None:
     """Data sets across; down, samples, the data's density, every model's, with held-out nats.
 
-    A column's densities share one colour scale, from 0 to what 99.5 % of the data's pixels stay under, so
-    that a model's brightness can be compared with the data's.
+    A column's densities share one colour scale, from 0 to a little above what 99.5 % of the data's pixels
+    stay under, so that a model's brightness can be compared with the data's.
 
     Args:
         pictures: by data set ``extent``, ``samples`` ``(N, 2)``, ``density`` and ``models`` (densities by
@@ -116,7 +116,7 @@ def _panels(num_rows: int, num_columns: int) -> tuple[Figure, np.ndarray]:
 
 
 def _ceiling(density: np.ndarray) -> float:
-    return float(np.quantile(density, 0.995))
+    return 1.15 * float(np.quantile(density, 0.995))
 
 
 def _density(axes: Axes, density: np.ndarray, extent: float, top: float) -> None:
@@ -144,7 +144,7 @@ def _square(axes: Axes, extent: float) -> None:
 
 
 def _note(axes: Axes, text: str) -> None:
-    axes.set_xlabel(text, fontsize=7.5, color=INK, labelpad=2)
+    axes.set_xlabel(text.replace("-", "−"), fontsize=7.5, color=INK, labelpad=2)
 
 
 def _save(figure: Figure, path: Path) -> None:
