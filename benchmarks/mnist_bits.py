@@ -10,7 +10,7 @@ runs that were killed go on. Three questions:
 - ``dequantization``: variational against uniform noise, the same Glow, the same processor time of training.
 
 Each model's learning rate is the best of 2e-3, 5e-3, 1e-2 (NICE: to 5e-2) after 300 steps, judged on images
-kept out of the training part. Bits are counted over 784 dimensions. Intervals are over seeds (Student's t, 95 %).
+kept out of the training part. Bits are counted over 784 dimensions, intervals over seeds (Student's t, 95 %).
 """
 
 import argparse
