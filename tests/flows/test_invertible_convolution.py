@@ -138,3 +138,33 @@ def test_an_ill_conditioned_weight_is_not_taken_for_a_singular_one():
         layer.weight.copy_(random_rotation(4) @ torch.diag(torch.tensor([1.0, 1e-3, 1e-6, 1e-9]).double()))
     x = torch.randn(2, 4, 2, 2).double()
     torch.testing.assert_close(layer.inverse(layer(x)[0])[0], x, rtol=0, atol=1e-5)
+
+
+@BOTH
+def test_the_inverse_that_is_kept_follows_the_parameters(layer):
+    layer = perturbed(layer(6))
+    z = torch.randn(2, 6, 3, 3)
+    with torch.no_grad():
+        first, again = layer.inverse(z)[0], layer.inverse(z)[0]
+    assert torch.equal(first, again)
+    # fused, since such an optimiser changes parameters behind the back of torch's count of their changes
+    optimiser = torch.optim.Adam(layer.parameters(), lr=0.05, fused=True)
+    layer(z)[0].square().sum().backward()
+    optimiser.step()
+    with torch.no_grad():
+        x, log_det = layer.inverse(z)
+        round_trip, forward_log_det = layer(x)
+    assert not torch.allclose(x, first)
+    torch.testing.assert_close(round_trip, z, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(log_det, -forward_log_det)
+    assert layer.inverse(z)[0].requires_grad
+    layer.double()
+    with torch.no_grad():
+        torch.testing.assert_close(layer(layer.inverse(z.double())[0])[0], z.double())
+    if isinstance(layer, LUConvolution):
+        fixed = LUConvolution(6)
+        with torch.no_grad():
+            before = fixed.inverse(z)[0]
+            fixed.load_state_dict(layer.float().state_dict())
+            torch.testing.assert_close(fixed(fixed.inverse(z)[0])[0], z, rtol=1e-4, atol=1e-4)
+            assert not torch.allclose(fixed.inverse(z)[0], before)

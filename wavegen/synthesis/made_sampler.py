@@ -44,7 +44,7 @@ class MaskedFlowSampler:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._layers = list(_layers(flow.bijection, "bijection"))
-        self._packed_from: list[tuple[int, int]] = []
+        self._packed_from: list[Tensor] = []
         self._steps: list[_Step] = []
         self._refresh()
         slow = [
@@ -104,8 +104,11 @@ class MaskedFlowSampler:
     def _refresh(self) -> None:
         """Packs the weights, unless they are those packed before."""
         tensors = [*self.flow.named_parameters(), *self.flow.named_buffers()]
-        state = [(tensor.data_ptr(), tensor._version) for _, tensor in tensors]
-        if state == self._packed_from:
+        # by value: the counts that torch keeps of changes leave out what fused optimisers do
+        if len(tensors) == len(self._packed_from) and all(
+            now.dtype == before.dtype and now.device == before.device and torch.equal(now, before)
+            for (_, now), before in zip(tensors, self._packed_from, strict=True)
+        ):
             return
         for name, tensor in tensors:
             if tensor.isnan().any():
@@ -125,7 +128,7 @@ class MaskedFlowSampler:
                 steps.append(_first_of(module.forward if backwards else module.inverse))
         if run:
             steps.append(MaskedAffineRun(run))
-        self._steps, self._packed_from = steps, state
+        self._steps, self._packed_from = steps, [tensor.detach().clone() for _, tensor in tensors]
 
 
 def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
