@@ -90,6 +90,8 @@ class Waves(PlaneDensity):
     Rezende and Mohamed 2015 (arXiv 1505.05770), table 1.
     """
 
+    extent = 5.0
+
     def __init__(
         self,
         *,
