@@ -162,7 +162,7 @@ def test_infinities_are_counted_and_the_finite_error_still_told():
 def run(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
-    (folder / "training.json").write_text('{"steps": 7, "parameters": 1, "wall_s": 61.0, "cpu_s": 100.0}')
+    (folder / "training.json").write_text('{"steps": 7, "best_step": 6, "parameters": 1, "wall_s": 61.0, "cpu_s": 100.0}')
     (folder / "config.yaml").write_text("note: <b>&</b>\n")
     metrics = evaluate_density(small_flow(), image_set(), NoContext(), folder, num_samples=9)
     return folder, metrics
@@ -190,7 +190,7 @@ def test_the_report_stands_alone_and_is_escaped(run):
     without_data = re.sub(r"base64,[A-Za-z0-9+/=]+", "", source)
     assert "http" not in without_data and "<script" not in source
     assert source.count("<img") == 5 and "note: &lt;b&gt;&amp;&lt;/b&gt;" in source
-    assert "trained for 7 steps in 1.0 min (1.7 min of CPU time)" in source
+    assert "trained for 7 steps in 1.0 min (1.7 min of CPU time); the weights are those of step 6" in source
     assert f"{metrics['test/bits_per_dimension']:.3f} bits per dimension" in source
     assert "12 test images" in summary(metrics, folder)
 

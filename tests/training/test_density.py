@@ -98,7 +98,8 @@ def test_reconstruction_compares_behind_the_dequantisation():
 
 
 def test_a_run_learns_and_logs_bits_and_reconstruction(tmp_path):
-    config = compose("flow_training.max_steps=30", "flow_training.validate_every_steps=10")
+    words = ["flow_training.max_steps=30", "flow_training.validate_every_steps=10"]
+    config = compose(*words, "flow_training.optimizer.lr=0.005")
     run_flow(config, tmp_path / "run")
     log = EventAccumulator(str(tmp_path / "run" / "tensorboard" / "flow")).Reload()
     bits = [event.value for event in log.Scalars("dev/bits_per_dimension")]
@@ -193,7 +194,7 @@ def test_rows_of_a_table_are_fitted_in_nats(tmp_path):
     path.write_text("".join(f"{a},{b}\n" for a, b in rows.tolist()))
     overrides = ["data=table", "flow_model=maf", "flow_model.hidden=[16]", "flow_model.num_flows=2"]
     small = [word for word in SMALL if "flow_model" not in word]
-    small[0] = "flow_training.max_steps=120"
+    small += ["flow_training.max_steps=120", "flow_training.optimizer.lr=0.005"]
     config = composition.compose_config(
         "flow", [*small, *overrides, f"data.path={path}"], configs=resource_directory("configs")
     )
@@ -226,6 +227,26 @@ def test_nan_stops_with_step_and_term(tmp_path, monkeypatch):
     monkeypatch.setattr(density.DensityTraining, "mean_cost", poisoned)
     with pytest.raises(UserError, match="step 4: the term 'bits per dimension' is nan"):
         run_flow(compose(), tmp_path)
+
+
+def test_the_weights_that_did_best_on_dev_are_kept(tmp_path, monkeypatch):
+    """The last validation is made the worst: what is kept is the average of the one before it."""
+    import wavegen.training.density as density
+
+    original, averages = density.DensityTraining.mean_cost, {}
+
+    def worse_at_the_end(self, batch):
+        cost = original(self, batch)
+        if not self.training:
+            averages[self.global_step] = {k: v.clone() for k, v in self.flow.state_dict().items()}
+        return cost + 100 if not self.training and self.global_step == 6 else cost
+
+    monkeypatch.setattr(density.DensityTraining, "mean_cost", worse_at_the_end)
+    flow = run_flow(compose(), tmp_path)
+    assert set(averages) == {3, 6}
+    for name, tensor in flow.state_dict().items():
+        torch.testing.assert_close(tensor, averages[3][name], rtol=0, atol=0)
+    assert '"best_step": 3' in (tmp_path / "training.json").read_text()
 
 
 def test_dev_batches_are_the_dev_part_in_order():

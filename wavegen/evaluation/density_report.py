@@ -117,7 +117,8 @@ def _effort(metrics: Metrics) -> Finding | None:
     return Finding(
         "plain",
         f"{metrics['training/parameters']:,} parameters, trained for {metrics['training/steps']:,} steps in "
-        f"{duration(metrics['training/wall_s'])} ({duration(metrics['training/cpu_s'])} of CPU time).",
+        f"{duration(metrics['training/wall_s'])} ({duration(metrics['training/cpu_s'])} of CPU time); the "
+        f"weights are those of step {metrics['training/best_step']:,}, the best on dev.",
     )
 
 

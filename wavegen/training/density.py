@@ -50,10 +50,11 @@ class DensityTraining(TrainingModule):
         self.log("train_cost", cost.detach(), prog_bar=True, logger=False)
         return cost
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor | int]:
         cost, size = self.mean_cost(batch), len(batch.x)
         self.log_all("dev", {self.cost_name: cost}, size)
         self.log("dev_cost", cost, prog_bar=True, logger=False, sync_dist=True, batch_size=size)
         context = self.context.encode(batch.labels, self.num_classes)
         error = reconstruction_error(self.flow, batch.x.float(), context).max()
         self.log("dev/reconstruction_error", error, reduce_fx="max", sync_dist=True, batch_size=size)
+        return {"cost": cost, "size": size}

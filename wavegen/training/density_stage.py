@@ -25,6 +25,7 @@ from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
 from wavegen.training.fit import fit, fit_settings, optimisation
 from wavegen.training.run_folder import CONFIG, read_config
+from wavegen.training.selection import BestOnDev
 
 WEIGHTS = "flow.safetensors"
 COST = "training.json"
@@ -82,14 +83,15 @@ def train_density(
 ) -> Flow:
     """Fit the configured flow, or load the run's where it is already there.
 
-    The weights are the averaged ones, saved in the run, beside ``training.json``: steps, parameters, seconds.
+    The weights are the averaged ones of the validation that cost least on dev, saved in the run beside
+    ``training.json``: steps, the best of them, parameters, seconds.
     """
     if (run / WEIGHTS).exists():
         return load_flow(run)
     lightning.seed_everything(config.seed, verbose=False)
     flow = build_model(OmegaConf.to_container(config.flow_model, resolve=True), source="flow_model")
     name, cost = cost_of(data)
-    clock = TrainingClock()
+    clock, best = TrainingClock(), BestOnDev(flow, run / "checkpoints" / "flow")
     fit(
         module=DensityTraining(
             flow=flow,
@@ -104,19 +106,21 @@ def train_density(
         run=run,
         stage="flow",
         seed=config.seed,
-        callbacks=[clock],
+        callbacks=[clock, best],
         **fit_settings(config.flow_training),
     )
-    keep(run, flow, steps=config.flow_training.max_steps, clock=clock)
+    best.restore()
+    keep(run, flow, steps=config.flow_training.max_steps, best_step=best.step, clock=clock)
     return flow.eval()
 
 
 @rank_zero_only
-def keep(run: Path, flow: Flow, *, steps: int, clock: TrainingClock) -> None:
+def keep(run: Path, flow: Flow, *, steps: int, best_step: int, clock: TrainingClock) -> None:
     """Write what the training came to, once for all processes; last the weights, which say it is done."""
     wall_s, cpu_s = clock.elapsed()
     parameters = sum(parameter.numel() for parameter in flow.parameters())
-    cost = {"steps": steps, "parameters": parameters, "wall_s": wall_s, "cpu_s": cpu_s}
+    cost = {"steps": steps, "best_step": best_step, "parameters": parameters}
+    cost |= {"wall_s": wall_s, "cpu_s": cpu_s}
     write_bytes(run / COST, (json.dumps(cost, indent=1) + "\n").encode())
     save_weights(run, WEIGHTS.partition(".")[0], flow)
 

@@ -124,6 +124,7 @@ def fit(
         enable_model_summary=False,
         callbacks=[
             StepSeed(seed),
+            StepsAreBatches(),
             *callbacks,
             average,
             LearningRateMonitor(logging_interval="step"),
@@ -162,6 +163,18 @@ def resumable(last: Path, max_steps: int) -> Path | None:
     if step > max_steps:
         raise UserError(f"{last} stands at step {step}, expected at most max_steps = {max_steps}")
     return last
+
+
+class StepsAreBatches(lightning.Callback):
+    """Validations come at the same steps after a resumption as without one.
+
+    Lightning counts a batch before it is worked on and restores that count: a checkpoint from the midst of a
+    batch (Ctrl-C) would move all later validations one step forward.
+    """
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        count = trainer.fit_loop.epoch_loop.batch_progress.total
+        count.ready = count.started = count.processed = count.completed = trainer.global_step
 
 
 class SaveOnInterrupt(lightning.Callback):
