@@ -11,8 +11,10 @@ from wavegen.flows import (
     Autoregressive,
     Compose,
     Flow,
+    LULinear,
     MixtureOfLogisticsCDF,
     Sigmoid,
+    Squeeze,
     StandardLogistic,
     StandardNormal,
     StandardUniform,
@@ -132,6 +134,38 @@ def test_rank_mismatch_is_refused_at_construction():
         Flow(bijection=maf(), base=StandardNormal(()))
     with pytest.raises(UserError, match="at least 2 dimensions"):
         Flow(bijection=Compose(maf(), event_dim=2), base=StandardNormal((3,)))
+
+
+def test_a_base_of_another_shape_and_a_map_that_is_no_transform_are_refused_at_construction():
+    with pytest.raises(UserError, match=r"LULinear: expected events of shape \(4\), got shape \(5,\)"):
+        Flow(bijection=LULinear(4), base=StandardNormal((5,)))
+    with pytest.raises(UserError, match=r"LULinear: expected events of shape \(4\)"):
+        Flow(bijection=Compose(LULinear(4), LULinear(5)), base=StandardNormal((5,)))
+    with pytest.raises(UserError, match=r"LULinear: expected events of shape \(4\)"):
+        Flow(bijection=Compose(Squeeze(), LULinear(4)), base=StandardNormal((4, 2, 2)))
+    with pytest.raises(UserError, match="expected a bijection, or a chain of transforms, got Affine"):
+        Flow(bijection=Affine(), base=StandardNormal((3,)))
+
+
+def test_values_and_contexts_that_do_not_fit_are_refused():
+    flow = Flow(bijection=maf(), base=StandardNormal((3,))).double()
+    context = torch.randn(4, 2, dtype=torch.float64)
+    for shape in ((4, 5), (5,), ()):
+        for direction in (flow(context).generate, flow(context).normalise):
+            with pytest.raises(UserError, match=r"expected events of shape \(3,\), got a value of shape"):
+                direction(torch.zeros(shape, dtype=torch.float64))
+    for direction in (flow(context).generate, flow(context).normalise):
+        # eight values are a multiple of four, and yet it is not told which context belongs to which
+        for batch in ((5,), (4, 2)):
+            with pytest.raises(UserError, match=r"broadcasts against \(4,\), .* got \("):
+                direction(torch.zeros(*batch, 3, dtype=torch.float64))
+        value, term = direction(torch.zeros(3, dtype=torch.float64))
+        assert value.shape == (4, 3) and term.shape == (4,)
+    for wrong, got in ((torch.tensor(1.0), r"shape \(\) for context"), ([1.0], "list for context")):
+        with pytest.raises(UserError, match=rf"the batch in dimension 0, got {got}"):
+            flow(wrong)
+    with pytest.raises(UserError, match="the batch in dimension 0, got int for speaker"):
+        flow({"speaker": 3})
 
 
 @pytest.mark.parametrize("base", BASES)

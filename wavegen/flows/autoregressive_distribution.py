@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Context, sum_last
 from wavegen.flows.fixed_point import solve_triangular
-from wavegen.flows.flow import context_size, fold_batch
+from wavegen.flows.flow import context_size, fold_batch, join_batches
 
 
 class AutoregressiveModel(nn.Module):
@@ -88,7 +88,7 @@ class AutoregressiveDistribution(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         rank = len(self.event_shape)
         event = value.shape[value.dim() - rank :]
-        lead = torch.broadcast_shapes(value.shape[: value.dim() - rank], self.batch_shape)
+        lead = join_batches(value.shape[: value.dim() - rank], self.batch_shape)
         folded, context = fold_batch(value.expand(lead + event), rank, self.context)
         log_prob = self.model.conditionals(folded, context).log_prob(folded).reshape(lead + event)
         valid = self._valid(event[-1])

@@ -1,6 +1,6 @@
 """A base density pushed through a bijection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,18 @@ class Flow(nn.Module):
     the context to a distribution over z. ``forward(context)`` binds the context once and returns a
     ``FlowDistribution``.
 
-    Raises ``UserError`` when bijection and base disagree about the rank or shape of an event.
+    Raises ``UserError`` when bijection and base disagree about the rank or shape of an event, and for a
+    bijection that is no ``Transform``.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770); the review of Papamakarios et al. 2021 (1912.02762).
     """
 
     def __init__(self, *, bijection: Transform, base: Callable[[Context], Distribution]) -> None:
         super().__init__()
+        if not isinstance(bijection, Transform):
+            raise UserError(
+                f"Flow: expected a bijection, or a chain of transforms, got {type(bijection).__name__}"
+            )
         declared = getattr(base, "event_shape", None)
         if declared is not None:
             if len(declared) < bijection.latent_event_dim:
@@ -63,34 +68,36 @@ class FlowDistribution(Distribution):
         self.context = context
         batch_shape = base.batch_shape
         if context is not None:
-            batch_shape = torch.broadcast_shapes(batch_shape, (context_size(context),))
+            batch_shape = join_batches((context_size(context),), batch_shape)
         event_shape = bijection.inverse_shape(base.event_shape)
         super().__init__(batch_shape, event_shape, validate_args=False)
 
-    def _call(self, function: Callable, value: Tensor, rank: int, own_rank: int) -> tuple[Tensor, Tensor]:
-        """A direction of the bijection over events of ``rank`` dimensions, itself acting on ``own_rank``."""
-        lead = value.shape[: value.dim() - rank]
-        folded, context = fold_batch(value, rank, self.context)
+    def _call(
+        self, function: Callable, value: Tensor, event_shape: torch.Size, own_rank: int
+    ) -> tuple[Tensor, Tensor]:
+        """A direction of the bijection over events of ``event_shape``, itself acting on ``own_rank``."""
+        rank = len(event_shape)
+        if value.dim() < rank or value.shape[value.dim() - rank :] != event_shape:
+            raise UserError(
+                f"FlowDistribution: expected events of shape {tuple(event_shape)}, got a value of shape "
+                f"{tuple(value.shape)}"
+            )
+        lead = join_batches(value.shape[: value.dim() - rank], self.batch_shape)
+        folded, context = fold_batch(value.expand(lead + event_shape), rank, self.context)
         result, term = function(folded, context)
         term = sum_last(term, rank - own_rank)
         return result.reshape(lead + result.shape[1:]), term.reshape(lead)
 
     def normalise(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """z = f(x) and its term of log p(x). Raises ``UserError`` where x's event has another shape."""
-        rank = len(self.event_shape)
-        event = x.shape[x.dim() - rank :] if x.dim() >= rank else x.shape
-        if event != self.event_shape:
-            raise UserError(
-                f"FlowDistribution: expected events of shape {tuple(self.event_shape)}, got a value of shape "
-                f"{tuple(x.shape)}"
-            )
-        lead = torch.broadcast_shapes(x.shape[: x.dim() - rank], self.batch_shape)
-        return self._call(self.bijection, x.expand(lead + event), rank, self.bijection.event_dim)
+        """z = f(x) and its term of log p(x), for x of shape ``… + event_shape``, whose leading dimensions
+        broadcast against the batch. Raises ``UserError`` where they do not, and for another event.
+        """
+        return self._call(self.bijection, x, self.event_shape, self.bijection.event_dim)
 
     def generate(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """x = g(z) and log|det ∂g/∂z|, for z of shape ``… + batch_shape + base.event_shape``."""
-        rank = len(self.base.event_shape)
-        return self._call(self.bijection.inverse, z, rank, self.bijection.latent_event_dim)
+        """x = g(z) and log|det ∂g/∂z|, for z of shape ``… + base.event_shape``, otherwise as x above."""
+        own_rank = self.bijection.latent_event_dim
+        return self._call(self.bijection.inverse, z, self.base.event_shape, own_rank)
 
     def log_prob(self, value: Tensor) -> Tensor:
         z, term = self.normalise(value)
@@ -134,12 +141,27 @@ class FlowDistribution(Distribution):
 
 
 def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
-    """The batch size of a context. Raises ``UserError`` when its tensors disagree."""
+    """The batch size of a context. Raises ``UserError`` when its tensors disagree, or are none."""
     named = context if isinstance(context, Mapping) else {"context": context}
+    for name, tensor in named.items():
+        if not isinstance(tensor, Tensor) or tensor.dim() == 0:
+            got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise UserError(f"context: expected tensors with the batch in dimension 0, got {got} for {name}")
     sizes = {name: tensor.shape[0] for name, tensor in named.items()}
     if len(set(sizes.values())) != 1:
         raise UserError(f"context: expected one batch size in dimension 0 of every tensor, got {sizes}")
     return next(iter(sizes.values()))
+
+
+def join_batches(given: Sequence[int], batch_shape: Sequence[int]) -> torch.Size:
+    """The shape that both broadcast to. Raises ``UserError`` where they do not."""
+    for size, expected in zip(reversed(given), reversed(batch_shape), strict=False):
+        if size != expected and 1 not in (size, expected):
+            raise UserError(
+                f"batch: expected a shape that broadcasts against {tuple(batch_shape)}, the distribution's "
+                f"(of its context, else of its base), got {tuple(given)}"
+            )
+    return torch.broadcast_shapes(given, batch_shape)
 
 
 def fold_batch(value: Tensor, event_rank: int, context: Context) -> tuple[Tensor, Context]:
