@@ -4,7 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavegen.errors import UserError
-from wavegen.flows import Affine, Compose, Elementwise, Inverse, Logit, Sigmoid
+from wavegen.flows import (
+    ActNorm,
+    Affine,
+    Chain,
+    Compose,
+    Elementwise,
+    Inverse,
+    Logit,
+    Reshape,
+    Reversal,
+    Sigmoid,
+    Squeeze,
+)
 from wavegen.flows.bijection import sum_last
 
 
@@ -51,3 +63,20 @@ def test_refusals():
         Compose(rank_two, Sigmoid(), event_dim=1)
     with pytest.raises(UserError, match="at least 2 dimensions"):
         rank_two(torch.zeros(3))
+
+
+def test_ranks_that_do_not_meet_are_refused():
+    with pytest.raises(
+        UserError,
+        match="Compose: expected a bijection of events of at most 1 dimensions at position 1, "
+        "behind Reshape, got Squeeze of 3",
+    ):
+        Compose(Reshape((1, 4, 4), (16,)), Squeeze())
+    with pytest.raises(UserError, match="at position 2, behind Reshape, got ActNorm of 3"):
+        Compose(Sigmoid(), Reshape((4,), (2, 2)), ActNorm(2))
+    with pytest.raises(UserError, match="Chain: expected a transform of events of at most 2 .* got Squeeze"):
+        Chain(Reshape((4,), (2, 2)), Squeeze())
+    # as many dimensions as are left, or fewer, are taken; and more, where they are asked for
+    assert Compose(Reshape((1, 4, 4), (16,)), Reversal(1), Sigmoid()).event_dim == 3
+    assert Compose(Reversal(3), Reshape((2, 4), (8,)), Reversal(2)).event_dim == 3
+    assert Compose(Reshape((1, 4, 4), (16,)), Reversal(3), event_dim=5).event_dim == 5

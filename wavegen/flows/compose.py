@@ -26,10 +26,20 @@ class _Series(Transform):
                     f"{name}: expected {article} {wanted} at position {position}, got {type(member).__name__}"
                 )
         # the smallest rank of x at which no member meets an event of a rank below its own
-        smallest, change = 0, 0
-        for member in members:
-            smallest = max(smallest, member.event_dim - change)
-            change += member.latent_event_dim - member.event_dim
+        smallest, change, reshaped = 0, 0, None
+        for position, member in enumerate(members):
+            if member.event_dim - change > smallest:
+                # what a reshaping gives is a whole event: more would make events of the dimensions around it
+                if reshaped is not None and event_dim is None:
+                    raise UserError(
+                        f"{name}: expected a {wanted.lower()} of events of at most {smallest + change} "
+                        f"dimensions at position {position}, behind {type(reshaped).__name__}, got "
+                        f"{type(member).__name__} of {member.event_dim}"
+                    )
+                smallest = member.event_dim - change
+            if member.latent_event_dim != member.event_dim:
+                reshaped = member
+                change += member.latent_event_dim - member.event_dim
         if event_dim is not None and event_dim < smallest:
             raise UserError(
                 f"{name}: expected event_dim of at least {smallest}, its members' rank, got {event_dim}"
@@ -89,8 +99,9 @@ class Compose(_Series, Bijection):
     dimensions that they count as batch. ``event_dim`` raises the rank further, for elementwise members
     whose product acts on vectors.
 
-    Raises ``UserError`` for no member, for a member that is no bijection, and for an ``event_dim`` below
-    a member's.
+    Raises ``UserError`` for no member, for a member that is no bijection, for one whose events have more
+    dimensions than a member before it that changes the rank makes of them, and for an ``event_dim`` below a
+    member's.
     """
 
     members_are = Bijection
