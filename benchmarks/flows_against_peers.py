@@ -17,6 +17,7 @@ Everybody is trained by the same optimiser, Adam (``fused=True``). Prints a tabl
 
 import argparse
 import json
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -39,14 +40,18 @@ Job = Callable[[], object]
 
 
 def interleaved(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of every repetition of every job, one repetition of each after the other."""
+    """Milliseconds of every repetition of every job, one repetition of each after the other.
+
+    In a new order each time: who comes next pays for the caches that the one before has filled.
+    """
     for job in jobs.values():  # what is done once: compilation, data-dependent starts, caches
         job()
     milliseconds: dict[str, list[float]] = {name: [] for name in jobs}
+    order = random.Random(0)
     for _ in range(repeats):
-        for name, job in jobs.items():
+        for name in order.sample(list(jobs), len(jobs)):
             start = time.perf_counter()
-            job()
+            jobs[name]()
             milliseconds[name].append(1e3 * (time.perf_counter() - start))
     return milliseconds
 
