@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from wavegen.flows import Additive
@@ -16,3 +17,9 @@ def test_half_precision_is_computed_in_float32():
     z, log_derivative = Additive()(x, parameters)
     assert z.dtype == log_derivative.dtype == torch.float32
     assert (z == 1 + 2**-10).all()  # bfloat16 would have lost it
+
+
+def test_parameters_that_would_broadcast_are_not_taken():
+    for direction in (Additive(), Additive().inverse):
+        with pytest.raises(ValueError, match="too many values"):
+            direction(torch.zeros(3), torch.zeros(3, 3))

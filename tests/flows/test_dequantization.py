@@ -106,6 +106,11 @@ def test_what_is_no_level_is_refused(x, message):
 
 
 def test_construction_and_noise_of_another_shape_are_refused():
+    with pytest.raises(UserError, match="a whole num_levels of at least 1, got 2.5"):
+        UniformDequantization(2.5)
+    for direction in (UniformDequantization(), UniformDequantization().inverse):
+        with pytest.raises(UserError, match=r"at least 3 dimensions, got shape \(4, 4\)"):
+            direction(torch.zeros(4, 4))
     with pytest.raises(UserError, match="num_levels of at least 1, got 0"):
         UniformDequantization(0)
     wrong = VariationalDequantization(noise=lambda features: StandardUniform((5,))(), event_dim=1)

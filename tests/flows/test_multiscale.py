@@ -11,6 +11,7 @@ from wavegen.flows import (
     Flow,
     Reshape,
     Sigmoid,
+    Slice,
     Squeeze,
     StandardLogistic,
     StandardNormal,
@@ -85,6 +86,12 @@ def test_temperature_scales_the_noise():
         (
             lambda: FactorOut(Reshape((1, 4, 4), (16,))),
             "to images, got one from rank 3 to rank 1",
+        ),
+        (lambda: FactorOut(Squeeze())(torch.zeros(2, 4)), "FactorOut: .* at least 3 dimensions, got shape"),
+        (lambda: FactorOut(Squeeze()).inverse(torch.zeros(4)), "FactorOut: .* at least 3 dimensions"),
+        (
+            lambda: FactorOut(Slice(2, 2, prior=StandardNormal((2, 4, 4)), event_dim=3)),
+            "expected an inner bijection, got Slice",
         ),
         (lambda: Reshape((2, 3), (5,)), "as many elements as"),
         (lambda: Reshape((2, 3), (6,))(torch.zeros(1, 3, 2)), r"expected events of shape \(2, 3\)"),

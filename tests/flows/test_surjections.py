@@ -218,3 +218,18 @@ def test_errors_say_what_was_expected():
         Augment(2, noise=LinearNormal(2), event_dim=0)
     with pytest.raises(UserError, match="base of values from 0, got -1.0"):
         AbsoluteValue().inverse(torch.tensor([1.0, -1.0]))
+
+
+def test_signs_of_another_shape_are_refused():
+    shared = AbsoluteValue(sign_logit=lambda z: z[..., :1], event_dim=1)
+    for direction in (shared, shared.inverse):
+        with pytest.raises(UserError, match=r"expected log-odds of shape \(2, 3\), got \(2, 1\)"):
+            direction(torch.ones(2, 3))
+
+
+def test_signs_are_scored_in_float32():
+    for layer in (AbsoluteValue(event_dim=1), AbsoluteValue(sign_logit=torch.zeros_like, event_dim=1)):
+        z, term = layer(-torch.ones(2, 1000, dtype=torch.bfloat16))
+        assert z.dtype == term.dtype == torch.float32
+        torch.testing.assert_close(term, torch.full((2,), -1000 * math.log(2)))
+        assert layer.inverse(z.bfloat16())[1].dtype == torch.float32

@@ -20,10 +20,12 @@ class Additive(nn.Module):
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         x, parameters = at_least_float32(x, parameters)
-        z = x + parameters.squeeze(-1)
+        (loc,) = parameters.unbind(-1)
+        z = x + loc
         return z, torch.zeros_like(z)
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         z, parameters = at_least_float32(z, parameters)
-        x = z - parameters.squeeze(-1)
+        (loc,) = parameters.unbind(-1)
+        x = z - loc
         return x, torch.zeros_like(x)

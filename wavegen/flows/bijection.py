@@ -102,6 +102,12 @@ def require_rank(owner: nn.Module, event_shape: Sequence[int], rank: int) -> Non
         )
 
 
+def no_log_det(value: Tensor, event_dim: int) -> Tensor:
+    """The log-determinant of a map that only rearranges: 0 for every event, float32 at least."""
+    zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
+    return zero.expand(value.shape[: value.dim() - event_dim])
+
+
 def sum_last(value: Tensor, num_dims: int) -> Tensor:
     """Sums the last ``num_dims`` dimensions; none for 0 (where ``Tensor.sum(())`` would sum them all)."""
     return value.flatten(-num_dims).sum(-1) if num_dims > 0 else value

@@ -30,7 +30,7 @@ from torch.distributions import Distribution
 
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context, Transform
+from wavegen.flows.bijection import Context, Transform, require_rank
 from wavegen.flows.draws import ConditionalDraw
 
 
@@ -41,8 +41,10 @@ class _Dequantization(Transform):
 
     def __init__(self, num_levels: int = 256, event_dim: int = 3) -> None:
         super().__init__()
-        if num_levels < 1:
-            raise UserError(f"{type(self).__name__}: expected num_levels of at least 1, got {num_levels}")
+        if num_levels < 1 or num_levels != int(num_levels):
+            raise UserError(
+                f"{type(self).__name__}: expected a whole num_levels of at least 1, got {num_levels}"
+            )
         self.num_levels = num_levels
         self.event_dim = event_dim
         # whole numbers of integer type become the model's own floating type
@@ -50,11 +52,7 @@ class _Dequantization(Transform):
 
     def _levels(self, x: Tensor) -> Tensor:
         """x as floating whole numbers. Raises ``UserError`` for others than 0 … num_levels − 1."""
-        if x.dim() < self.event_dim:
-            raise UserError(
-                f"{type(self).__name__}: expected at least {self.event_dim} dimensions, got shape "
-                f"{tuple(x.shape)}"
-            )
+        require_rank(self, x.shape, self.event_dim)
         # a compiled graph cannot branch on values: there, what feeds the model has to have been checked
         if not torch.compiler.is_compiling() and x.numel():
             low, high = (bound.item() for bound in x.aminmax())
@@ -91,6 +89,7 @@ class _Dequantization(Transform):
     def _cells(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """The level of y, as a floating whole number, and where in its cell y lies; beyond [0, 1) the
         outermost levels."""
+        require_rank(self, y.shape, self.event_dim)
         v = at_least_float32(y)[0] * self.num_levels
         x = v.floor().clamp(0, self.num_levels - 1)
         return x, (v - x).clamp(0, 1)

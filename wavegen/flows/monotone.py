@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from wavegen.distributions.precision import at_least_float32, bounded_logit
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.elementwise import PerElement
 
 
 class Sigmoid(Bijection):
@@ -110,27 +111,28 @@ class LeakyReLU(Bijection):
         return f"negative_slope={self.negative_slope}"
 
 
-class LearnableLeakyReLU(Bijection):
+class LearnableLeakyReLU(PerElement):
     """``LeakyReLU`` with slopes to learn, by their logarithm, so that none becomes zero; event rank 0.
 
     ``shape`` is the trailing shape that has a slope each, () for one slope, (n,) for one per feature,
-    (C, 1, 1) for one per channel. Raises ``UserError`` for an initial slope that is not positive.
+    (C, 1, 1) for one per channel. Raises ``UserError`` for an initial slope that is not positive, and for
+    values whose last dimensions are others than ``shape``.
 
     He et al. 2015, PReLU (arXiv 1502.01852), there with free slopes.
     """
 
-    event_dim = 0
-
     def __init__(self, *, shape: Sequence[int] = (), initial_slope: float = 0.25) -> None:
-        super().__init__()
+        super().__init__(shape)
         log_slope = math.log(_positive(self, initial_slope))
         self.log_negative_slope = nn.Parameter(torch.full(tuple(shape), log_slope))
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.require_shape(x)
         (x,) = at_least_float32(x)
         return _leaky(x, self.log_negative_slope.exp(), self.log_negative_slope)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        self.require_shape(z)
         (z,) = at_least_float32(z)
         return _leaky(z, torch.exp(-self.log_negative_slope), -self.log_negative_slope)
 

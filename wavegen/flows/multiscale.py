@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, require_rank
+from wavegen.flows.bijection import Bijection, Context, no_log_det, require_rank, sum_last
 
 CELL = 2  # the side of the square of pixels that becomes channels
 
@@ -27,11 +27,11 @@ class Squeeze(Bijection):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.forward_shape(x.shape[-3:])
-        return F.pixel_unshuffle(x, CELL), _no_change(x)
+        return F.pixel_unshuffle(x, CELL), no_log_det(x, 3)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.inverse_shape(z.shape[-3:])
-        return F.pixel_shuffle(z, CELL), _no_change(z)
+        return F.pixel_shuffle(z, CELL), no_log_det(z, 3)
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
         require_rank(self, event_shape, 3)
@@ -60,7 +60,8 @@ class FactorOut(Bijection):
     here: N(b; μ(a), σ(a)) is the affine map (b − μ(a)) / σ(a) over a standard normal, i.e. a ``Coupling`` of
     ``ChannelSplit`` and ``Affine`` in front of this layer.
 
-    Raises ``UserError`` for an odd number of channels, or an ``inner`` that does not keep three dimensions.
+    Raises ``UserError`` for an odd number of channels, and for an ``inner`` that is no bijection or does not
+    keep three dimensions.
 
     Dinh et al. 2017 (arXiv 1605.08803), section 3.6; learned priors, Kingma and Dhariwal 2018, Glow
     (1807.03039), their code.
@@ -70,6 +71,8 @@ class FactorOut(Bijection):
 
     def __init__(self, inner: Bijection) -> None:
         super().__init__()
+        if not isinstance(inner, Bijection):
+            raise UserError(f"FactorOut: expected an inner bijection, got {type(inner).__name__}")
         if inner.event_dim > 3 or inner.latent_event_dim != inner.event_dim:
             raise UserError(
                 f"FactorOut: expected an inner bijection from images to images, got one from rank "
@@ -78,27 +81,25 @@ class FactorOut(Bijection):
         self.inner = inner
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        self._half(x.shape[-3])
+        self._half(x.shape)
         kept, leaving = x.chunk(2, dim=-3)
         kept, log_det = self.inner(kept, context)
         while leaving.shape[-2] > kept.shape[-2]:
             leaving = F.pixel_unshuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), self._summed(log_det)
+        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        self._half(z.shape[-3])
+        self._half(z.shape)
         # both halves of the channels of x hold equally many elements, whatever became of their shapes
         kept, leaving = z.chunk(2, dim=-3)
         kept, log_det = self.inner.inverse(kept, context)
         while leaving.shape[-2] < kept.shape[-2]:
             leaving = F.pixel_shuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), self._summed(log_det)
+        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
-    def _summed(self, log_det: Tensor) -> Tensor:
-        missing = 3 - self.inner.event_dim
-        return log_det.flatten(-missing).sum(-1) if missing else log_det
-
-    def _half(self, channels: int) -> int:
+    def _half(self, event_shape: Sequence[int]) -> int:
+        require_rank(self, event_shape, 3)
+        channels = event_shape[-3]
         if channels % 2:
             raise UserError(f"FactorOut: expected an even number of channels, got {channels}")
         return channels // 2
@@ -110,12 +111,7 @@ class FactorOut(Bijection):
         return self._through(event_shape, self.inner.inverse_shape)
 
     def _through(self, event_shape: Sequence[int], shape_of) -> torch.Size:
-        require_rank(self, event_shape, 3)
-        *lead, channels, height, width = event_shape
-        channels, height, width = shape_of((self._half(channels), height, width))
+        half = self._half(event_shape)
+        *lead, _, height, width = event_shape
+        channels, height, width = shape_of((half, height, width))
         return torch.Size((*lead, 2 * channels, height, width))
-
-
-def _no_change(image: Tensor) -> Tensor:
-    dtype = image.dtype if image.dtype in (torch.float32, torch.float64) else torch.float32
-    return image.new_zeros(image.shape[:-3], dtype=dtype)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.bijection import Bijection, Context, no_log_det
 from wavegen.flows.channels import ChannelBijection
 
 
@@ -47,7 +47,7 @@ class Permutation(ChannelBijection):
     def _select(self, value: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         self.forward_shape(value.shape)
         moved = value.index_select(value.dim() - self.event_dim, order)
-        return moved, _no_log_det(value, self.event_dim)
+        return moved, no_log_det(value, self.event_dim)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self._select(x, self.order)
@@ -69,15 +69,10 @@ class Reversal(Bijection):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.forward_shape(x.shape)
-        return x.flip(list(range(-self.event_dim, 0))), _no_log_det(x, self.event_dim)
+        return x.flip(list(range(-self.event_dim, 0))), no_log_det(x, self.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self.forward(z)
 
     def extra_repr(self) -> str:
         return f"event_dim={self.event_dim}"
-
-
-def _no_log_det(value: Tensor, event_dim: int) -> Tensor:
-    zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
-    return zero.expand(value.shape[: value.dim() - event_dim])

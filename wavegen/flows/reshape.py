@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, require_rank
+from wavegen.flows.bijection import Bijection, Context, no_log_det, require_rank
 
 
 class Reshape(Bijection):
@@ -39,8 +39,7 @@ class Reshape(Bijection):
         batch = value.shape[: value.dim() - len(given)]
         if value.shape[len(batch) :] != given:
             raise UserError(f"Reshape: expected events of shape {tuple(given)}, got {tuple(value.shape)}")
-        dtype = value.dtype if value.dtype in (torch.float32, torch.float64) else torch.float32
-        return value.reshape(batch + wanted), value.new_zeros(batch, dtype=dtype)
+        return value.reshape(batch + wanted), no_log_det(value, len(given))
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
         return self._replace(event_shape, self.shape, self.latent_shape)

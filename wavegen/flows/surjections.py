@@ -4,7 +4,6 @@ Of Nielsen et al. 2020, SurVAE flows (arXiv 2007.02731). Each states its term of
 whether log p(x) = log p(z) + term holds or only ≥, in expectation over what the layer draws.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
+from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Context, Transform, require_rank, sum_last
 from wavegen.flows.draws import ConditionalDraw
@@ -163,7 +163,8 @@ class AbsoluteValue(Transform):
     means ½, a density symmetric about 0.
 
     Raises ``UserError`` when negative values are to be mapped back (not inside a compiled graph): a base
-    with mass there is no density of |x|, and log p(x) would miss that mass.
+    with mass there is no density of |x|, and log p(x) would miss that mass. Raises it too for log-odds of
+    another shape than z's.
     """
 
     def __init__(self, *, sign_logit: Callable[[Tensor], Tensor] | None = None, event_dim: int = 0) -> None:
@@ -172,26 +173,33 @@ class AbsoluteValue(Transform):
         self.event_dim = event_dim
 
     def _logit(self, z: Tensor) -> Tensor:
-        return torch.zeros_like(z) if self.sign_logit is None else self.sign_logit(z)
+        if self.sign_logit is None:
+            return torch.zeros_like(z)
+        logit = self.sign_logit(z)
+        # one logit for several elements would be one sign for them, counted once for each
+        if logit.shape != z.shape:
+            raise UserError(
+                f"AbsoluteValue: expected log-odds of shape {tuple(z.shape)}, got {tuple(logit.shape)}"
+            )
+        return logit
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         require_rank(self, x.shape, self.event_dim)
+        (x,) = at_least_float32(x)
         z = x.abs()
-        return z, self._log_probability(z, torch.where(x < 0, -1.0, 1.0).to(x.dtype))
+        return z, self._log_probability(torch.where(x < 0, -1.0, 1.0).to(x.dtype), self._logit(z))
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         require_rank(self, z.shape, self.event_dim)
+        (z,) = at_least_float32(z)
         if not torch.compiler.is_compiling() and bool((z < 0).any()):
             raise UserError(f"AbsoluteValue: expected a base of values from 0, got {z.min().item()}")
-        probability = torch.sigmoid(self._logit(z))
-        sign = torch.where(torch.rand_like(probability) < probability, 1.0, -1.0).to(z.dtype)
-        return sign * z, -self._log_probability(z, sign)
+        logit = self._logit(z)
+        sign = torch.where(torch.rand_like(z) < torch.sigmoid(logit), 1.0, -1.0).to(z.dtype)
+        return sign * z, -self._log_probability(sign, logit)
 
-    def _log_probability(self, z: Tensor, sign: Tensor) -> Tensor:
-        if self.sign_logit is None:
-            num_elements = math.prod(z.shape[z.dim() - self.event_dim :])
-            return z.new_full(z.shape[: z.dim() - self.event_dim], -num_elements * math.log(2))
-        return sum_last(F.logsigmoid(sign * self._logit(z)), self.event_dim)
+    def _log_probability(self, sign: Tensor, logit: Tensor) -> Tensor:
+        return sum_last(F.logsigmoid(sign * logit), self.event_dim)
 
     def extra_repr(self) -> str:
         return f"event_dim={self.event_dim}"
