@@ -12,6 +12,7 @@ from wavegen.flows import (
     Coupling,
     HalfSplit,
     RationalQuadraticSpline,
+    Sigmoid,
 )
 
 
@@ -108,6 +109,25 @@ def test_parameters_of_another_shape_are_refused_even_where_they_would_broadcast
             UserError, match=r"expected parameters of shape \(3, 2, 2\) from OneForAll, got \(2,\)"
         ):
             direction(torch.zeros(3, 4))
+
+
+def test_a_conditioner_of_another_width_is_refused_with_the_shapes():
+    conditioner = Smooth(HalfSplit(), (4,), 2)
+    conditioner.in_features = 2
+    coupling = Coupling(split=HalfSplit(), transform=Affine(), conditioner=conditioner)
+    assert coupling.forward_shape((4,)) == (4,)
+    message = r"expected 2 features or channels kept for Smooth, got shape \((1, )?3,?\)"
+    for refused in (coupling.forward_shape, coupling.inverse_shape):
+        with pytest.raises(UserError, match=message):
+            refused((6,))
+    for direction in (coupling, coupling.inverse):
+        with pytest.raises(UserError, match=message):
+            direction(torch.zeros(1, 6))
+
+
+def test_a_bijection_in_the_place_of_a_transform_is_refused():
+    with pytest.raises(UserError, match="expected a τ, .* got Sigmoid"):
+        Coupling(split=HalfSplit(), transform=Sigmoid(), conditioner=Smooth(HalfSplit(), (4,), 2))
 
 
 def test_an_event_that_cannot_be_split_is_refused():

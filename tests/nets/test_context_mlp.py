@@ -26,3 +26,5 @@ def test_refusals():
         ContextMLP(3, 4)()
     with pytest.raises(UserError, match="expected 3 features, got 2"):
         ContextMLP(3, 4)(torch.zeros(1, 2))
+    with pytest.raises(UserError, match="ContextMLP context: expected floating-point numbers"):
+        ContextMLP(3, 4)(torch.zeros(1, 3, dtype=torch.long))

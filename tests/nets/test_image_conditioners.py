@@ -74,3 +74,10 @@ def test_contexts_that_do_not_fit_are_refused(build):
         build(context_features=4)(kept, torch.zeros(2, 3))
     with pytest.raises(UserError, match="expected 0 features or channels, got 3"):
         build()(kept, torch.zeros(2, 3))
+    for context, got in (
+        (torch.zeros(4), r"got shape \(4,\)"),
+        ({"style": torch.zeros(2, 4)}, "got dict"),
+        (torch.zeros(2, 4, dtype=torch.long), "expected floating-point numbers, got torch.int64"),
+    ):
+        with pytest.raises(UserError, match=f"context: .*{got}"):
+            build(context_features=4)(kept, context)

@@ -39,3 +39,13 @@ def test_refusals():
         MLP(2, 2, 1, [4], context_features=2)(torch.zeros(1, 2))
     with pytest.raises(UserError, match="expected 0 features, got 3"):
         MLP(2, 2, 1, [4])(torch.zeros(1, 2), torch.zeros(1, 3))
+    with pytest.raises(UserError, match="MLP x: expected 2 features, got 3"):
+        MLP(2, 2, 1, [4])(torch.zeros(1, 3))
+    net = MLP(2, 2, 1, [4], context_features=2)
+    for context, got in (
+        ({"speaker": torch.zeros(1, 2)}, "a tensor of 2 features, got dict"),
+        (torch.tensor(1.0), r"a tensor of 2 features, got shape \(\)"),
+        (torch.ones(1, 2, dtype=torch.long), "floating-point numbers, got torch.int64"),
+    ):
+        with pytest.raises(UserError, match=f"MLP context: expected {got}"):
+            net(torch.zeros(1, 2), context)

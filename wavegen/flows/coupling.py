@@ -17,11 +17,12 @@ class Coupling(Bijection):
 
     ``split`` divides the event and names its rank (``Split``), ``transform`` is a τ (``num_parameters``,
     ``forward(x, parameters)``, ``inverse(z, parameters)``), ``conditioner`` maps ``(kept, context)`` to
-    parameters of shape ``moved.shape + (num_parameters,)``. Use ``split`` and ``split.swapped`` in turn, so
-    that every element is moved.
+    parameters of shape ``moved.shape + (num_parameters,)``; where it says how many features or channels it
+    takes (``in_features``), kept parts of another size are refused from the shapes on. Use ``split`` and
+    ``split.swapped`` in turn, so that every element is moved.
 
-    Raises ``UserError`` when τ and conditioner disagree about the number of parameters, when the conditioner
-    returns another shape, and for an event that cannot be split.
+    Raises ``UserError`` for a τ without parameters, when τ and conditioner disagree about their number, when
+    the conditioner takes or returns another shape, and for an event that cannot be split.
 
     Dinh et al. 2015, NICE (arXiv 1410.8516); Dinh et al. 2017, RealNVP (1605.08803); Durkan et al. 2019,
     neural spline flows (1906.04032).
@@ -29,6 +30,11 @@ class Coupling(Bijection):
 
     def __init__(self, *, split: nn.Module, transform: nn.Module, conditioner: nn.Module) -> None:
         super().__init__()
+        if not hasattr(transform, "num_parameters"):
+            raise UserError(
+                f"Coupling: expected a τ, a map of one element by given parameters, got "
+                f"{type(transform).__name__}"
+            )
         offered = getattr(conditioner, "num_parameters", transform.num_parameters)
         if offered != transform.num_parameters:
             raise UserError(
@@ -40,7 +46,16 @@ class Coupling(Bijection):
         self.conditioner = conditioner
         self.event_dim = split.event_dim
 
+    def _require_kept(self, shape: Sequence[int]) -> None:
+        wanted = getattr(self.conditioner, "in_features", None)
+        if wanted is not None and shape[-self.event_dim] != wanted:
+            raise UserError(
+                f"Coupling: expected {wanted} features or channels kept for "
+                f"{type(self.conditioner).__name__}, got shape {tuple(shape)}"
+            )
+
     def _parameters_of(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
+        self._require_kept(kept.shape)
         parameters = self.conditioner(kept, context)
         expected = (*moved.shape, self.transform.num_parameters)
         # broadcasting would hide a conditioner of the wrong size in a wrong density
@@ -62,7 +77,8 @@ class Coupling(Bijection):
         return self.split.merge(kept, moved), sum_last(log_derivative, self.event_dim)
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
-        self.split.shapes(event_shape)
+        kept, _ = self.split.shapes(event_shape)
+        self._require_kept(kept)
         return torch.Size(event_shape)
 
     inverse_shape = forward_shape

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavegen.errors import UserError
+from wavegen.nets.vector_inputs import require_features
 
 
 class ContextMLP(nn.Module):
@@ -37,9 +37,7 @@ class ContextMLP(nn.Module):
         nn.init.normal_(self.layers[-1].bias, std=initial_std)
 
     def forward(self, context: Tensor | None = None) -> Tensor:
-        offered = 0 if context is None else context.shape[-1]
-        if offered != self.context_features:
-            raise UserError(f"ContextMLP context: expected {self.context_features} features, got {offered}")
+        require_features(self, "context", context, self.context_features)
         value = self.layers[0](context)
         for layer in self.layers[1:]:
             value = layer(F.silu(value))

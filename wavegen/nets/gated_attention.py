@@ -46,6 +46,7 @@ class GatedAttentionNet(nn.Module):
         super().__init__()
         self.num_parameters, self.context_features = num_parameters, context_features
         self.image_size = tuple(int(size) for size in image_size)
+        self.in_features = in_channels
         self.first = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
         self.position = nn.Parameter(0.01 * torch.randn(hidden_channels, *self.image_size))
         self.blocks = nn.ModuleList(

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
+from wavegen.nets.vector_inputs import require_floating
 
 
 class ImageContext(nn.Module):
@@ -36,12 +37,19 @@ class ImageContext(nn.Module):
 
 
 def require_context(owner: nn.Module, context: Tensor | None, context_features: int) -> None:
-    """Raises ``UserError`` where a context is missing, not wanted or of another width."""
+    """Raises ``UserError`` where a context is missing, not wanted, of another kind or of another width."""
+    if context is not None and (not isinstance(context, Tensor) or context.dim() < 2):
+        got = f"shape {tuple(context.shape)}" if isinstance(context, Tensor) else type(context).__name__
+        raise UserError(
+            f"{type(owner).__name__} context: expected one tensor (batch, features) or (batch, channels, "
+            f"height, width), got {got}"
+        )
     offered = 0 if context is None else context.shape[1]
     if offered != context_features:
         raise UserError(
             f"{type(owner).__name__} context: expected {context_features} features or channels, got {offered}"
         )
+    require_floating(owner, context)
 
 
 def per_element(raw: Tensor, num_parameters: int) -> Tensor:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
+from wavegen.nets.vector_inputs import require_features
 
 
 class MLP(nn.Module):
@@ -19,7 +20,7 @@ class MLP(nn.Module):
     Shapes: ``x`` ``(..., in_features)``, ``context`` ``(..., context_features)`` broadcast against it
     without the last dimension; the result ``(..., out_features, num_parameters)``.
 
-    Raises ``UserError`` for no hidden layer, and for a context of another width.
+    Raises ``UserError`` for no hidden layer, and for an x or a context of another width.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class MLP(nn.Module):
         super().__init__()
         if len(hidden) == 0:
             raise UserError("MLP hidden: expected the width of at least one hidden layer, got none")
-        self.out_features, self.num_parameters = out_features, num_parameters
+        self.in_features, self.out_features = in_features, out_features
+        self.num_parameters = num_parameters
         self.context_features = context_features
         widths = [in_features, *hidden, out_features * num_parameters]
         self.layers = nn.ModuleList(
@@ -45,9 +47,8 @@ class MLP(nn.Module):
         self.context_layer = nn.Linear(context_features, hidden[0], bias=False) if context_features else None
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        offered = 0 if context is None else context.shape[-1]
-        if offered != self.context_features:
-            raise UserError(f"MLP context: expected {self.context_features} features, got {offered}")
+        require_features(self, "x", x, self.in_features)
+        require_features(self, "context", context, self.context_features)
         hidden = self.layers[0](x)
         if self.context_layer is not None:
             hidden = hidden + self.context_layer(context)

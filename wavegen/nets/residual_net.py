@@ -34,6 +34,7 @@ class ResidualNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.context_features = num_parameters, context_features
+        self.in_features = in_channels
         self.first = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
         self.blocks = nn.ModuleList(
             ResidualBlock(hidden_channels, context_features) for _ in range(num_blocks)
