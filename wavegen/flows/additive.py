@@ -10,6 +10,7 @@ class Additive(nn.Module):
     """τ(x) = x + loc, log|dτ/dx| = 0. Parameters: loc.
 
     Volume is kept, so a stack of these cannot explode; put a diagonal scaling on top (NICE, section 3.3).
+    O(1) an element in both directions; only the sum rounds.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (1,)``; results of x's shape.
 

@@ -10,6 +10,7 @@ class Chained(nn.Module):
 
     ``forward`` applies the arguments in the order given, ``inverse`` in the reverse. Flow++'s coupling is
     ``Chained(MixtureOfLogisticsLogit(K, floor), Affine())``: one conditioner gives the parameters of both.
+    The cost is the sum of the maps'.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (num_parameters,)``. Raises ``UserError`` for no map.
 

@@ -44,6 +44,8 @@ class Slice(_Resizing):
     draws d ~ p(d | z) and returns −log p(d | z). Sliced is the first dimension of the event: features of a
     vector (``event_dim=1``), channels of an image (3).
 
+    Both directions cost one evaluation of the prior.
+
     ``prior`` is p(d | z): a module or callable that maps z, of shape ``(batch, *event)``, to a distribution
     of events of d's shape. It sees z only, not the context.
 
@@ -157,7 +159,7 @@ class AbsoluteValue(Transform):
     """x → z = |x|, elementwise; an exact layer over a base on the positive numbers.
 
     Term: Σ log P(sign x_i | z), ½ each unless told otherwise: −D log 2. ``inverse`` draws the signs. The sign
-    of 0 counts as positive.
+    of 0 counts as positive. O(D), and one evaluation of the log-odds.
 
     ``sign_logit`` is a module or callable that maps z to log-odds of a positive sign, of z's shape; none
     means ½, a density symmetric about 0.
