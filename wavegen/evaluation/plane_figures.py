@@ -72,7 +72,7 @@ def gallery_figure(
     labels = ["data", "their density", *(TITLES.get(model, model.replace("_", " ")) for model in models)]
     for row, label in enumerate(labels):
         grid[row][0].set_ylabel(label, fontsize=10, color=INK, labelpad=6)
-    figure.supxlabel("log-likelihood of held-out data in nats, ± its standard error", fontsize=9, color=FAINT)
+    figure.supxlabel("nats of held-out data ± standard error", fontsize=7.5, color=FAINT)
     _save(figure, path)
 
 
