@@ -126,3 +126,19 @@ def test_wrong_number_of_channels():
             call(torch.randn(2, 4, 5, 5))
     with pytest.raises(UserError, match="at least one channel"):
         ActNorm(0)
+
+
+def test_a_channel_of_which_only_rounding_moves_is_a_constant():
+    """At 10⁴ float32 numbers lie 10⁻³ apart: a deviation of that size is not the data's."""
+    torch.manual_seed(0)
+    norm = ActNorm(3)
+    x = torch.randn(8, 3, 4, 4)
+    x[:, 0] = 1e4 + 1e-3 * x[:, 0]
+    x[:, 1] = 1e-8 * x[:, 1]
+    assert x[:, 0].std() > 0
+    norm(x)
+    assert norm.log_scale[:2].tolist() == [0.0, 0.0] and norm.log_scale[2] != 0
+    # far from zero and moving is not constant
+    norm = ActNorm(3)
+    norm(x + 1e3 * torch.tensor([0.0, 0.0, 1.0])[:, None, None])
+    torch.testing.assert_close(norm.log_scale[2], -x[:, 2].std(correction=0).log(), rtol=0, atol=1e-3)

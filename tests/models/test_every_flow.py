@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from wavegen.flows import ActNorm, Additive, BatchNorm, Compose, Flow
+from wavegen.flows import ActNorm, Additive, BatchNorm, Compose, Coupling, Flow, Permutation
+from wavegen.flows.split import Swapped
 from wavegen.models.flow_plus_plus import flow_plus_plus
 from wavegen.models.glow import glow, lu_1x1, reverse, shuffle
 from wavegen.models.maf import iaf, maf
@@ -149,6 +150,48 @@ def test_log_det_is_that_of_the_autograd_jacobian(case):
     returned, inverse_log_det = flow.bijection.inverse(z, context)
     torch.testing.assert_close(returned, x, rtol=1e-8, atol=1e-8)
     torch.testing.assert_close(inverse_log_det, -log_det, rtol=1e-8, atol=1e-8)
+
+
+def test_no_element_is_left_to_itself(case, request):
+    """A split that is never swapped, or a permutation left out, passes every other test."""
+    if "shuffle" in request.node.callspec.params["case"][0]:
+        pytest.skip("two random orders may well keep a channel where it never moves")
+    flow, x, context, is_image = case
+    flow, x = continuous(flow, x, is_image)
+    depends = jacobian(flow.bijection, x, context, 0) != 0
+    assert depends.sum(1).min() > 1, "a latent that depends on one element"
+    assert depends.sum(0).min() > 1, "an element that reaches one latent"
+
+
+@pytest.mark.parametrize(
+    ("name", "swapped"),
+    [
+        ("nice", [False, True]),
+        ("real nvp", [False, True, False]),
+        ("neural spline, coupling", [False, True]),
+        ("nice image", [False, True]),
+        # checkerboards, channels and checkerboards start over
+        ("flow++", [False, True, False, True, False]),
+        # three checkerboards, three channel couplings, four checkerboards
+        ("real nvp image", [False, True, False, False, True, False, False, True, False, True]),
+    ],
+)
+def test_both_parts_of_a_split_move_by_turns(name, swapped):
+    couplings = [layer for layer in BUILDERS[name]().modules() if isinstance(layer, Coupling)]
+    assert [isinstance(layer.split, Swapped) for layer in couplings] == swapped
+
+
+def test_glow_counts_its_steps_over_all_scales():
+    """The number of a step is the seed of its shuffle."""
+    seen = []
+
+    def permutation(num_channels, index):
+        seen.append((num_channels, index))
+        return shuffle(num_channels, index)
+
+    flow = glow(image_shape=IMAGE, num_steps=3, hidden_channels=4, permutation=permutation)
+    assert sorted(seen, key=lambda step: step[1]) == [(4, 0), (4, 1), (4, 2), (8, 3), (8, 4), (8, 5)]
+    assert sum(isinstance(layer, Permutation) for layer in flow.modules()) == 6
 
 
 def test_samples_and_their_densities_in_one_pass(case):

@@ -32,6 +32,20 @@ def test_every_output_depends_on_every_input_and_on_the_context():
     assert by_x.shape == (2, 2, 3) and (by_x != 0).all() and (by_context != 0).all()
 
 
+def test_every_hidden_layer_bends():
+    """A net with a layer less of activations is linear in its last hidden layer but one."""
+    torch.manual_seed(0)
+    for hidden in ([8], [8, 8]):
+        net = MLP(3, 2, 2, hidden, initial_std=0.3).double()
+        x = torch.randn(3, dtype=torch.float64)
+        expected = net.layers[0](x)
+        for layer in net.layers[1:]:
+            expected = layer(expected * torch.sigmoid(expected))
+        torch.testing.assert_close(net(x).flatten(), expected)
+        bend = net(x) + net(-x) - 2 * net(torch.zeros_like(x))
+        assert bend.abs().min() > 1e-4
+
+
 def test_refusals():
     with pytest.raises(UserError, match="at least one hidden layer"):
         MLP(2, 2, 1, [])
