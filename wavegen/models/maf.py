@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from wavegen.flows import Affine, Autoregressive, Bijection, Compose, Flow, StandardNormal
+from wavegen.flows import Autoregressive, Bijection, Compose, Flow, StandardNormal
 from wavegen.models.multiscale import Shape
+from wavegen.models.real_nvp import bounded_affine
 from wavegen.nets.made import MADE
 
 
@@ -22,8 +23,9 @@ def maf(
     """``num_flows`` masked autoregressive flows, the order of the features reversed from one to the next.
 
     The density is one pass; generation takes up to ``features`` passes a flow. ``transform`` is
-    ``Affine()`` if not given; ``normalisation(features)`` builds what stands behind each flow (the paper's
-    batch norm: ``BatchNorm`` with ``event_dim=1``), nothing for None.
+    ``bounded_affine()`` if not given: the paper's ``Affine()`` has free log-scales, with which a stack left
+    the numbers within 400 steps. ``normalisation(features)`` builds what stands behind each flow (the
+    paper's batch norm: ``BatchNorm`` with ``event_dim=1``), nothing for None.
 
     Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057).
     """
@@ -43,7 +45,8 @@ def iaf(
     """The same stack with the roles of x and z exchanged: generation with its density is one pass, the
     density of given data up to ``features`` passes a flow.
 
-    For variational posteriors and reverse KL. No batch norm: its statistics are of data.
+    For variational posteriors and reverse KL. ``transform`` as in ``maf``. No batch norm: its statistics are
+    of data.
 
     Kingma et al. 2016 (arXiv 1606.04934).
     """
@@ -60,7 +63,7 @@ def autoregressive_stack(
     context_features: int,
 ) -> Compose:
     """Autoregressive flows over MADEs, in the features' order and in the reverse of it by turns."""
-    transform = Affine() if transform is None else transform
+    transform = bounded_affine() if transform is None else transform
     layers = []
     for index in range(num_flows):
         order = list(range(features)) if index % 2 == 0 else list(reversed(range(features)))
