@@ -98,3 +98,15 @@ def test_the_activation_stands_behind_every_hidden_layer_and_not_behind_the_last
     last = made.layers[-1]
     expected = (hidden @ (last.weight * last.mask).mT + last.bias).view(5, 4, 3)
     torch.testing.assert_close(made(x), expected)
+
+
+def test_inputs_of_another_width_or_kind_are_refused():
+    with pytest.raises(UserError, match="MADE features: expected at least 1, got 0"):
+        MADE(0, 2, [4])
+    with pytest.raises(UserError, match="MADE x: expected 3 features, got 4"):
+        MADE(3, 2, [4])(torch.zeros(2, 4))
+    x, classes = torch.zeros(2, 3), torch.zeros(2, 2, dtype=torch.long)
+    with pytest.raises(UserError, match="MADE context: expected floating-point numbers, got torch.int64"):
+        MADE(3, 2, [4], context_features=2)(x, classes)
+    with pytest.raises(UserError, match="MADE context 'style': expected floating-point numbers"):
+        MADE(3, 2, [4], context_features={"style": 2})(x, {"style": classes})

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wavegen.errors import UserError
 from wavegen.nets.staircase import Staircase, StaircaseProduct
+from wavegen.nets.vector_inputs import require_features
 
 
 class MADE(nn.Module):
@@ -30,8 +31,8 @@ class MADE(nn.Module):
     neighbouring layers multiplied), the masked weights included; on a CPU, layers of about 500 units and
     more leave out the blocks of them that are nothing but masked (``nets/staircase.py``).
 
-    Raises ``UserError`` for an order that is no permutation, no hidden layer, and a context of another width
-    or without one of the names.
+    Raises ``UserError`` for no features, an order that is no permutation, no hidden layer, an x or a context
+    of another width, and a context without one of the names.
 
     Germain et al. 2015 (arXiv 1502.03509); with context, Papamakarios et al. 2017, MAF (1705.07057).
     """
@@ -50,6 +51,8 @@ class MADE(nn.Module):
         order = list(range(features)) if order is None else [int(rank) for rank in order]
         if sorted(order) != list(range(features)):
             raise UserError(f"MADE order: expected a permutation of 0 … {features - 1}, got {order}")
+        if features < 1:
+            raise UserError(f"MADE features: expected at least 1, got {features}")
         if len(hidden) == 0:
             raise UserError("MADE hidden: expected the width of at least one hidden layer, got none")
         named = isinstance(context_features, Mapping)
@@ -83,9 +86,7 @@ class MADE(nn.Module):
                 f"MADE context: expected one tensor of {self.context_features} features, got a mapping of "
                 f"{sorted(context)}"
             )
-        offered = 0 if context is None else context.shape[-1]
-        if offered != self.context_features:
-            raise UserError(f"MADE context: expected {self.context_features} features, got {offered}")
+        require_features(self, "context", context, self.context_features)
         return context
 
     def _join_blocks(self, context: Tensor | Mapping[str, Tensor] | None) -> Tensor:
@@ -98,14 +99,12 @@ class MADE(nn.Module):
         for name, width in self.context_blocks.items():
             if name not in context:
                 raise UserError(f"MADE context: expected {name!r} of {width} features, got {sorted(context)}")
-            if context[name].shape[-1] != width:
-                raise UserError(
-                    f"MADE context {name!r}: expected {width} features, got {context[name].shape[-1]}"
-                )
+            require_features(self, f"context {name!r}", context[name], width)
             blocks.append(context[name])
         return blocks[0] if len(blocks) == 1 else torch.cat(blocks, -1)
 
     def forward(self, x: Tensor, context: Tensor | Mapping[str, Tensor] | None = None) -> Tensor:
+        require_features(self, "x", x, self.features)
         context = self.join_context(context)
         hidden = x
         for index, layer in enumerate(self.layers[:-1]):
