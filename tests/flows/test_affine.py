@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from wavegen.errors import UserError
 from wavegen.flows import Affine, BoundedLogScale
 
 
@@ -24,3 +26,9 @@ def test_bounded_scale_is_the_identity_near_zero_and_bounded_far_out():
 def test_half_precision_parameters_give_float32():
     z, log_derivative = Affine()(torch.randn(3), torch.randn(3, 2, dtype=torch.bfloat16))
     assert z.dtype == log_derivative.dtype == torch.float32
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
+def test_a_bound_that_is_none_is_refused(bound):
+    with pytest.raises(UserError, match="expected a positive number, got"):
+        BoundedLogScale(bound)

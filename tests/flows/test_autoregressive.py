@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from wavegen.errors import UserError
-from wavegen.flows import Affine, Autoregressive, MixtureOfLogisticsLogit
+from wavegen.flows import Affine, Autoregressive, Flow, MixtureOfLogisticsLogit, Sigmoid, StandardNormal
+from wavegen.nets.made import MADE
 
 
 class CausalConvolution(nn.Module):
@@ -126,3 +127,22 @@ def test_parameter_counts_must_agree():
         UserError, match="expected a conditioner with 2 parameters per element for Affine, got 3"
     ):
         Autoregressive(transform=Affine(), conditioner=CausalConvolution(3))
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(
+        UserError, match="expected a τ, a map of one element by given parameters, got Sigmoid"
+    ):
+        Autoregressive(transform=Sigmoid(), conditioner=CausalConvolution(2))
+    made = Autoregressive(transform=Affine(), conditioner=MADE(3, 2, [8]))
+    with pytest.raises(UserError, match=r"expected 3 features for MADE, got shape \(4,\)"):
+        Flow(bijection=made, base=StandardNormal((4,)))
+
+    class Shared(nn.Module):
+        def forward(self, x, context=None):
+            return torch.zeros(1, 2)
+
+    with pytest.raises(
+        UserError, match=r"expected parameters of shape \(5, 3, 2\) from Shared, got \(1, 2\)"
+    ):
+        Autoregressive(transform=Affine(), conditioner=Shared())(torch.zeros(5, 3))

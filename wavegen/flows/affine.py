@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.distributions.precision import at_least_float32
+from wavegen.errors import UserError
 
 
 class Affine(nn.Module):
@@ -43,10 +44,14 @@ class BoundedLogScale(nn.Module):
 
     Formed as 2 bound · σ(2 raw / bound) − bound, which takes a fifth of the time on a CPU. Its error near
     zero is absolute, the resolution of the type times the bound: what counts for a logarithm.
+
+    Raises ``UserError`` for a bound that is not positive.
     """
 
     def __init__(self, bound: float = 2.0) -> None:
         super().__init__()
+        if not bound > 0:
+            raise UserError(f"BoundedLogScale bound: expected a positive number, got {bound}")
         self.bound = bound
 
     def forward(self, raw: Tensor) -> Tensor:

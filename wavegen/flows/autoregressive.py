@@ -1,12 +1,13 @@
 """The autoregressive bijection: one monotone map per element, steered by what comes before it."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, sum_last
+from wavegen.flows.bijection import Bijection, Context, require_rank, sum_last
 from wavegen.flows.fixed_point import solve_triangular
 
 
@@ -19,20 +20,27 @@ class Autoregressive(Bijection):
 
     ``transform`` is a τ: ``num_parameters``, ``forward(x, parameters)``, ``inverse(z, parameters)``.
     ``conditioner`` maps ``(x, context)`` to parameters of shape ``x.shape + (num_parameters,)``, strictly
-    causal in some order; it must be deterministic (no dropout) while it is inverted.
+    causal in some order; it must be deterministic (no dropout) while it is inverted. Where it says how many
+    features it takes (``features``), events of another size are refused from the shapes on.
 
     The inverse is differentiated implicitly. With x = G(z, x, θ), G strictly triangular in x, a gradient
     v̄ on x becomes v = v̄ + (∂G/∂x)ᵀ v on G, solved by the same iteration; memory does not grow with the
     number of passes. First derivatives are exact; second ones through the inverse are refused with a
     ``RuntimeError``.
 
-    Raises ``UserError`` when τ and conditioner disagree about the number of parameters.
+    Raises ``UserError`` for a τ without parameters, when τ and conditioner disagree about their number, and
+    when the conditioner takes or returns another shape.
 
     Papamakarios et al. 2017, MAF (arXiv 1705.07057); Kingma et al. 2016, IAF (1606.04934).
     """
 
     def __init__(self, *, transform: nn.Module, conditioner: nn.Module, event_dim: int = 1) -> None:
         super().__init__()
+        if not hasattr(transform, "num_parameters"):
+            raise UserError(
+                f"Autoregressive: expected a τ, a map of one element by given parameters, got "
+                f"{type(transform).__name__}"
+            )
         offered = getattr(conditioner, "num_parameters", transform.num_parameters)
         if offered != transform.num_parameters:
             raise UserError(
@@ -43,24 +51,47 @@ class Autoregressive(Bijection):
         self.conditioner = conditioner
         self.event_dim = event_dim
 
+    def _parameters_of(self, x: Tensor, context: Context) -> Tensor:
+        parameters = self.conditioner(x, context)
+        expected = (*x.shape, self.transform.num_parameters)
+        # broadcasting would hide a conditioner of the wrong size in a wrong density
+        if parameters.shape != expected:
+            raise UserError(
+                f"Autoregressive: expected parameters of shape {expected} from "
+                f"{type(self.conditioner).__name__}, got {tuple(parameters.shape)}"
+            )
+        return parameters
+
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        z, log_derivative = self.transform(x, self.conditioner(x, context))
+        z, log_derivative = self.transform(x, self._parameters_of(x, context))
         return z, sum_last(log_derivative, self.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         def generate(x: Tensor) -> Tensor:
-            return self.transform.inverse(z, self.conditioner(x, context))[0]
+            return self.transform.inverse(z, self._parameters_of(x, context))[0]
 
         event_size = math.prod(z.shape[z.dim() - self.event_dim :])
         with torch.no_grad():
             x = solve_triangular(generate, torch.zeros_like(z), event_size)
         if torch.is_grad_enabled():
             x = _attach_implicit_gradient(generate, x, event_size)
-        parameters = self.conditioner(x, context)
+        parameters = self._parameters_of(x, context)
         # at the solution the inverse's derivative is the reciprocal of the forward's, taken at x, so that its
         # own gradient runs through x as well
         _, log_derivative = self.transform(x, parameters)
         return x, -sum_last(log_derivative, self.event_dim)
+
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
+        require_rank(self, event_shape, self.event_dim)
+        wanted = getattr(self.conditioner, "features", None)
+        if wanted is not None and self.event_dim == 1 and event_shape[-1] != wanted:
+            raise UserError(
+                f"Autoregressive: expected {wanted} features for {type(self.conditioner).__name__}, got "
+                f"shape {tuple(event_shape)}"
+            )
+        return torch.Size(event_shape)
+
+    inverse_shape = forward_shape
 
 
 def _attach_implicit_gradient(generate, solution: Tensor, max_passes: int) -> Tensor:

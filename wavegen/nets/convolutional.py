@@ -33,6 +33,7 @@ class GlowNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.context_features = num_parameters, context_features
+        self.in_features = in_channels
         self.first = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
         self.second = nn.Conv2d(hidden_channels, hidden_channels, 1)
         for layer in (self.first, self.second):
@@ -79,6 +80,7 @@ class GainedConvolutionNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_parameters, self.context_features = num_parameters, context_features
+        self.in_features = in_channels
         self.last = GainedConvolution(in_channels, out_channels * num_parameters)
         self.context = (
             ImageContext(context_features, out_channels * num_parameters) if context_features else None
