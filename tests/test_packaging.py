@@ -47,7 +47,8 @@ def _imported_distributions(directory: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("directory", ["wavegen", "recipes"])
 def test_every_import_is_a_declared_dependency(directory: str) -> None:
-    declared = {_name(requirement) for requirement in PROJECT["dependencies"]}
+    extras = [PROJECT["optional-dependencies"][extra] for extra in ("pyro", "tables")]
+    declared = {_name(requirement) for requirement in sum(extras, PROJECT["dependencies"])}
     undeclared = {
         name: str(path.relative_to(ROOT))
         for name, path in _imported_distributions(ROOT / directory).items()
@@ -56,9 +57,29 @@ def test_every_import_is_a_declared_dependency(directory: str) -> None:
     assert undeclared == {}
 
 
+def test_extras_are_imported_where_they_are_needed_only() -> None:
+    """Every module but the adapter of an extra imports without it: nobody has to install Pyro to speak."""
+    code = "import sys; sys.modules |= dict.fromkeys(['pyro', 'pandas', 'pyarrow']); import wavegen.cli; "
+    files = [path for path in (ROOT / "wavegen").rglob("*.py") if path.name not in ("__main__.py", "pyro.py")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    names = sorted(name.removesuffix(".__init__") for name in names)
+    code += "; ".join(f"import {name}" for name in names)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _with_extras_named(requirements: list[str]) -> list[str]:
+    """``wavegen[a,b]`` replaced by what the extras a and b require."""
+    result = []
+    for requirement in requirements:
+        own = re.fullmatch(r"wavegen\[(.*)\]", requirement)
+        named = own[1].split(",") if own else []
+        result += sum((PROJECT["optional-dependencies"][extra] for extra in named), []) or [requirement]
+    return result
+
+
 def test_constraints_pin_all_that_is_installed_and_tested() -> None:
     pins = _pins()
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    wanted = PROJECT["dependencies"] + _with_extras_named(PROJECT["optional-dependencies"]["test"])
     assert [requirement for requirement in wanted if _name(requirement) not in pins] == []
     assert pins["torch"] == "2.13.0"
     assert pins["torchaudio"] == "2.11.0"

@@ -162,7 +162,8 @@ def test_infinities_are_counted_and_the_finite_error_still_told():
 def run(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
-    (folder / "training.json").write_text('{"steps": 7, "best_step": 6, "parameters": 1, "wall_s": 61.0, "cpu_s": 100.0}')
+    cost = {"steps": 7, "best_step": 6, "parameters": 1, "wall_s": 61.0, "cpu_s": 100.0}
+    (folder / "training.json").write_text(json.dumps(cost))
     (folder / "config.yaml").write_text("note: <b>&</b>\n")
     metrics = evaluate_density(small_flow(), image_set(), NoContext(), folder, num_samples=9)
     return folder, metrics
