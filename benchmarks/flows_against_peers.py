@@ -211,7 +211,11 @@ def draw(reports: list[dict], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(reports), figsize=(5 * len(reports), 3.5), layout="constrained")
+    size = (5 * len(reports), 3.5)
+    figure, panels = plt.subplots(
+        1, len(reports), figsize=size, layout="constrained", sharey=True, squeeze=False
+    )
+    panels = panels[0]
     for panel, entry in zip(panels, reports, strict=True):
         names = list(dict.fromkeys(name for job in entry["jobs"] for name in job["median_ms"]))
         for offset, name in enumerate(names):
@@ -221,9 +225,11 @@ def draw(reports: list[dict], path: Path) -> None:
             panel.bar(left, heights, 0.8 / len(names), align="edge", label=name)
         panel.set_xticks(range(len(entry["jobs"])), [job["job"] for job in entry["jobs"]])
         panel.set_yscale("log")
-        panel.set_ylabel("median time / wavegen's")
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.axhline(1, color="0.5", linewidth=0.8)
         panel.set_title(entry["model"])
         panel.legend()
+    panels[0].set_ylabel("median time in units of wavegen's")
     figure.savefig(path, dpi=120)
 
 

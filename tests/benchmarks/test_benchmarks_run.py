@@ -1,0 +1,42 @@
+"""Benchmarks run and write what they measured; how fast anything is, no test says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def run(script, *arguments):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_flows_against_peers(tmp_path):
+    printed = run("flows_against_peers.py", "--quick", "--threads", 1, "--output", tmp_path)
+    assert "normflows" in printed and "zuko" in printed and "nflows" in printed
+    assert json.loads((tmp_path / "flows_against_peers.json").read_text())
+    assert (tmp_path / "flows_against_peers.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_flow_numerics(tmp_path):
+    output = tmp_path / "numerics.json"
+    run("flow_numerics.py", "--draws", 1, "--output", output)
+    rows = json.loads(output.read_text())
+    assert max(row["log_det_error"] for row in rows.values()) <= 1e-8
+    assert sum(row["not_finite"] for row in rows.values()) == 0
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_says_what_it_asks(path):
+    printed = run(path.name, "--help")
+    assert "usage:" in printed and len(printed.splitlines()) > 5
