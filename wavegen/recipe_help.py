@@ -19,7 +19,7 @@ PIPELINE = ("prepare", "teacher", "distill", "synthesize", "evaluate")  # first,
 
 OVERVIEW = """\
 wavegen trains a WaveNet teacher, distils it into a student that speaks all its samples at once,
-and lets both speak.
+and lets both speak; on the same core it fits normalising flows to images, tables and the plane.
 
 usage: wavegen <recipe> [key=value ...]
        wavegen <recipe> --help      what the recipe does, its settings and examples

@@ -17,7 +17,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from wavegen.evaluation.density import evaluate_density, summary
-from wavegen.training.density_stage import fill_in_event, load_data, train_density
+from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
 
@@ -26,8 +26,9 @@ def main(config: DictConfig) -> None:
     config = resume_config(config)
     data, context = load_data(config)
     fill_in_event(config, data, context)
+    flow = new_flow(config)
     run = open_run(config)
-    flow = train_density(config, data, context, run)
+    flow = train_density(config, flow, data, context, run)
     end_other_processes()
     metrics = evaluate_density(flow, data, context, run, seed=config.seed, **config.evaluation)
     print(summary(metrics, Path(run)))

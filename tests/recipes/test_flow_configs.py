@@ -121,3 +121,9 @@ def test_every_setting_is_explained():
         text = (CONFIGS / file).read_text(encoding="utf-8")
         assert text.startswith("#"), file
     assert composition.compose_config("flow", [], configs=CONFIGS).flow_model.num_steps > 0
+
+
+def test_a_model_that_cannot_be_built_leaves_no_run_behind(capsys, tmp_path):
+    assert main(["flow", "flow_model.num_scales=4", f"run={tmp_path / 'run'}"]) == 2
+    assert "divisible by 2^4 = 16 for 4 scales, got 8 × 8" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from wavegen.metrics.bits import bits_per_dimension
 from wavegen.metrics.reconstruction import reconstruction_error, separate
 from wavegen.resources import resource_directory
 from wavegen.training.density_data import DensityData, ShuffledBatches
-from wavegen.training.density_stage import fill_in_event, load_flow, train_density
+from wavegen.training.density_stage import fill_in_event, load_flow, new_flow, train_density
 from wavegen.training.run_folder import open_run, resume_config
 
 SMALL = [
@@ -39,7 +39,7 @@ def run_flow(config, run, data=None, context=None):
     data, context = data or digits(), context or NoContext()
     config.run = str(run)
     fill_in_event(config, data, context)
-    return train_density(config, data, context, open_run(config))
+    return train_density(config, new_flow(config), data, context, open_run(config))
 
 
 def test_batches_go_through_the_training_part_once_an_epoch_and_follow_the_step():

@@ -78,18 +78,26 @@ def cost_of(data: ImageSet | TableSet) -> tuple[str, Callable[[Tensor], Tensor]]
     return "nats", Tensor.neg
 
 
+def new_flow(config: DictConfig) -> Flow:
+    """The configured flow as it starts, from the configured seed.
+
+    Raises:
+        UserError: where it cannot be built for these data; nothing has been written by then.
+    """
+    lightning.seed_everything(config.seed, verbose=False)
+    return build_model(OmegaConf.to_container(config.flow_model, resolve=True), source="flow_model")
+
+
 def train_density(
-    config: DictConfig, data: ImageSet | TableSet, context: NoContext | LabelContext, run: Path
+    config: DictConfig, flow: Flow, data: ImageSet | TableSet, context: NoContext | LabelContext, run: Path
 ) -> Flow:
-    """Fit the configured flow, or load the run's where it is already there.
+    """Fit the flow, or load the run's where it is already there.
 
     The weights are the averaged ones of the validation that cost least on dev, saved in the run beside
     ``training.json``: steps, the best of them, parameters, seconds.
     """
     if (run / WEIGHTS).exists():
         return load_flow(run)
-    lightning.seed_everything(config.seed, verbose=False)
-    flow = build_model(OmegaConf.to_container(config.flow_model, resolve=True), source="flow_model")
     name, cost = cost_of(data)
     clock, best = TrainingClock(), BestOnDev(flow, run / "checkpoints" / "flow")
     fit(
