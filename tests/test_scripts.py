@@ -24,9 +24,9 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "check out"
 
 
-def _setup(checkout: Path) -> subprocess.CompletedProcess[str]:
+def _setup(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(checkout / "scripts" / "setup")],
+        [str(checkout / "scripts" / "setup"), *arguments],
         env={"PATH": str(checkout.parent / "programs")},
         cwd="/",
         capture_output=True,
@@ -75,15 +75,27 @@ def test_setup_installs_once_and_again_when_a_pin_changes(checkout: Path) -> Non
         "-m pip install --disable-pip-version-check --constraint constraints.txt --editable .[test]",
         "-m wavegen.audio.torchaudio_import --repair",
     ]
-    assert _setup(checkout).returncode == 0
+    assert _setup(checkout, "test").returncode == 0
     assert log.read_text().splitlines() == expected
-    again = _setup(checkout)
-    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    for extra in (["test"], []):  # what has the extra has all else
+        again = _setup(checkout, *extra)
+        assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert log.read_text().splitlines() == expected
     with (checkout / "constraints.txt").open("a") as constraints:
         constraints.write("another==1.0\n")
-    assert _setup(checkout).returncode == 0
+    assert _setup(checkout, "test").returncode == 0
     assert log.read_text().splitlines() == expected * 2
+
+
+def test_setup_without_extras_first_and_with_them_later(checkout: Path) -> None:
+    programs, log = checkout / ".venv" / "bin", checkout / "asked.txt"
+    programs.mkdir(parents=True)
+    _write_program(programs / "python", f'case "$*" in *install*) echo "$@" >>"{log}";; esac')
+    _write_program(programs / "wavegen", "exit 0")
+    for extra in ([], [], ["test"], ["test"], []):
+        assert _setup(checkout, *extra).returncode == 0
+    installed = [line.rpartition(" ")[2] for line in log.read_text().splitlines()]
+    assert installed == [".", ".[test]"]
 
 
 def test_setup_that_failed_is_not_taken_for_done(checkout: Path) -> None:
