@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,11 @@ from wavegen.runtime import prepare_process
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# Two processes that compile and keep one function at a time may leave a cache that crashes the next (ufuncs
+# behind librosa's pYIN did): every worker has its own. Numba reads this when it is imported, which is later.
+CACHES = Path(__file__).parent.parent / ".pytest_cache"
+os.environ["NUMBA_CACHE_DIR"] = str(CACHES / f"numba-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")
 
 prepare_process()
 if "PYTEST_XDIST_WORKER" in os.environ:
