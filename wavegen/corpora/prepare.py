@@ -311,7 +311,7 @@ def _run(
     if num_jobs == 1:
         yield from tqdm(((item, maker(item)) for item in items), **bar)
         return
-    # The first one here and now: what is compiled at first use (pYIN) is then compiled and kept once. Processes
+    # The first one here: what is compiled at first use (pYIN) is then compiled and kept once. Processes
     # that did so at a time have crashed on what the other had kept. The pool finds it done.
     maker(items[0])
     # Spawned, not forked: a fork of a process whose libraries run threads may inherit a lock that is never
