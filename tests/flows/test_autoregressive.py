@@ -131,7 +131,7 @@ def test_parameter_counts_must_agree():
 
 def test_what_does_not_fit_is_named():
     with pytest.raises(
-        UserError, match="expected a τ, a map of one element by given parameters, got Sigmoid"
+        UserError, match="expected a τ or a head, which takes parameters for every element, got Sigmoid"
     ):
         Autoregressive(transform=Sigmoid(), conditioner=CausalConvolution(2))
     made = Autoregressive(transform=Affine(), conditioner=MADE(3, 2, [8]))

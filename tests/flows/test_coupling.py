@@ -126,7 +126,7 @@ def test_a_conditioner_of_another_width_is_refused_with_the_shapes():
 
 
 def test_a_bijection_in_the_place_of_a_transform_is_refused():
-    with pytest.raises(UserError, match="expected a τ, .* got Sigmoid"):
+    with pytest.raises(UserError, match="expected a τ or a head, .* got Sigmoid"):
         Coupling(split=HalfSplit(), transform=Sigmoid(), conditioner=Smooth(HalfSplit(), (4,), 2))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, Context, require_rank, sum_last
 from wavegen.flows.fixed_point import solve_triangular
+from wavegen.flows.steering import parameters_for, require_agreement
 
 
 class Autoregressive(Bijection):
@@ -36,31 +37,14 @@ class Autoregressive(Bijection):
 
     def __init__(self, *, transform: nn.Module, conditioner: nn.Module, event_dim: int = 1) -> None:
         super().__init__()
-        if not hasattr(transform, "num_parameters"):
-            raise UserError(
-                f"Autoregressive: expected a τ, a map of one element by given parameters, got "
-                f"{type(transform).__name__}"
-            )
-        offered = getattr(conditioner, "num_parameters", transform.num_parameters)
-        if offered != transform.num_parameters:
-            raise UserError(
-                f"Autoregressive: expected a conditioner with {transform.num_parameters} parameters "
-                f"per element for {type(transform).__name__}, got {offered}"
-            )
+        require_agreement(self, transform, conditioner)
         self.transform = transform
         self.conditioner = conditioner
         self.event_dim = event_dim
 
     def _parameters_of(self, x: Tensor, context: Context) -> Tensor:
-        parameters = self.conditioner(x, context)
-        expected = (*x.shape, self.transform.num_parameters)
-        # broadcasting would hide a conditioner of the wrong size in a wrong density
-        if parameters.shape != expected:
-            raise UserError(
-                f"Autoregressive: expected parameters of shape {expected} from "
-                f"{type(self.conditioner).__name__}, got {tuple(parameters.shape)}"
-            )
-        return parameters
+        num = self.transform.num_parameters
+        return parameters_for(self, self.conditioner, x, x.shape, num, context)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         z, log_derivative = self.transform(x, self._parameters_of(x, context))

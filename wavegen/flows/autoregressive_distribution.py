@@ -11,6 +11,7 @@ from wavegen.errors import UserError
 from wavegen.flows.bijection import Context, sum_last
 from wavegen.flows.fixed_point import solve_triangular
 from wavegen.flows.flow import context_size, fold_batch, join_batches
+from wavegen.flows.steering import parameters_for, require_agreement
 
 
 class AutoregressiveModel(nn.Module):
@@ -28,19 +29,15 @@ class AutoregressiveModel(nn.Module):
         self, *, conditioner: nn.Module, head: nn.Module, event_shape: Sequence[int] | None = None
     ) -> None:
         super().__init__()
-        offered = getattr(conditioner, "num_parameters", head.num_parameters)
-        if offered != head.num_parameters:
-            raise UserError(
-                f"AutoregressiveModel: expected a conditioner with {head.num_parameters} parameters "
-                f"per element for {type(head).__name__}, got {offered}"
-            )
+        require_agreement(self, head, conditioner)
         self.conditioner = conditioner
         self.head = head
         self.event_shape = None if event_shape is None else torch.Size(event_shape)
 
     def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
         """p(x_t | x_<t, context) for every t from one pass: a distribution of batch shape ``x.shape``."""
-        return self.head(self.conditioner(x, context))
+        num = self.head.num_parameters
+        return self.head(parameters_for(self, self.conditioner, x, x.shape, num, context))
 
     def forward(self, context: Context = None, lengths: Tensor | None = None) -> "AutoregressiveDistribution":
         return AutoregressiveDistribution(self, context, lengths)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, Context, sum_last
+from wavegen.flows.steering import parameters_for, require_agreement
 
 
 class Coupling(Bijection):
@@ -30,17 +31,7 @@ class Coupling(Bijection):
 
     def __init__(self, *, split: nn.Module, transform: nn.Module, conditioner: nn.Module) -> None:
         super().__init__()
-        if not hasattr(transform, "num_parameters"):
-            raise UserError(
-                f"Coupling: expected a τ, a map of one element by given parameters, got "
-                f"{type(transform).__name__}"
-            )
-        offered = getattr(conditioner, "num_parameters", transform.num_parameters)
-        if offered != transform.num_parameters:
-            raise UserError(
-                f"Coupling: expected a conditioner with {transform.num_parameters} parameters "
-                f"per element for {type(transform).__name__}, got {offered}"
-            )
+        require_agreement(self, transform, conditioner)
         self.split = split
         self.transform = transform
         self.conditioner = conditioner
@@ -56,15 +47,8 @@ class Coupling(Bijection):
 
     def _parameters_of(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
         self._require_kept(kept.shape)
-        parameters = self.conditioner(kept, context)
-        expected = (*moved.shape, self.transform.num_parameters)
-        # broadcasting would hide a conditioner of the wrong size in a wrong density
-        if parameters.shape != expected:
-            raise UserError(
-                f"Coupling: expected parameters of shape {expected} from {type(self.conditioner).__name__}, "
-                f"got {tuple(parameters.shape)}"
-            )
-        return parameters
+        num = self.transform.num_parameters
+        return parameters_for(self, self.conditioner, kept, moved.shape, num, context)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         kept, moved = self.split(x)

@@ -1,0 +1,44 @@
+"""A conditioner steers what is done to one element: they have to agree about its parameters."""
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+from wavegen.flows.bijection import Context
+
+
+def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Module) -> None:
+    """Raises ``UserError`` where ``element`` (a τ or a head) takes no parameters, or not as many as the
+    conditioner says it gives (``num_parameters``; one that does not say is checked when it is called).
+    """
+    name = type(owner).__name__
+    if not hasattr(element, "num_parameters"):
+        raise UserError(
+            f"{name}: expected a τ or a head, which takes parameters for every element, got "
+            f"{type(element).__name__}"
+        )
+    offered = getattr(conditioner, "num_parameters", element.num_parameters)
+    if offered != element.num_parameters:
+        raise UserError(
+            f"{name}: expected a conditioner with {element.num_parameters} parameters per element for "
+            f"{type(element).__name__}, got {offered}"
+        )
+
+
+def parameters_for(
+    owner: nn.Module, conditioner: nn.Module, seen: Tensor, steered: torch.Size, num: int, context: Context
+) -> Tensor:
+    """What the conditioner makes of ``seen``: ``steered + (num,)``, where ``steered`` is the shape of the
+    elements.
+
+    Raises ``UserError`` for any other shape: broadcasting would hide a conditioner of the wrong size in a
+    wrong density.
+    """
+    parameters = conditioner(seen, context)
+    expected = (*steered, num)
+    if parameters.shape != expected:
+        raise UserError(
+            f"{type(owner).__name__}: expected parameters of shape {expected} from "
+            f"{type(conditioner).__name__}, got {tuple(parameters.shape)}"
+        )
+    return parameters
