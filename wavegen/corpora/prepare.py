@@ -2,24 +2,18 @@
 
 import gzip
 import json
-import os
 import random
-import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import hydra.utils
 import numpy as np
-import torch
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.array import Array, TemporalArray
 from lhotse.audio import AudioSource
 from lhotse.supervision import AlignmentItem
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from wavegen.audio.pitch import FRAME_S, PitchTracker, PraatPitch, describe_tracker, pitch_tracker
 from wavegen.audio.waveform import resample, to_grid, write_waveform
@@ -31,7 +25,7 @@ from wavegen.files import write_bytes
 from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, compact_frames
 from wavegen.linguistics.phones import TimedPhone, mean_phone_duration_s
 from wavegen.linguistics.register import VoiceRegister
-from wavegen.runtime import prepare_process
+from wavegen.workers import available_cores, map_in_processes
 
 _LOUDEST_PEAK = 0.99
 
@@ -306,28 +300,12 @@ def _run(
     maker: _UtteranceMaker, items: list[CorpusItem], num_jobs: int | None, title: str
 ) -> Iterator[tuple[CorpusItem, dict | str]]:
     """Outcomes in the order of the items, from several processes, under a progress bar."""
-    num_jobs = min(num_jobs or os.cpu_count() or 1, max(1, len(items) // 8))
-    bar = {"total": len(items), "desc": title, "unit": "utterance", "disable": None}
-    if num_jobs == 1:
-        yield from tqdm(((item, maker(item)) for item in items), **bar)
-        return
-    # The first one here: what is compiled at first use (pYIN) is then compiled and kept once. Processes
-    # that did so at a time have crashed on what the other had kept. The pool finds it done.
-    maker(items[0])
-    # Spawned, not forked: a fork of a process whose libraries run threads may inherit a lock that is never
-    # released.
-    pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    try:
-        outcomes = pool.map(maker, items, chunksize=4)
-        yield from tqdm(zip(items, outcomes, strict=True), **bar)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    prepare_process()
-    torch.set_num_threads(1)
+    num_jobs = min(num_jobs or available_cores(), max(1, len(items) // 8))
+    if num_jobs > 1:
+        # The first one here: what is compiled at first use (pYIN) is then compiled and kept once. Processes
+        # that did so at a time have crashed on what the other had kept. The pool finds it done.
+        maker(items[0])
+    yield from map_in_processes(maker, items, num_jobs=num_jobs, title=title, unit="utterance", chunksize=4)
 
 
 def _moments(values: np.ndarray) -> list[float]:

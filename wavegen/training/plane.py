@@ -2,12 +2,9 @@
 
 import contextlib
 import logging
-import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +17,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from wavegen.distributions.energies import PlaneDensity
 from wavegen.errors import UserError
 from wavegen.models.bundle import save_weights
 from wavegen.objectives.forward_kl import forward_kl
 from wavegen.objectives.reverse_kl import reverse_kl
-from wavegen.runtime import prepare_process, quiet_libraries
 from wavegen.training.module import TrainingModule
 from wavegen.training.step_seed import StepSeed
+from wavegen.workers import available_cores, map_in_processes
 
 Configuration = Mapping[str, Any]
 
@@ -150,26 +146,10 @@ def _outcomes(
     cells: list[Cell], run: Path, num_jobs: int | None, title: str
 ) -> Iterator[tuple[Cell, str | None]]:
     """What went wrong in each cell (None: nothing), in their order, as they are done."""
-    num_jobs = min(num_jobs or len(os.sched_getaffinity(0)), len(cells))
-    bar = {"total": len(cells), "desc": title, "unit": "fit", "disable": None}
-    if not cells:
-        return
-    if num_jobs == 1:
-        yield from tqdm(((cell, train_cell(cell, run)) for cell in cells), **bar)
-        return
-    # spawned, not forked: a fork of a process whose libraries run threads may inherit a held lock
-    pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    try:
-        outcomes = pool.map(train_cell, cells, [run] * len(cells))
-        yield from tqdm(zip(cells, outcomes, strict=True), **bar)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    prepare_process()
-    quiet_libraries()
+    num_jobs = min(num_jobs or available_cores(), len(cells))
+    if cells:
+        fit = partial(train_cell, run=run)
+        yield from map_in_processes(fit, cells, num_jobs=num_jobs, title=title, unit="fit")
 
 
 def train_cell(cell: Cell, run: Path) -> str | None:
