@@ -41,7 +41,8 @@ def _flushed_everywhere() -> bool:
 
 def test_importing_runtime_loads_no_torch() -> None:
     code = "import sys; import wavegen.runtime; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

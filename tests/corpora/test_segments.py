@@ -88,7 +88,7 @@ def fits(waveform, mask, context, utterance, start, segment_frames, past_frames)
     )
 
 
-def check(utterances, batch, segment_frames, past_samples):
+def assert_true_to_utterances(utterances, batch, segment_frames, past_samples):
     past_frames = -(-past_samples // HOP)
     samples = (past_frames + segment_frames) * HOP
     assert batch.waveform.shape == batch.mask.shape == (len(batch.waveform), samples)
@@ -114,12 +114,12 @@ def test_real_past_and_aligned_features(
         past_samples=past_samples,
         batch_size=batch_size,
     )
-    check(utterances["train"], batches.batch(number), segment_frames, past_samples)
+    assert_true_to_utterances(utterances["train"], batches.batch(number), segment_frames, past_samples)
 
 
 def test_a_segment_longer_than_the_utterance_holds_all_of_it(mini_corpus, utterances):
     batch = stream(mini_corpus, segment_samples=1000 * HOP, batch_size=1).batch(0)
-    check(utterances["train"], batch, 1000, 75)
+    assert_true_to_utterances(utterances["train"], batch, 1000, 75)
     lengths = [len(utterance.waveform) for utterance in utterances["train"]]
     assert int(batch.mask.sum()) in lengths
 

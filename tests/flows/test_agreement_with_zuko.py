@@ -145,7 +145,7 @@ def strengthen(theirs):
     return theirs.double()
 
 
-def same_density(ours, theirs, context):
+def assert_same_density(ours, theirs, context):
     x = 1.5 * torch.randn(64, FEATURES, dtype=torch.float64)
     expected = theirs(context).log_prob(x)
     assert expected.std() > 0.5
@@ -170,7 +170,7 @@ def test_masked_autoregressive_flow(context_features, randperm):
         zuko.flows.MAF(FEATURES, context_features, transforms=3, randperm=randperm, hidden_features=(20, 40))
     )
     ours = autoregressive_flow(theirs, affine(), context_features)
-    same_density(ours, theirs, context_of(context_features))
+    assert_same_density(ours, theirs, context_of(context_features))
 
 
 def test_masked_autoregressive_flow_in_float32_to_the_promise():
@@ -190,7 +190,7 @@ def test_neural_spline_flow(context_features):
         zuko.flows.NSF(FEATURES, context_features, transforms=2, bins=6, hidden_features=(20, 20))
     )
     ours = autoregressive_flow(theirs, ZukoSpline(6, 5.0), context_features)
-    same_density(ours, theirs, context_of(context_features))
+    assert_same_density(ours, theirs, context_of(context_features))
 
 
 @pytest.mark.parametrize("context_features", [0, CONTEXT])
@@ -205,7 +205,7 @@ def test_affine_coupling(context_features):
         split = AlternatingSplit() if keeps_even else AlternatingSplit().swapped
         layers.append(Coupling(split=split, transform=affine(), conditioner=Wrapped(layer.hyper, 2)))
     ours = Flow(bijection=Compose(*layers), base=StandardNormal((FEATURES,))).double()
-    same_density(ours, theirs, context_of(context_features))
+    assert_same_density(ours, theirs, context_of(context_features))
 
 
 def test_spline_of_zuko_element_by_element():

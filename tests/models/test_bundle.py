@@ -84,7 +84,7 @@ def test_round_trip_is_bit_equal(run, description):
     assert sorted(files(run)) == ["student.safetensors", "teacher.safetensors", "voice.json"]
 
 
-def refused(run, *words):
+def assert_refused(run, *words):
     with pytest.raises(UserError) as caught:
         load_voice(run)
     message = str(caught.value)
@@ -98,25 +98,25 @@ def refused(run, *words):
 def test_truncated_weights_are_named(run, keep):
     path = run / "teacher.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
-    refused(run, path, "corrupt or truncated")
+    assert_refused(run, path, "corrupt or truncated")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"no json", b"\xff\xfe\x00"])
 def test_garbage_for_a_description_is_named(run, content):
     (run / "voice.json").write_bytes(content)
-    refused(run, run / "voice.json", "JSON")
+    assert_refused(run, run / "voice.json", "JSON")
 
 
 @pytest.mark.parametrize("content", [b"[]", b"3", b'{"format": 99}', b'{"format": "1"}', b"{}"])
 def test_another_format_is_named(run, content):
     (run / "voice.json").write_bytes(content)
-    refused(run, run / "voice.json", "has format", "expected 1")
+    assert_refused(run, run / "voice.json", "has format", "expected 1")
 
 
 @pytest.mark.parametrize("key", ["sample_rate", "hop_samples", "encoder", "models"])
 def test_a_missing_entry_is_named(run, key):
     rewrite(run, lambda content: content.pop(key))
-    refused(run, run / "voice.json", f"no valid entry '{key}'")
+    assert_refused(run, run / "voice.json", f"no valid entry '{key}'")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    refused(run, run / "voice.json", repr(target), "expected only objects of wavegen.")
+    assert_refused(run, run / "voice.json", repr(target), "expected only objects of wavegen.")
     assert not proof.exists()
 
 
@@ -161,16 +161,16 @@ def test_an_interpolation_is_refused_before_it_is_resolved(run):
         content["models"]["teacher"]["linear_prediction_order"] = "${oc.create:{_target_:os.getpid}}"
 
     rewrite(run, plant)
-    refused(run, run / "voice.json", "interpolation", "expected plain values")
+    assert_refused(run, run / "voice.json", "interpolation", "expected plain values")
 
 
 def test_weights_of_another_model_are_named(run):
     narrower = copy.deepcopy(TEACHER)
     narrower["wavenet"]["residual_channels"] = 3
     save_weights(run, "teacher", build_model(narrower, source="test"))
-    refused(run, run / "teacher.safetensors", "does not fit the model of", run / "voice.json")
+    assert_refused(run, run / "teacher.safetensors", "does not fit the model of", run / "voice.json")
     save_file({"nothing": torch.zeros(1)}, run / "teacher.safetensors")
-    refused(run, run / "teacher.safetensors", "does not fit")
+    assert_refused(run, run / "teacher.safetensors", "does not fit")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_weights_of_another_model_are_named(run):
 )
 def test_a_model_that_cannot_be_built_is_named(run, change):
     rewrite(run, lambda content: change(content["models"]["teacher"]))
-    refused(run, run / "voice.json", "cannot be built")
+    assert_refused(run, run / "voice.json", "cannot be built")
 
 
 def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
@@ -195,13 +195,13 @@ def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
 
 def test_a_malformed_encoder_is_named(run):
     rewrite(run, lambda content: content["encoder"].update(mean=["none"]))
-    refused(run, run / "voice.json", "malformed feature encoder")
+    assert_refused(run, run / "voice.json", "malformed feature encoder")
 
 
 def test_folders_without_a_voice_are_named(run, tmp_path):
-    refused(tmp_path / "none", tmp_path / "none", "is no voice")
+    assert_refused(tmp_path / "none", tmp_path / "none", "is no voice")
     (run / "teacher.safetensors").unlink()
-    refused(run, run, "holds no weights")
+    assert_refused(run, run, "holds no weights")
 
 
 def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, monkeypatch):

@@ -43,3 +43,29 @@ def compose_config():
         return config
 
     return build
+
+
+@pytest.fixture
+def killed_at():
+    """``killed_at(patch, step, save_at)``: every trainer saves at one step and dies at a later one."""
+    import wavegen.training.fit as fit_module
+
+    class SeedSaveAndDie(fit_module.StepSeed):
+        step = save_at = None
+
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            if trainer.global_step == self.step:
+                raise RuntimeError("power cut")
+
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            if trainer.global_step == self.save_at:
+                saver = next(c for c in trainer.callbacks if hasattr(c, "path"))
+                trainer.save_checkpoint(saver.path)
+            super().on_train_batch_start(trainer, module, batch, batch_idx)
+
+    def arrange(patch, step, save_at):
+        patch.setattr(SeedSaveAndDie, "step", step)
+        patch.setattr(SeedSaveAndDie, "save_at", save_at)
+        patch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
+
+    return arrange

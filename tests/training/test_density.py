@@ -115,26 +115,9 @@ def test_what_is_not_a_number_is_not_averaged(tmp_path):
     assert flags and all(bool(flag) and flag.dtype == torch.bool for flag in flags.values())
 
 
-def killed_at(monkeypatch, step, save_at):
-    import wavegen.training.fit as fit_module
-
-    original = fit_module.StepSeed
-
-    class SeedSaveAndDie(original):
-        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-            if trainer.global_step == step:
-                raise RuntimeError("power cut")
-
-        def on_train_batch_start(self, trainer, module, batch, batch_idx):
-            if trainer.global_step == save_at:
-                saver = next(c for c in trainer.callbacks if hasattr(c, "path"))
-                trainer.save_checkpoint(saver.path)
-            super().on_train_batch_start(trainer, module, batch, batch_idx)
-
-    monkeypatch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
-
-
-def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
+def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    killed_at, tmp_path, monkeypatch
+):
     run_flow(compose(), tmp_path / "whole")
     with monkeypatch.context() as patch:
         killed_at(patch, step=5, save_at=4)

@@ -29,28 +29,8 @@ def run_teacher(config, corpus, run, callbacks=()):
     return train_teacher(config, corpus, folder)
 
 
-def killed_at(monkeypatch, step, save_at):
-    """Lets every trainer save at one step and die at a later one."""
-    import wavegen.training.fit as fit_module
-
-    original = fit_module.StepSeed
-
-    class SeedSaveAndDie(original):
-        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-            if trainer.global_step == step:
-                raise RuntimeError("power cut")
-
-        def on_train_batch_start(self, trainer, module, batch, batch_idx):
-            if trainer.global_step == save_at:
-                saver = next(c for c in trainer.callbacks if hasattr(c, "path"))
-                trainer.save_checkpoint(saver.path)
-            super().on_train_batch_start(trainer, module, batch, batch_idx)
-
-    monkeypatch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
-
-
 def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    compose_config, mini_corpus, tmp_path, monkeypatch
+    compose_config, killed_at, mini_corpus, tmp_path, monkeypatch
 ):
     overrides = ["teacher_training.precision=32-true", "teacher.wavenet.input_dropout=0.5"]
     run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "whole")
