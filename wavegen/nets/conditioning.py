@@ -6,7 +6,7 @@ part.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,16 +40,43 @@ class LearnedUpsampling(nn.Module):
     def __init__(self, *, channels: int, hop_samples: int) -> None:
         super().__init__()
         self.hop_samples = hop_samples
-        position = (
-            torch.arange(hop_samples) + 0.5
-        ) / hop_samples - 0.5  # of a sample, in frames from the centre
-        kernel = torch.stack([(-position).clamp(min=0), 1 - position.abs(), position.clamp(min=0)])
-        self.weight = nn.Parameter(kernel.expand(channels, 3, hop_samples).clone())
+        self.weight = nn.Parameter(linear_interpolation(hop_samples).expand(channels, 3, hop_samples).clone())
 
     def forward(self, frames: Tensor) -> Tensor:
-        padded = functional.pad(frames, (1, 1), mode="replicate")
-        neighbours = padded.unfold(-1, 3, 1)  # (batch, channels, frames, 3)
-        return torch.einsum("bcnj,cji->bcni", neighbours, self.weight.to(frames.dtype)).flatten(-2)
+        return torch.einsum("bcnj,cji->bcni", neighbours(frames), self.weight.to(frames.dtype)).flatten(-2)
+
+
+class SharedUpsampling(nn.Module):
+    r"""From frames to samples by one learned interpolation kernel for all channels.
+
+    .. math:: y_c[n H + i] = \sum_{j=-1}^{1} w[j, i] \, x_c[n + j], \qquad 0 \le i < H
+
+    As :class:`LearnedUpsampling`, and it commutes with every pointwise linear map: what a net makes of its
+    conditioning can be computed once a frame and upsampled afterwards, which the engines do.
+
+    Args:
+        hop_samples: :math:`H`.
+        channels: any number; the kernel is the same for all.
+    """
+
+    def __init__(self, *, hop_samples: int, channels: int | None = None) -> None:
+        super().__init__()
+        self.hop_samples = hop_samples
+        self.weight = nn.Parameter(linear_interpolation(hop_samples))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return (neighbours(frames) @ self.weight.to(frames.dtype)).flatten(-2)
+
+
+def linear_interpolation(hop_samples: int) -> Tensor:
+    """Weights ``(3, hop_samples)`` of the frame before, at and after each sample: linear between centres."""
+    position = (torch.arange(hop_samples) + 0.5) / hop_samples - 0.5  # in frames from the frame's centre
+    return torch.stack([(-position).clamp(min=0), 1 - position.abs(), position.clamp(min=0)])
+
+
+def neighbours(frames: Tensor) -> Tensor:
+    """Each frame with the one before and after, ends repeated: ``(batch, channels, frames, 3)``."""
+    return functional.pad(frames, (1, 1), mode="replicate").unfold(-1, 3, 1)
 
 
 class FrameConditioning(nn.Module):
@@ -65,6 +92,7 @@ class FrameConditioning(nn.Module):
         hop_samples: samples per frame.
         hidden_channels: width of the layer between.
         key: the context's entry, ``(batch, in_channels, frames)``.
+        upsampling: builds the way from frames to samples, given ``channels`` and ``hop_samples``.
     """
 
     def __init__(
@@ -75,6 +103,7 @@ class FrameConditioning(nn.Module):
         hop_samples: int,
         hidden_channels: int = 128,
         key: str = "features",
+        upsampling: Callable[..., nn.Module] = LearnedUpsampling,
     ) -> None:
         super().__init__()
         self.key, self.in_channels, self.channels = key, in_channels, channels
@@ -84,16 +113,20 @@ class FrameConditioning(nn.Module):
             nn.Conv1d(hidden_channels, channels, 1),
             nn.LeakyReLU(0.2),
         )
-        self.upsampling = LearnedUpsampling(channels=channels, hop_samples=hop_samples)
+        self.upsampling = upsampling(channels=channels, hop_samples=hop_samples)
 
     def forward(self, context: Context, num_samples: int) -> Tensor:
+        return crop(self.upsampling(self.at_frame_rate(context)), num_samples, self.key)
+
+    def at_frame_rate(self, context: Context) -> Tensor:
+        """The channels before upsampling, ``(batch, channels, frames)``."""
         features = entry(context, self.key)
         if features.shape[-2] != self.in_channels:
             raise UserError(
                 f"context entry '{self.key}' has {features.shape[-2]} features per frame, "
                 f"expected {self.in_channels}"
             )
-        return crop(self.upsampling(self.frame_net(features)), num_samples, self.key)
+        return self.frame_net(features)
 
 
 class GlottalPhase(nn.Module):
