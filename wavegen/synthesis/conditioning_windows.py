@@ -1,12 +1,13 @@
-"""A WaveNet's conditioning as the engines take it: a window of frames at a time, projected as early as it can be.
+"""A WaveNet's conditioning as the engines take it: window by window, projected as early as it can be.
 
-Every layer adds a projection :math:`V_l c_t` of the conditioning to its gates. Parts whose upsampling is the same
-for all channels commute with it:
+Every layer adds a projection :math:`V_l c_t` of the conditioning to its gates. Parts whose upsampling is the
+same for all channels commute with it:
 
 .. math:: V_l \\sum_j w[j, i] \\, x[n + j] = \\sum_j w[j, i] \\, (V_l \\, x[n + j]), \\qquad t = n H + i,
 
-so they are projected once a frame; parts that are constant in time once an utterance; the rest at every sample.
-Windows lie on a fixed grid of frames whatever blocks an engine speaks in, so that the numbers are the same.
+so they are projected once a frame; parts that are constant in time once an utterance; the rest at every
+sample. Windows lie on a fixed grid of frames whatever blocks an engine speaks in, so that the numbers are the
+same.
 """
 
 from collections.abc import Mapping
@@ -39,8 +40,8 @@ class Unsupported(Exception):
 class Window:
     """The conditioning of the samples ``start … stop − 1``, float32, of every utterance of a batch.
 
-    ``samples``: ``(batch, stop − start, sample_channels)``. ``frames``: ``(batch, frames + 2, frame_channels)``,
-    the window's frames with one more on either side (repeated at the utterance's ends).
+    ``samples``: ``(batch, stop − start, sample_channels)``. ``frames``: ``(batch, frames + 2,
+    frame_channels)``, the window's frames with one more on either side (repeated at the utterance's ends).
     """
 
     start: int
@@ -138,13 +139,13 @@ class ConditioningWindows:
         frames = min((value.shape[-1] for value in (context or {}).values() if value.dim() > 1), default=None)
         if frames is not None and frames * self.hop_samples < num_samples:
             raise UserError(
-                f"the context covers {frames * self.hop_samples} samples ({frames} frames), expected at least "
-                f"{num_samples}"
+                f"the context covers {frames * self.hop_samples} samples ({frames} frames), expected at "
+                f"least {num_samples}"
             )
 
 
 def cut_frames(context: Mapping[str, Tensor] | None, first: int, last: int) -> dict[str, Tensor]:
-    """The context with the frames ``first … last − 1`` of every entry that has frames; per-utterance entries whole."""
+    """The context with the frames ``first … last − 1`` only; entries of one number an utterance stay whole."""
     return {
         key: value[..., first:last] if value.dim() > 1 else value for key, value in (context or {}).items()
     }

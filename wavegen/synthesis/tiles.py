@@ -1,9 +1,9 @@
 """Matrix products in registers: the inner loops of the engines, emitted as LLVM vector code through Numba.
 
-A *tile* holds ``rows × columns`` accumulators of 16 lanes for a whole product, so that an input number that was
-loaded meets ``rows`` registers of weights and a register of weights meets ``columns`` inputs. What a compiler
-makes of plain loops spills them. The vectors are LLVM's own, 16 floats wide whatever the machine's registers
-are, so the code runs everywhere; ``WIDE`` and ``TALL`` are the shapes that fill this machine's registers.
+A *tile* holds ``rows × columns`` accumulators of 16 lanes for a whole product, so that an input number that
+was loaded meets ``rows`` registers of weights and a register of weights meets ``columns`` inputs. What a
+compiler makes of plain loops spills them. The vectors are LLVM's own, 16 floats wide whatever the machine's
+registers are, so the code runs everywhere; ``WIDE`` and ``TALL`` are the shapes that fill this machine's registers.
 
 One tile computes, for output lanes ``16 r … 16 r + 15`` of column c,
 
@@ -60,8 +60,8 @@ _BFLOATS = ir.VectorType(_BFloat(), 2 * LANES)
 def product_tile(rows: int, columns: int, precision: int):
     """A function for compiled code that adds the product of one tile.
 
-    ``tile(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)``, all arrays flat, all numbers
-    counted in elements: the weights of input k begin at ``w + k * stride``; column c's inputs at
+    ``tile(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)``, all arrays flat, all
+    numbers counted in elements: the weights of input k begin at ``w + k * stride``; column c's inputs at
     ``x + offsets[o + c]``; its sums at ``s + c * sum_stride``.
 
     Args of the function:
@@ -70,7 +70,7 @@ def product_tile(rows: int, columns: int, precision: int):
         offsets: intp, one a column, so that columns may lie anywhere (in a ring, say).
         count: rows of ``weights`` to sum over: inputs, or pairs of inputs.
 
-    Sums are formed in the order of k in every shape, so the same numbers come out whichever tile computes them.
+    Sums are formed in the order of k in every shape: the same numbers come out whichever tile computes them.
     """
 
     @intrinsic
@@ -142,7 +142,7 @@ class _TileEmitter:
             return _fma(builder, weight, _broadcast(builder, first), total)
         low = builder.bitcast(builder.shl(weight, _SIXTEEN), _FLOATS)
         if self.precision == BFLOAT16_WEIGHTS:
-            # The high half is multiplied with the low half's bits behind its own: PackedMatrix counted them in.
+            # The high half is multiplied with the low half behind its own bits: PackedMatrix counted them in.
             total = _fma(builder, low, _broadcast(builder, first), total)
             return _fma(builder, builder.bitcast(weight, _FLOATS), _broadcast(builder, second), total)
         pair = _broadcast(builder, first)
@@ -183,9 +183,9 @@ def _fma(builder, a, b, c):
 class PackedMatrix:
     """A matrix as tiles read it: input by input, output channels padded with zeros to whole vectors.
 
-    In bfloat16 inputs are paired, k with k + inputs / 2 (an odd number is padded with a zero), in one word: the
-    low half the first, the high half the second. Rounded to the nearest; for ``BFLOAT16_WEIGHTS`` the word as a
-    whole is the second weight, so the nearest *word* with that low half is taken, which errs no more.
+    In bfloat16 inputs are paired, k with k + inputs / 2 (an odd number is padded with a zero), in one word:
+    the low half the first, the high half the second. Rounded to the nearest; for ``BFLOAT16_WEIGHTS`` the word
+    as a whole is the second weight, so the nearest *word* with that low half is taken, which errs no more.
 
     Attributes:
         data: flat, ``rows * width`` numbers or words, aligned to cache lines.
