@@ -145,7 +145,7 @@ class ConditioningWindows:
 
 
 def cut_frames(context: Mapping[str, Tensor] | None, first: int, last: int) -> dict[str, Tensor]:
-    """The context with the frames ``first … last − 1`` only; entries of one number an utterance stay whole."""
+    """The context, of its frames only ``first … last − 1``; entries without frames stay whole."""
     return {
         key: value[..., first:last] if value.dim() > 1 else value for key, value in (context or {}).items()
     }

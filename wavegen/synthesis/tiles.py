@@ -3,7 +3,7 @@
 A *tile* holds ``rows × columns`` accumulators of 16 lanes for a whole product, so that an input number that
 was loaded meets ``rows`` registers of weights and a register of weights meets ``columns`` inputs. What a
 compiler makes of plain loops spills them. The vectors are LLVM's own, 16 floats wide whatever the machine's
-registers are, so the code runs everywhere; ``WIDE`` and ``TALL`` are the shapes that fill this machine's registers.
+registers are, so the code runs everywhere; ``WIDE`` and ``TALL`` are the shapes that fill this machine's.
 
 One tile computes, for output lanes ``16 r … 16 r + 15`` of column c,
 
@@ -184,8 +184,9 @@ class PackedMatrix:
     """A matrix as tiles read it: input by input, output channels padded with zeros to whole vectors.
 
     In bfloat16 inputs are paired, k with k + inputs / 2 (an odd number is padded with a zero), in one word:
-    the low half the first, the high half the second. Rounded to the nearest; for ``BFLOAT16_WEIGHTS`` the word
-    as a whole is the second weight, so the nearest *word* with that low half is taken, which errs no more.
+    the low half the first, the high half the second. Rounded to the nearest; for ``BFLOAT16_WEIGHTS`` the
+    word as a whole is the second weight, so the nearest *word* with that low half is taken, which errs no
+    more.
 
     Attributes:
         data: flat, ``rows * width`` numbers or words, aligned to cache lines.
