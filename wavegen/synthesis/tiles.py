@@ -19,6 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 LANES = 16
@@ -35,6 +36,12 @@ WIDE = (4, 4) if _FEATURES.get("avx512f") else (2, 3)
 """(rows, columns) of a tile for many columns: 16 or 6 accumulators (of 32 or, halved, 16 registers)."""
 TALL = 8 if _FEATURES.get("avx512f") else 4
 """Rows of a tile for one column: enough independent sums to hide the latency of a multiply–add."""
+
+_PRECISIONS = {
+    (types.float32, types.float32): FLOAT32,
+    (types.int32, types.float32): BFLOAT16_WEIGHTS,
+    (types.int32, types.int32): BFLOAT16,
+}
 
 _FLOAT, _INT32, _INTP = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FLOATS, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT32, LANES)
@@ -57,7 +64,7 @@ class _BFloat(ir.types.Type):
 _BFLOATS = ir.VectorType(_BFloat(), 2 * LANES)
 
 
-def product_tile(rows: int, columns: int, precision: int):
+def product_tile(rows: int, columns: int):
     """A function for compiled code that adds the product of one tile.
 
     ``tile(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)``, all arrays flat, all
@@ -66,7 +73,7 @@ def product_tile(rows: int, columns: int, precision: int):
 
     Args of the function:
         weights: float32, or int32 words that hold two bfloat16 (see :class:`PackedMatrix`).
-        inputs: float32; int32 words of two for ``BFLOAT16``.
+        inputs: float32, or int32 words of two: the types of both say which product it is.
         offsets: intp, one a column, so that columns may lie anywhere (in a ring, say).
         count: rows of ``weights`` to sum over: inputs, or pairs of inputs.
 
@@ -76,7 +83,12 @@ def product_tile(rows: int, columns: int, precision: int):
     @intrinsic
     def tile(typing_context, weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride):
         signature = types.void(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)
-        return signature, _TileEmitter(rows, columns, precision)
+        kinds = (weights.dtype, inputs.dtype)
+        if kinds not in _PRECISIONS or sums.dtype != types.float32 or offsets.dtype != types.intp:
+            raise TypingError(
+                f"no tile for weights, inputs, offsets, sums {(*kinds, offsets.dtype, sums.dtype)}"
+            )
+        return signature, _TileEmitter(rows, columns, _PRECISIONS[kinds])
 
     return tile
 
