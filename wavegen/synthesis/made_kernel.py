@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from wavegen.synthesis.fast_math import exp32
+
 BLOCK = 128
 """Samples that are computed side by side: long rows, and what is known of them stays in the second cache."""
 
@@ -17,15 +19,6 @@ IDENTITY, RELU, LEAKY_RELU, ELU, SILU, TANH, SIGMOID = range(7)
 """What a row may be sent through; the slope, alpha or bound comes along as a number."""
 
 _OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-
-# exp in float32 after the Cephes library: 2^n · p(r), r = x − n log 2 in two pieces; within 2 units in the
-# last place. The library's own function is called once per number, this one once per register.
-_LOWEST, _HIGHEST = np.float32(-87.33654), np.float32(88.37626)
-_LOG2_E, _ROUND = np.float32(1.44269504), np.float32(12582912.0)
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_P5, _P4, _P3 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
-_P2, _P1, _P0 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
-_ONE = np.float32(1.0)
 
 
 def _exp(x):
@@ -35,17 +28,7 @@ def _exp(x):
 @overload(_exp, jit_options={"fastmath": {"contract", "nsz"}})
 def _exp_of(x):
     if x == types.float32:
-
-        def exp_float32(x):
-            bounded = x if x > _LOWEST else _LOWEST
-            bounded = bounded if bounded < _HIGHEST else _HIGHEST
-            exponent = (bounded * _LOG2_E + _ROUND) - _ROUND
-            r = bounded - exponent * _LN2_HIGH - exponent * _LN2_LOW
-            p = ((((_P5 * r + _P4) * r + _P3) * r + _P2) * r + _P1) * r + _P0
-            power = np.int32((np.int32(exponent) + np.int32(127)) << np.int32(23)).view(np.float32)
-            return (p * (r * r) + r + _ONE) * power
-
-        return exp_float32
+        return lambda x: exp32(x)
     return lambda x: math.exp(x)
 
 
