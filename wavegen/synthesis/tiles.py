@@ -34,6 +34,8 @@ HAS_BFLOAT16_PRODUCTS = bool(_FEATURES.get("avx512bf16"))
 
 WIDE = (4, 4) if _FEATURES.get("avx512f") else (2, 3)
 """(rows, columns) of a tile for many columns: 16 or 6 accumulators (of 32 or, halved, 16 registers)."""
+PAIR = (2, 12) if _FEATURES.get("avx512f") else (2, 3)
+"""The same for two rows only, the signal's and the gate's: 24 or 6 accumulators."""
 TALL = 8 if _FEATURES.get("avx512f") else 4
 """Rows of a tile for one column: enough independent sums to hide the latency of a multiply–add."""
 
@@ -48,20 +50,20 @@ _FLOATS, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT32, LANES)
 _SIXTEEN, _HIGH = ir.Constant(_WORDS, [16] * LANES), ir.Constant(_WORDS, [0xFFFF0000] * LANES)
 
 
-class _BFloat(ir.types.Type):
+class BFloat(ir.types.Type):
     """LLVM's bfloat, which llvmlite has no name for."""
 
     def _to_string(self) -> str:
         return "bfloat"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
+        return isinstance(other, BFloat)
 
     def __hash__(self) -> int:
-        return hash(_BFloat)
+        return hash(BFloat)
 
 
-_BFLOATS = ir.VectorType(_BFloat(), 2 * LANES)
+_BFLOATS = ir.VectorType(BFloat(), 2 * LANES)
 
 
 def product_tile(rows: int, columns: int):

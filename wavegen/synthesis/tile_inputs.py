@@ -1,0 +1,46 @@
+"""Numbers as a tile takes them for inputs: float32 as they are, or rounded to bfloat16, two in a word.
+
+A word holds channel 2k (low half) and channel 2k + 1, which is how bfloat16 lie in memory, so that 16 numbers are
+converted in one instruction where the machine has one. ``PackedMatrix`` pairs input k with k + inputs / 2:
+weights that meet such words are packed with their inputs in ``paired_order``.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from wavegen.synthesis.tiles import BFloat, LANES
+
+_FLOATS, _BFLOATS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(BFloat(), LANES)
+
+
+def paired_order(inputs: int) -> np.ndarray:
+    """The order of an even number of inputs in which ``PackedMatrix`` pairs neighbours: evens, then odds."""
+    return np.arange(inputs).reshape(-1, 2).T.ravel()
+
+
+@intrinsic
+def put(typing_context, destination, d, source, s):
+    """Writes the 16 floats ``source[s:]``: 16 elements of ``destination[d:]``, or 8 where it holds words.
+
+    Rounded to the nearest, ties to even.
+    """
+    if destination.dtype not in (types.float32, types.int32) or source.dtype != types.float32:
+        raise TypingError(f"no way to put {source.dtype} into {destination.dtype}")
+
+    def codegen(context, builder, signature, args):
+        def address(position):
+            array = context.make_array(signature.args[position])(context, builder, args[position])
+            index = context.cast(builder, args[position + 1], signature.args[position + 1], types.intp)
+            return builder.gep(array.data, [index])
+
+        numbers = builder.load(builder.bitcast(address(2), _FLOATS.as_pointer()))
+        numbers.align = 4
+        if signature.args[0].dtype == types.int32:
+            numbers = builder.fptrunc(numbers, _BFLOATS)
+        builder.store(numbers, builder.bitcast(address(0), numbers.type.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    return types.void(destination, d, source, s), codegen
