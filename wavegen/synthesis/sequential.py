@@ -1,25 +1,41 @@
-"""The sequential sampler: a causal model speaks one sample at a time, from cached states."""
+"""The sequential sampler: a causal model speaks one sample after another."""
 
+import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+
+from wavegen.synthesis.conditioning_windows import Unsupported
+from wavegen.synthesis.reference import ReferenceSampler
+from wavegen.synthesis.teacher_engine import TeacherEngine
 
 
 class SequentialSampler:
-    """Free-running synthesis of an autoregressive model with a step form, for a batch of unequal lengths.
+    """Free-running synthesis of an autoregressive model, for a batch of unequal lengths.
 
-    Equal to the parallel forward: fed the same samples, the cached step gives the same parameters (a test
-    proves it), and the head applies the same scale floor as in training.
+    Runs on :class:`~wavegen.synthesis.teacher_engine.TeacherEngine`, which is compiled at first use (some
+    seconds; kept on disk) and computes on the CPU wherever the model lies. A model that the engine cannot run
+    speaks through its own step form, slowly, after one warning that names the part.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
         temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
+        precision: ``float32``; or ``bfloat16``, which rounds the weights and is faster.
+        num_threads: None for as many cores as this process may use. The speech does not depend on it.
     """
 
-    def __init__(self, model: nn.Module, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        temperature: float = 1.0,
+        precision: str = "float32",
+        num_threads: int | None = None,
+    ) -> None:
         self.model, self.temperature = model, temperature
+        self.precision, self.num_threads = precision, num_threads
+        self._warned = False
 
     @torch.inference_mode()
     def sample(
@@ -37,55 +53,29 @@ class SequentialSampler:
             lengths: ``(batch,)`` samples. Utterances that are done leave the batch.
             generator: source of the uniforms; the same seed gives the same speech.
             progress: show a bar.
+
+        Raises:
+            UserError: where a weight is not finite, or the context is too short.
         """
-        weight = next(self.model.parameters())
-        with torch.autocast(weight.device.type, enabled=False):  # it would cast every weight at every sample
-            return self._sample(context, lengths, weight, generator, progress)
-
-    def _sample(
-        self,
-        context: Mapping[str, Tensor] | None,
-        lengths: Tensor,
-        weight: Tensor,
-        generator: torch.Generator | None,
-        progress: bool,
-    ) -> Tensor:
-        conditioner, head, device = self.model.conditioner, self.model.head, weight.device
+        try:
+            engine = TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
+        except Unsupported as reason:
+            if not self._warned:
+                warnings.warn(
+                    f"the compiled sampler cannot run this model: {reason}; it speaks step by step, which is "
+                    f"slow",
+                    stacklevel=2,
+                )
+                self._warned = True
+            reference = ReferenceSampler(self.model, temperature=self.temperature)
+            return reference.sample(context, lengths, generator=generator, progress=progress)
         order = lengths.argsort(descending=True)
-        counts = lengths[order].tolist()
-        num_samples, batch_size = counts[0], len(counts)
-        projected = conditioner.project_context(context, num_samples)
-        if projected is not None:
-            projected = projected[order.to(projected.device)].permute(2, 0, 1).contiguous()
-        uniforms = torch.rand(2, num_samples, batch_size, generator=generator).to(device)
-        waveform = weight.new_zeros(num_samples, batch_size)
-        state = conditioner.initial_state(batch_size)
-        previous = weight.new_zeros(batch_size)
-        active = batch_size
-        for t in tqdm(range(num_samples), desc="speaking", unit="sample", disable=not progress, leave=False):
-            while counts[active - 1] <= t:
-                active -= 1
-            if active < len(previous):
-                previous, state = previous[:active], narrow(state, active)
-            column = None if projected is None else projected[t, :active]
-            parameters, state = conditioner.step(previous, column, state)
-            previous = head(parameters).sample_from_uniforms(
-                uniforms[0, t, :active], uniforms[1, t, :active], temperature=self.temperature
-            )
-            waveform[t, :active] = previous
-        result = torch.empty_like(waveform.T)
-        result[order.to(device)] = waveform.T
-        return result
-
-
-def narrow(state: object, batch_size: int) -> object:
-    """The state of the first members of a batch: every tensor's first dimension is the batch."""
-    if isinstance(state, Tensor):
-        return state[:batch_size]
-    if isinstance(state, (list, tuple)):
-        return type(state)(narrow(part, batch_size) for part in state)
-    if hasattr(state, "__dataclass_fields__"):
-        return type(state)(
-            **{name: narrow(getattr(state, name), batch_size) for name in state.__dataclass_fields__}
+        uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
+        if context is not None:
+            context = {key: value[order.to(value.device)] for key, value in context.items()}
+        spoken = engine.speak(
+            context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
         )
-    return state
+        result = torch.empty_like(spoken)
+        result[order.cpu()] = spoken
+        return result.to(next(self.model.parameters()).device)

@@ -1,0 +1,92 @@
+"""The reference sampler: a causal model speaks one sample at a time through its own step form."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+
+class ReferenceSampler:
+    """Free-running synthesis of any autoregressive model with a step form, for a batch of unequal lengths.
+
+    Equal to the parallel forward: fed the same samples, the cached step gives the same parameters (a test
+    proves it), and the head applies the same scale floor as in training. On any device, in any precision,
+    some hundred samples a second; what the compiled engine must equal.
+
+    Args:
+        model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
+        temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
+    """
+
+    def __init__(self, model: nn.Module, *, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model, temperature
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        context: Mapping[str, Tensor] | None,
+        lengths: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        progress: bool = False,
+    ) -> Tensor:
+        """Waveforms on the head's grid, ``(batch, max(lengths))``, zero beyond each length.
+
+        Args:
+            context: batched conditioning covering the longest utterance.
+            lengths: ``(batch,)`` samples. Utterances that are done leave the batch.
+            generator: source of the uniforms; the same seed gives the same speech.
+            progress: show a bar.
+        """
+        weight = next(self.model.parameters())
+        with torch.autocast(weight.device.type, enabled=False):  # it would cast every weight at every sample
+            return self._sample(context, lengths, weight, generator, progress)
+
+    def _sample(
+        self,
+        context: Mapping[str, Tensor] | None,
+        lengths: Tensor,
+        weight: Tensor,
+        generator: torch.Generator | None,
+        progress: bool,
+    ) -> Tensor:
+        conditioner, head, device = self.model.conditioner, self.model.head, weight.device
+        order = lengths.argsort(descending=True)
+        counts = lengths[order].tolist()
+        num_samples, batch_size = counts[0], len(counts)
+        projected = conditioner.project_context(context, num_samples)
+        if projected is not None:
+            projected = projected[order.to(projected.device)].permute(2, 0, 1).contiguous()
+        uniforms = torch.rand(2, num_samples, batch_size, generator=generator).to(device)
+        waveform = weight.new_zeros(num_samples, batch_size)
+        state = conditioner.initial_state(batch_size)
+        previous = weight.new_zeros(batch_size)
+        active = batch_size
+        for t in tqdm(range(num_samples), desc="speaking", unit="sample", disable=not progress, leave=False):
+            while counts[active - 1] <= t:
+                active -= 1
+            if active < len(previous):
+                previous, state = previous[:active], narrow(state, active)
+            column = None if projected is None else projected[t, :active]
+            parameters, state = conditioner.step(previous, column, state)
+            previous = head(parameters).sample_from_uniforms(
+                uniforms[0, t, :active], uniforms[1, t, :active], temperature=self.temperature
+            )
+            waveform[t, :active] = previous
+        result = torch.empty_like(waveform.T)
+        result[order.to(device)] = waveform.T
+        return result
+
+
+def narrow(state: object, batch_size: int) -> object:
+    """The state of the first members of a batch: every tensor's first dimension is the batch."""
+    if isinstance(state, Tensor):
+        return state[:batch_size]
+    if isinstance(state, (list, tuple)):
+        return type(state)(narrow(part, batch_size) for part in state)
+    if hasattr(state, "__dataclass_fields__"):
+        return type(state)(
+            **{name: narrow(getattr(state, name), batch_size) for name in state.__dataclass_fields__}
+        )
+    return state
