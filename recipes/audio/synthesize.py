@@ -22,7 +22,14 @@ def main(config: DictConfig) -> None:
     text = read_text(config.text, config.text_file)
     voice = load_voice(config.checkpoint)
     start = time.perf_counter()
-    waveform = speak(voice, text, speaker=config.speaker, temperature=config.temperature, seed=config.seed)
+    waveform = speak(
+        voice,
+        text,
+        speaker=config.speaker,
+        temperature=config.temperature,
+        precision=config.precision,
+        seed=config.seed,
+    )
     seconds, duration_s = time.perf_counter() - start, len(waveform) / voice.sample_rate
     write_waveform(config.output, waveform.numpy(), voice.sample_rate)
     print(

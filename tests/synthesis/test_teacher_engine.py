@@ -119,6 +119,16 @@ def test_parameters_are_the_models_own(
     torch.testing.assert_close(told, net_of(teacher)(x, context), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(("head", "order"), [("mixture", 5), ("normal", 0), ("mu-law", 0)])
+def test_conditionals_are_the_models_own(head, order):
+    teacher = make_teacher(HEADS[head](), PARTS["frames"](), linear_prediction_order=order)
+    x, context = torch.randint(-3000, 3000, (2, 90)) / 32768, make_context(2, 90)
+    expected = teacher.conditionals(x, context).log_prob(x)
+    assert expected.std() > 0.1
+    told = TeacherEngine(teacher).conditionals(x, context).log_prob(x)
+    torch.testing.assert_close(told, expected, rtol=1e-4, atol=1e-3)
+
+
 def test_a_thousand_teacher_forced_steps_of_the_issues_shape():
     """30 layers, 64/128/64 channels, kernel 3, ten logistics, 80 conditioning channels: within 1e-4."""
     part = FrameConditioning(

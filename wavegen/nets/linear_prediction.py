@@ -68,13 +68,16 @@ class LinearPrediction(nn.Module):
         self.taps.copy_(torch.from_numpy(coefficients[::-1].copy()))
 
     def forward(self, x: Tensor, context: object = None) -> Tensor:
+        return self.shift_loc(self.conditioner(x, context), self.predict(x))
+
+    def predict(self, x: Tensor) -> Tensor:
+        """The linear prediction of every sample from those before it, ``(batch, time)`` as ``x``."""
         order = len(self.taps)
         past = functional.pad(x, (order, 0))[:, :-1].unfold(
             -1, order, 1
         )  # (batch, time, order), oldest first
         with torch.autocast(x.device.type, enabled=False):
-            prediction = past @ self.taps
-        return self.shift_loc(self.conditioner(x, context), prediction)
+            return past @ self.taps
 
     # Step form: the net's own, with the last samples kept beside its state.
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from tqdm import tqdm
 
 from wavegen.distributions.precision import bounded_logit, open_unit_interval
 from wavegen.errors import UserError
+from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.runtime import prepare_process
 from wavegen.synthesis.conditioning_windows import ConditioningWindows, Window
 from wavegen.synthesis.packed_teacher import MIXTURE, PackedTeacher
@@ -109,6 +111,22 @@ class TeacherEngine:
             for group in groups:
                 recorded[group.members, here] = group.recorded
         return torch.from_numpy(recorded[..., : self.packed.wavenet.num_parameters])
+
+    @torch.inference_mode()
+    def conditionals(self, x: Tensor, context: Mapping[str, Tensor] | None = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t, as the model's own: for the likelihood of rounded weights."""
+        observed = getattr(self.model.head, "observed", None)
+        x = x if observed is None else observed(x)
+        parameters = self.parameters(x, context)
+        if isinstance(self.model.conditioner, LinearPrediction):
+            prediction = self.model.conditioner.predict(x.to(self.device)).cpu()
+            parameters = self.model.head.shift_loc(parameters, prediction)
+        return self.model.head(parameters)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return self.packed.wavenet.input.weight.device
 
     def _noise(self, uniform: Tensor) -> Tensor:
         """The standard deviate that the head's family makes of a uniform."""

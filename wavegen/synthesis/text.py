@@ -57,7 +57,9 @@ def read_text(text: str | None, text_file: str | None) -> str:
         raise UserError(f"text_file={text_file} is not UTF-8 (byte {error.start})") from error
 
 
-def sampler_of(voice: Voice, speaker: str, temperature: float) -> ParallelSampler | SequentialSampler:
+def sampler_of(
+    voice: Voice, speaker: str, temperature: float, precision: str = "float32"
+) -> ParallelSampler | SequentialSampler:
     """The named model of the voice, ready to speak.
 
     Raises:
@@ -70,25 +72,32 @@ def sampler_of(voice: Voice, speaker: str, temperature: float) -> ParallelSample
         other = "teacher" if speaker == "student" else "student"
         raise UserError(f"this voice has no {speaker}; it has a {other}: speaker={other}")
     engine = ParallelSampler if speaker == "student" else SequentialSampler
-    return engine(model, temperature=temperature)
+    return engine(model, temperature=temperature, precision=precision)
 
 
 def speak(
-    voice: Voice, text: str, *, speaker: str = "student", temperature: float = 1.0, seed: int = 0
+    voice: Voice,
+    text: str,
+    *,
+    speaker: str = "student",
+    temperature: float = 1.0,
+    precision: str = "float32",
+    seed: int = 0,
 ) -> Tensor:
     """The text spoken by the voice, ``(samples,)``; neither rounded nor clipped.
 
     Args:
         voice: see :func:`wavegen.models.bundle.load_voice`.
         text: taken as it stands.
-        speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slow).
+        speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
         temperature: of the sampling; 1 samples the model.
+        precision: ``float32``, or ``bfloat16``, which rounds the weights and is faster.
         seed: of the noise.
 
     Raises:
         UserError: where nothing in the text can be pronounced, or the voice has no such speaker.
     """
-    sampler = sampler_of(voice, speaker, temperature)
+    sampler = sampler_of(voice, speaker, temperature, precision)
     context, _, num_frames = front_end(voice).analyse(text)
     lengths = torch.tensor([num_frames * voice.hop_samples])
     generator = torch.Generator().manual_seed(seed)
