@@ -1,23 +1,58 @@
-"""The parallel sampler: a student speaks all samples in one pass."""
+"""The parallel sampler: a student speaks all samples in one pass, or block by block as a stream."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from wavegen.errors import UserError
+from wavegen.synthesis.conditioning_windows import Unsupported
+from wavegen.synthesis.noise_windows import NOISE_SAMPLES, NoiseWindows
+from wavegen.synthesis.packed_student import PRECISIONS
+from wavegen.synthesis.student_engine import StudentEngine
+from wavegen.synthesis.supported_student import check_finite
+
+STREAM_SAMPLES = 512
+"""Samples of a stream's block unless others are asked for."""
 
 
 class ParallelSampler:
     """Synthesis by a student; the waveform comes unrounded and unclipped, as the writer of files wants it.
 
+    A :class:`~wavegen.models.student.WaveNetStudent` in float32 on the CPU runs in the compiled engine (which
+    compiles for some seconds when it is first used on a machine); any other in PyTorch, after one warning
+    that says why. The seed decides the waveform: the same bits for any number of threads and any blocks.
+
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
         temperature: scales the noise; 1 samples the model.
+        precision: of the engine's matrix products, "float32" or "bfloat16": the latter rounds both factors
+            to 8 bits of mantissa (sums stay in float32), for up to twice the speed where the machine has such
+            products.
+        num_threads: of the engine; None for the cores that this process may use.
+
+    Raises:
+        UserError: for a precision or number of threads that there is not.
     """
 
-    def __init__(self, student: nn.Module, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        student: nn.Module,
+        *,
+        temperature: float = 1.0,
+        precision: str = "float32",
+        num_threads: int | None = None,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise UserError(f"precision: expected one of {sorted(PRECISIONS)}, got '{precision}'")
+        if num_threads is not None and num_threads < 1:
+            raise UserError(f"num_threads: expected at least 1, got {num_threads}")
         self.student, self.temperature = student, temperature
+        self.precision, self.num_threads = precision, num_threads
+        self._warned = False
 
-    @torch.inference_mode()
     def sample(
         self,
         context: Mapping[str, Tensor] | None,
@@ -27,10 +62,111 @@ class ParallelSampler:
     ) -> Tensor:
         """Waveforms ``(batch, max(lengths))``, zero beyond each length.
 
-        Causality keeps the padding out of the rest.
+        Causality keeps the padding out of the rest. Memory beside the result does not grow with the lengths.
+
+        Args:
+            context: batched conditioning covering the longest utterance.
+            lengths: ``(batch,)`` samples.
+            generator: source of the noise; the same seed gives the same speech.
+
+        Raises:
+            UserError: for weights that are not finite and a context that does not fit.
         """
-        num_samples = int(lengths.max())
-        noise = self.student.noise((len(lengths), num_samples), generator) * self.temperature
-        waveform, _ = self.student.rsample_with_conditionals(noise, context)
-        inside = torch.arange(num_samples, device=waveform.device) < lengths.to(waveform.device)[:, None]
-        return waveform.masked_fill(~inside, 0.0)
+        counts = lengths.tolist()
+        waveform, begin = None, 0
+        for block in self._blocks(context, counts, generator, NOISE_SAMPLES):
+            if waveform is None:
+                waveform = block.new_zeros(len(counts), max(counts))
+            waveform[:, begin : begin + block.shape[1]] = block
+            begin += block.shape[1]
+        return torch.zeros(len(counts), 0) if waveform is None else waveform
+
+    def stream(
+        self,
+        context: Mapping[str, Tensor] | None,
+        num_samples: int,
+        *,
+        generator: torch.Generator | None = None,
+        block_samples: int | None = None,
+    ) -> Iterator[Tensor]:
+        """The same waveform as it is spoken: blocks ``(batch, block_samples)``, the last one shorter.
+
+        Together they are ``sample``'s result, bit for bit. A sample depends on conditioning up to one frame
+        ahead of its own (the upsampling's lookahead), which is read 32 frames at a time. The memory beside
+        context and blocks does not grow with the length, and closing the iterator early frees it. A student
+        that the engine cannot run is spoken whole before the first block.
+
+        Args:
+            context: batched conditioning, whole; None, of an unconditional student, speaks one utterance.
+            num_samples: of every utterance.
+            generator: source of the noise; read as the blocks are asked for.
+            block_samples: of a block, 512 for None.
+
+        Raises:
+            UserError: as ``sample``, and for a length or block under 1; all before the first block.
+        """
+        block_samples = STREAM_SAMPLES if block_samples is None else block_samples
+        for name, value in (("num_samples", num_samples), ("block_samples", block_samples)):
+            if value < 1:
+                raise UserError(f"{name}: expected at least 1, got {value}")
+        batch_size = len(next(iter(context.values()))) if context else 1
+        return self._blocks(context, [num_samples] * batch_size, generator, block_samples)
+
+    def _blocks(
+        self,
+        context: Mapping[str, Tensor] | None,
+        lengths: list[int],
+        generator: torch.Generator | None,
+        block_samples: int,
+    ) -> Iterator[Tensor]:
+        check_finite(self.student)
+        noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
+        engine = self._engine(context, lengths)
+        if engine is None:
+            return _spoken_plainly(self.student, context, lengths, noise, block_samples)
+        return _spoken(engine, noise, block_samples)
+
+    def _engine(self, context: Mapping[str, Tensor] | None, lengths: list[int]) -> StudentEngine | None:
+        try:
+            with _plain_arithmetic():
+                return StudentEngine(
+                    self.student, context, lengths, precision=self.precision, num_threads=self.num_threads
+                )
+        except Unsupported as reason:
+            if not self._warned:
+                warnings.warn(
+                    f"the student is spoken by PyTorch, not by the compiled engine: {reason}", stacklevel=4
+                )
+                self._warned = True
+            return None
+
+
+@contextmanager
+def _plain_arithmetic() -> Iterator[None]:
+    """No gradients, no autocast: the engine's precision is the one that was asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        yield
+
+
+def _spoken(engine: StudentEngine, noise: NoiseWindows, block_samples: int) -> Iterator[Tensor]:
+    try:
+        for block in noise.blocks(block_samples):
+            with _plain_arithmetic():
+                spoken = engine.advance(block)
+            yield spoken
+    finally:
+        engine.close()
+
+
+@torch.inference_mode()
+def _spoken_plainly(
+    student: nn.Module,
+    context: Mapping[str, Tensor] | None,
+    lengths: list[int],
+    noise: NoiseWindows,
+    block_samples: int,
+) -> Iterator[Tensor]:
+    whole = torch.cat(list(noise.blocks(NOISE_SAMPLES)), 1)
+    waveform, _ = student.rsample_with_conditionals(whole, context)
+    inside = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    yield from waveform.masked_fill(~inside.to(waveform.device), 0.0).split(block_samples, 1)

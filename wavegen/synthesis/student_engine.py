@@ -1,0 +1,165 @@
+"""The parallel engine: a student's waveform, window by window, in memory that does not grow with it."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavegen.models.student import WaveNetStudent
+from wavegen.runtime import prepare_process
+from wavegen.synthesis import student_layers as at
+from wavegen.synthesis.packed_student import PackedStudent
+from wavegen.synthesis.panels import PANEL
+from wavegen.synthesis.signals import COUNTER_STRIDE
+from wavegen.synthesis.student_kernel import run_student
+from wavegen.synthesis.tiles import LANES, aligned_zeros
+from wavegen.workers import available_cores
+
+COLUMNS_PER_THREAD = 144
+"""Columns of a block that each thread takes: their rows and a layer's weights stay in the second cache."""
+
+CAPACITY = 1024
+"""Samples for which layers' inputs have room before the past is moved back to the front."""
+
+_NEVER_WAITED_FOR = np.iinfo(np.int64).max
+
+
+class StudentEngine:
+    """Runs a student over a batch of utterances, from their beginning on.
+
+    What it speaks of noise z is x = g(z; context) as ``student.rsample_with_conditionals`` has it, up to the
+    rounding of sums in another order; the same bits for any number of threads and however the time is cut.
+
+    Cost: two operations a sample for each weight of the dilated and 1×1 convolutions, and some per cent.
+    Memory: per utterance and layer ``(past + 1024) · residual_channels`` floats, half of it in bfloat16.
+
+    Args:
+        student: a :class:`WaveNetStudent`, float32, on the CPU; its weights are read here, once.
+        context: conditioning of the utterances, whole.
+        lengths: of the utterances, in samples.
+        precision: of the products, "float32" or "bfloat16" (both factors rounded, summed in float32).
+        num_threads: None for the cores that this process may use.
+        block_samples: samples that go through all layers together; None for what suits the caches.
+
+    Raises:
+        Unsupported: names the part of the student that the engine cannot run.
+        UserError: for a context that does not fit.
+    """
+
+    def __init__(
+        self,
+        student: WaveNetStudent,
+        context: Mapping[str, Tensor] | None,
+        lengths: Sequence[int],
+        *,
+        precision: str = "float32",
+        num_threads: int | None = None,
+        block_samples: int | None = None,
+    ) -> None:
+        self.num_threads = num_threads or available_cores()
+        self.block = block_samples or self.num_threads * COLUMNS_PER_THREAD
+        capacity = max(CAPACITY, self.block)
+        self.packed = PackedStudent(student, precision=precision, capacity=capacity)
+        self.context, self.lengths = context, list(lengths)
+        self.time, self._window = 0, -1
+        self._utterances = [_Utterance(self.packed) for _ in self.lengths]
+        for flow in self.packed.flows:
+            constants = flow.windows.constants(context, len(self.lengths))
+            for utterance, row in zip(self._utterances, constants, strict=True):
+                flow.write_starts(row, utterance.speech.starts)
+        columns = -(-self.block // at.COLUMNS) * at.COLUMNS
+        self._scratch = [_scratch(self.packed, columns) for _ in range(self.num_threads)]
+        self._counters = np.zeros(self.num_threads * COUNTER_STRIDE, np.int64)
+        # All threads are the engine's own: whether denormals are flushed is each thread's affair.
+        self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
+
+    def advance(self, noise: Tensor) -> Tensor:
+        """The next samples, ``(batch, samples)`` from noise of that shape; zeros beyond each length."""
+        spoken = torch.zeros_like(noise)
+        begin = 0
+        while begin < noise.shape[1]:
+            index, offset = divmod(self.time, self.packed.window_samples)
+            if index != self._window:
+                self._enter(index)
+            count = min(noise.shape[1] - begin, self.packed.window_samples - offset)
+            for row, utterance in enumerate(self._utterances):
+                inside = min(count, self.lengths[row] - self.time)
+                if inside > 0:
+                    piece = slice(begin, begin + inside)
+                    lines = utterance.speech.lines
+                    lines[0, 1 : 1 + inside] = noise[row, piece].numpy()
+                    self._run(utterance, inside, offset)
+                    spoken[row, piece] = torch.from_numpy(lines[-1, 1 : 1 + inside])
+                    lines[:, 0] = lines[:, inside]
+            begin += count
+            self.time += count
+        return spoken
+
+    def close(self) -> None:
+        """Ends the threads and lets go of the buffers."""
+        self._threads.shutdown()
+        self._utterances, self._scratch, self.packed, self.context = [], [], None, None
+
+    def _enter(self, index: int) -> None:
+        """Brings the conditioning of the window of that number to its place."""
+        for flow in self.packed.flows:
+            if flow.windows.hop_samples:
+                window = flow.windows.window(self.context, index, max(self.lengths), len(self.lengths))
+                for row, utterance in enumerate(self._utterances):
+                    speech = utterance.speech
+                    flow.write_window(window.samples[row], window.frames[row], speech.side, speech.frames)
+        self._window = index
+
+    def _run(self, utterance: "_Utterance", count: int, window_start: int) -> None:
+        self._counters[:] = 0
+        threads = []
+        try:
+            for thread in range(self.num_threads):
+                threads.append(
+                    self._threads.submit(
+                        run_student,
+                        self.packed.net,
+                        utterance.speech,
+                        self._scratch[thread],
+                        utterance.position,
+                        self.packed.capacity,
+                        count,
+                        window_start,
+                        self.block,
+                        self._counters,
+                        thread,
+                        self.num_threads,
+                    )
+                )
+        except BaseException:
+            # Those that began must not wait for those that never will.
+            self._counters[COUNTER_STRIDE * len(threads) :] = _NEVER_WAITED_FOR
+            raise
+        finally:
+            wait(threads)
+        utterance.position = threads[0].result()
+
+
+class _Utterance:
+    """State of one utterance: zeros before its beginning."""
+
+    def __init__(self, packed: PackedStudent) -> None:
+        self.position = 0
+        self.speech = at.Speech(
+            lines=np.zeros((len(packed.flows) + 1, 1 + packed.window_samples), np.float32),
+            inputs=aligned_zeros(packed.inputs_size, packed.element),
+            starts=aligned_zeros(packed.starts_size),
+            frames=aligned_zeros(packed.frames_size),
+            side=aligned_zeros(packed.side_size, packed.element),
+        )
+
+
+def _scratch(packed: PackedStudent, columns: int) -> at.Scratch:
+    return at.Scratch(
+        stream=aligned_zeros(columns * packed.stream_row),
+        hidden=aligned_zeros(columns * packed.hidden_row, packed.element),
+        sums=aligned_zeros(at.COLUMNS * (PANEL + LANES)),
+        offsets=np.zeros(2 * at.COLUMNS, np.intp),
+    )

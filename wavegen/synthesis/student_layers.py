@@ -1,0 +1,252 @@
+"""The arithmetic of a student's layers over a few columns of time, for compiled code.
+
+Activations lie time by time, ``[time][channels]``, so that a dilated convolution is, tap by tap, a product of
+rows that are already there, shifted by the dilation. Weights lie in panels of 32 outputs, which stay in the
+first cache while all columns pass them; sums stay in registers.
+
+Every column's numbers depend on its own inputs only, never on which columns are computed with it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from wavegen.synthesis.fast_math import exp32, gated32
+from wavegen.synthesis.panels import PANEL
+from wavegen.synthesis.products import OPTIONS
+from wavegen.synthesis.tile_inputs import put
+from wavegen.synthesis.tiles import LANES, PAIR, product_tile
+
+COLUMNS = PAIR[1]
+"""Time steps of one tile."""
+
+# Columns of the table of flows. A place is where something begins in its array.
+FLOW_FIELDS = 25
+(
+    FIRST_LAYER,
+    END_LAYER,
+    WIDTH,  # of the residual stream, whole panels
+    SKIPS,  # of the sum of skips, whole panels; 0 without skips
+    GROUPS,  # vectors of the stream that the next layer reads
+    ROW,  # elements of a row of a layer's inputs
+    TAPS,
+    TAP_ROWS,  # rows of weights of one tap
+    GATE_PANELS,
+    HIDDEN_ROW,  # elements of a row of what the gates let through
+    HIDDEN_ROWS,  # rows of weights that meet it
+    SIDE,  # place of the conditioning at sample rate
+    SIDE_ROW,  # elements of a row of it
+    SIDE_ROWS,  # rows of weights that meet it
+    FRAMES,  # place of the projected conditioning at frame rate
+    FRAME_ROW,  # elements of a row of it
+    HOP,  # samples a frame; 0 without conditioning at frame rate
+    KERNEL,  # place of what upsamples it, (3, hop)
+    LIFT,  # place of the input's weights, and the biases behind them
+    READ,  # place of the output net's first layer
+    READ_ROW,  # elements of a row of what it reads
+    READ_ROWS,  # rows of its weights
+    READ_PANELS,
+    READ_BIAS,
+    LAST,  # place of its second layer, and the biases behind it
+) = range(FLOW_FIELDS)
+
+# Columns of the table of layers.
+LAYER_FIELDS = 8
+INPUTS, PAST, DILATION, GATES, START, FRAME, OUTPUT, OUTPUT_BIAS = range(LAYER_FIELDS)
+
+_pair, _single = product_tile(*PAIR), product_tile(1, COLUMNS)
+_SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
+
+
+class Net(NamedTuple):
+    """A student's weights.
+
+    ``flows``, ``layers``: tables, int64. ``weights``: of the products, float32 or words of two bfloat16.
+    ``fine``: float32, biases and whatever no product in bfloat16 takes.
+    """
+
+    flows: np.ndarray
+    layers: np.ndarray
+    weights: np.ndarray
+    fine: np.ndarray
+
+
+class Speech(NamedTuple):
+    """One utterance's state, and its conditioning within a window.
+
+    ``lines``: ``(flows + 1, 1 + samples)``, in row i what flow i reads, the last what is spoken; in
+    column 0 the sample before. ``inputs``: of all layers, their past and the present. ``starts``: of every
+    layer's gates, biases and constant conditioning. ``frames``: the window's conditioning at frame rate,
+    projected. ``side``: its conditioning at sample rate, as inputs of products.
+    """
+
+    lines: np.ndarray
+    inputs: np.ndarray
+    starts: np.ndarray
+    frames: np.ndarray
+    side: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """One thread's own: ``stream [column][residual | skips]``, ``hidden`` as inputs of products, ``sums``."""
+
+    stream: np.ndarray
+    hidden: np.ndarray
+    sums: np.ndarray
+    offsets: np.ndarray
+
+
+@njit(**OPTIONS)
+def lift(net, table, speech, scratch, flow, at, count, target):
+    """Residual stream of ``count`` samples from ``at`` on, and the first layer's inputs; skips are 0."""
+    stream, width, groups = scratch.stream, table[WIDTH], table[GROUPS]
+    row, weight = width + table[SKIPS], table[LIFT]
+    lane_elements = table[ROW] // groups
+    for c in range(count):
+        x = speech.lines[flow, at + c]
+        s = c * row
+        for i in range(width):
+            stream[s + i] = net.fine[weight + i] * x + net.fine[weight + width + i]
+        for i in range(width, row):
+            stream[s + i] = _ZERO
+        for group in range(groups):
+            put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+
+
+@njit(**OPTIONS)
+def gates(net, table, layer, speech, scratch, source, time, count):
+    """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
+    sums, offsets = scratch.sums, scratch.offsets
+    products = sums[COLUMNS * PANEL :]
+    row, rows, taps = table[ROW], table[TAP_ROWS], table[TAPS]
+    lane_elements = table[HIDDEN_ROW] // table[GATE_PANELS]
+    panel_size = (taps * rows + table[SIDE_ROWS]) * PANEL
+    for column in range(COLUMNS):
+        offsets[column] = column * row
+        offsets[COLUMNS + column] = column * table[SIDE_ROW]
+    for panel in range(table[GATE_PANELS]):
+        weight = layer[GATES] + panel * panel_size
+        start, frame = layer[START] + panel * PANEL, table[FRAMES] + layer[FRAME] + panel * PANEL
+        for c in range(0, count, COLUMNS):
+            _start(net, table, speech, start, frame, time + c, time + count - 1, sums)
+            for tap in range(taps):
+                x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
+                w = weight + tap * rows * PANEL
+                _pair(net.weights, w, PANEL, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
+            if table[SIDE_ROWS]:
+                x = table[SIDE] + (time + c) * table[SIDE_ROW]
+                w = weight + taps * rows * PANEL
+                rows_ = table[SIDE_ROWS]
+                _pair(net.weights, w, PANEL, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
+            for column in range(COLUMNS):
+                s, p = column * PANEL, column * LANES
+                for lane in range(LANES):
+                    products[p + lane] = gated32(sums[s + lane], sums[s + LANES + lane])
+            for column in range(COLUMNS):
+                h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
+                put(scratch.hidden, h, products, column * LANES)
+
+
+@njit(**OPTIONS)
+def _start(net, table, speech, a, frame_place, time, last, sums):
+    """sums[c] = biases and constants + the frames' projection, upsampled to the time of column c."""
+    starts, frames, kernel = speech.starts, speech.frames, net.fine
+    hop, frame_row = table[HOP], table[FRAME_ROW]
+    for c in range(COLUMNS):
+        s = c * PANEL
+        if hop == 0:
+            for lane in range(PANEL):
+                sums[s + lane] = starts[a + lane]
+        else:
+            t = min(time + c, last)
+            frame = t // hop
+            phase = t - frame * hop
+            first = frame_place + frame * frame_row
+            second, third = first + frame_row, first + 2 * frame_row
+            phase += table[KERNEL]
+            x, y, z = kernel[phase], kernel[hop + phase], kernel[2 * hop + phase]
+            for lane in range(PANEL):
+                sums[s + lane] = starts[a + lane] + (
+                    x * frames[first + lane] + y * frames[second + lane] + z * frames[third + lane]
+                )
+
+
+@njit(**OPTIONS)
+def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
+    """Adds a layer's outputs to the residual stream and the skips; the stream is the next layer's input."""
+    stream, row = scratch.stream, table[WIDTH] + table[SKIPS]
+    panels, rows = row // PANEL, table[HIDDEN_ROWS]
+    _panels(net.weights, layer[OUTPUT], panels, rows, scratch, table[HIDDEN_ROW], stream, row, count)
+    lane_elements = table[ROW] // table[GROUPS]
+    for c in range(count):
+        s = c * row
+        for i in range(row):
+            stream[s + i] += net.fine[layer[OUTPUT_BIAS] + i]
+        if has_next:
+            for group in range(table[GROUPS]):
+                put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+
+
+@njit(**OPTIONS)
+def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
+    """sums[c] += W hidden[c], panel by panel."""
+    offsets = scratch.offsets
+    for column in range(COLUMNS):
+        offsets[column] = column * hidden_row
+    for panel in range(panels):
+        weight = w + panel * rows * PANEL
+        for c in range(0, count, COLUMNS):
+            x = c * hidden_row
+            _pair(
+                weights,
+                weight,
+                PANEL,
+                scratch.hidden,
+                x,
+                offsets,
+                0,
+                rows,
+                sums,
+                c * row + panel * PANEL,
+                row,
+            )
+
+
+@njit(**OPTIONS)
+def speak(net, table, speech, scratch, flow, at, count):
+    """The output net and the affine map: ``count`` samples of the line that the next flow reads."""
+    stream, row, width = scratch.stream, table[WIDTH] + table[SKIPS], table[WIDTH]
+    begin = width if table[SKIPS] else 0
+    read_row = table[READ_PANELS] * PANEL
+    lane_elements = table[READ_ROW] // ((row - begin) // LANES)
+    for c in range(count):
+        s = c * row + begin
+        for i in range(row - begin):
+            x = stream[s + i]
+            stream[s + i] = _SLOPE * x if x < _ZERO else x
+        for group in range((row - begin) // LANES):
+            put(scratch.hidden, c * table[READ_ROW] + group * lane_elements, stream, s + group * LANES)
+    for c in range(count):
+        for i in range(read_row):
+            stream[c * read_row + i] = net.fine[table[READ_BIAS] + i]
+    rows = table[READ_ROWS]
+    _panels(
+        net.weights, table[READ], table[READ_PANELS], rows, scratch, table[READ_ROW], stream, read_row, count
+    )
+    sums, offsets = scratch.sums, scratch.offsets
+    for column in range(COLUMNS):
+        offsets[column] = column * read_row
+    for c in range(0, count, COLUMNS):
+        tile = min(COLUMNS, count - c)
+        for i in range(c * read_row, (c + tile) * read_row):
+            x = stream[i]
+            stream[i] = _SLOPE * x if x < _ZERO else x
+        for i in range(COLUMNS * LANES):
+            sums[i] = net.fine[table[LAST] + read_row * LANES + i % LANES]
+        x = c * read_row
+        _single(net.fine, table[LAST], LANES, stream, x, offsets, 0, read_row, sums, 0, LANES)
+        for column in range(tile):
+            x = speech.lines[flow, 1 + at + c + column]
+            scale = exp32(sums[column * LANES + 1])
+            speech.lines[flow + 1, 1 + at + c + column] = sums[column * LANES] + x * scale
