@@ -36,6 +36,7 @@ def start(config, corpus):
 CONFIGS = resource_directory("configs")
 FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
 ELSEWHERE = {
+    "benchmark": "test_speed_recipe.py",
     "flow": "test_flow_configs.py",
     "duality": "test_density_recipes.py",
     "gallery": "test_density_recipes.py",

@@ -1,0 +1,28 @@
+import pytest
+
+from wavegen.evaluation.benchmark.scaling import fit_line, teacher_against_length
+
+
+def test_a_line_is_found_again():
+    fit = fit_line([1, 2, 10, 600], [0.5 + 0.25 * x for x in (1, 2, 10, 600)])
+    assert fit["seconds_at_0"] == pytest.approx(0.5)
+    assert fit["seconds_per_s"] == pytest.approx(0.25)
+    assert fit["largest_relative_residual"] == pytest.approx(0, abs=1e-9)
+
+
+def test_what_is_not_linear_leaves_a_residual():
+    """1, 2, 4 seconds at 1, 2, 3: the best line makes (a+b−1)² + (a/2+b−1)² + (a/4+3b/4−1)² stationary."""
+    fit = fit_line([1, 2, 3], [1, 2, 4])
+    a, b = fit["seconds_at_0"], fit["seconds_per_s"]
+    gradient_a = (a + b - 1) + (a / 2 + b - 1) / 2 + (a / 4 + 3 * b / 4 - 1) / 4
+    gradient_b = (a + b - 1) + (a / 2 + b - 1) + 3 * (a / 4 + 3 * b / 4 - 1) / 4
+    assert gradient_a == pytest.approx(0, abs=1e-12) and gradient_b == pytest.approx(0, abs=1e-12)
+    residuals = [abs(a + b * x - y) / y for x, y in ((1, 1), (2, 2), (3, 4))]
+    assert fit["largest_relative_residual"] == pytest.approx(max(residuals)) and max(residuals) > 0.05
+
+
+def test_teacher_lengths(small_config):
+    found = teacher_against_length(small_config, 1)
+    assert [stream["length_s"] for stream in found["streams"]] == [0.1, 0.2, 0.4]
+    assert all(len(stream["seconds"]) == 1 and stream["seconds"][0] > 0 for stream in found["streams"])
+    assert found["largest_relative_residual"] >= 0

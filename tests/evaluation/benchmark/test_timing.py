@@ -1,0 +1,70 @@
+import statistics
+import time
+
+import pytest
+import torch
+
+from wavegen.errors import UserError
+from wavegen.evaluation.benchmark.timing import Subject, interleaved, torch_threads
+
+
+def sleeper(name, calls, **options):
+    """Takes a millisecond a unit and remembers its sizes."""
+
+    def run(size):
+        calls.append((name, size))
+        time.sleep(1e-3 * size)
+
+    return Subject({"subject": name}, run, torch.get_num_threads(), **options)
+
+
+def test_every_subject_runs_once_a_round():
+    calls = []
+    subjects = [sleeper(name, calls) for name in "abc"]
+    measured = interleaved(subjects, repeats=4, duration_s=0.0, title="rounds")
+    assert [m.labels["subject"] for m in measured] == ["a", "b", "c"]
+    assert [len(m.rates) for m in measured] == [4, 4, 4]
+    rounds = [name for name, _ in calls[-12:]]
+    assert [sorted(rounds[i : i + 3]) for i in range(0, 12, 3)] == [["a", "b", "c"]] * 4
+    assert len({tuple(rounds[i : i + 3]) for i in range(0, 12, 3)}) > 1, "always in the same order"
+
+
+def test_sizes_grow_until_a_call_takes_its_time():
+    calls = []
+    subjects = [sleeper("free", calls, granule=7), sleeper("bounded", calls, granule=7, largest=14)]
+    free, bounded = interleaved(subjects, repeats=1, duration_s=0.05, title="sizes")
+    # A sleep is never too short; the slower the machine, the smaller the size that takes long enough.
+    assert free.size % 7 == 0 and 7 <= free.size <= 70
+    assert bounded.size <= 14
+    sizes = [size for name, size in calls if name == "free"]
+    assert sizes == sorted(sizes) and sizes[-1] == free.size
+
+
+def test_rates_count_items():
+    def run(size):
+        time.sleep(0.01 * size)
+
+    subject = Subject({"subject": "batch"}, run, torch.get_num_threads(), items=1000)
+    (measurement,) = interleaved([subject], repeats=3, duration_s=0.0, title="items")
+    assert max(measurement.rates) <= 1000 / 0.01
+    record = measurement.record("items_per_second")
+    assert record["items_per_second"] == statistics.median(record["all"])
+    assert record["lowest"] == min(record["all"]) and record["highest"] == max(record["all"])
+    assert (record["subject"], record["size"]) == ("batch", 1)
+    assert record["first_call_s"] >= 0.01
+
+
+def test_a_subject_has_its_threads_and_the_rest_its_own_again():
+    before = torch.get_num_threads()
+    seen = []
+    subject = Subject({"subject": "threads"}, lambda size: seen.append(torch.get_num_threads()), before + 1)
+    interleaved([subject], repeats=1, duration_s=0.0, title="threads")
+    assert set(seen) == {before + 1} and torch.get_num_threads() == before
+    with pytest.raises(ZeroDivisionError), torch_threads(before + 1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+
+
+def test_no_repeats_are_refused():
+    with pytest.raises(UserError, match="repeats: expected at least 1, got 0"):
+        interleaved([], repeats=0, duration_s=0.0, title="nothing")

@@ -1,0 +1,1 @@
+"""What ``wavegen benchmark`` measures, and how it is told."""

@@ -1,0 +1,177 @@
+"""The benchmark's table, on a terminal of 100 columns, and its files."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wavegen.evaluation.benchmark.figure import benchmark_figure
+from wavegen.evaluation.benchmark.summary import (
+    asked_and_measured,
+    fastest,
+    gpu_rows,
+    peer_rate,
+    ratio,
+    student_share_of_peak,
+    uncached_rate,
+)
+from wavegen.files import write_bytes
+
+NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
+
+
+def write_report(results: dict[str, Any], run: Path) -> str:
+    """Writes ``benchmark.json`` and ``benchmark.png`` into the folder; returns the tables as text."""
+    results = results | {
+        "notes": [*results["notes"], NO_GPU],
+        "gpu": gpu_rows(),
+        "asked_and_measured": asked_and_measured(results),
+        "student_share_of_peak": {
+            precision: student_share_of_peak(results, precision) for precision in ("float32", "bfloat16")
+        },
+    }
+    write_bytes(run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
+    benchmark_figure(results, run / "benchmark.png")
+    return "\n".join(_lines(results))
+
+
+def number(value: float | None) -> str:
+    """Three digits that count, thousands separated; a dash for what was not measured."""
+    if value is None:
+        return "–"
+    digits = f"{value:.3g}"
+    return f"{float(digits):,.0f}" if abs(value) >= 100 else f"{float(digits):.6g}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, *rows]
+    ]
+
+
+def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("torch", "numba"))
+    features = ", ".join(machine["features"]) or "none of note"
+    yield f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
+    for section in (_peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked):
+        lines = list(section(results))
+        if lines:
+            yield ""
+            yield from lines
+    yield ""
+    yield from results["notes"]
+
+
+def _peak(results: Mapping[str, Any]) -> Iterator[str]:
+    if "peak" in results:
+        rows = [
+            [f"{r['precision']}, {r['matrix_size']}²", number(r["operations_per_second"] / 1e9)]
+            for r in results["peak"]
+        ]
+        yield from table(["matrix product", "GFLOP/s"], rows)
+
+
+def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
+    if not results.get("rates"):
+        return
+    sample_rate, uncached = results["settings"]["sample_rate"], uncached_rate(results)
+    rows = []
+    for record in results["rates"]:
+        rate, batch = record["samples_per_second"], record["batch_size"]
+        of = f", {batch} utterances" if batch > 1 else ""
+        cells = [f"{record['subject']}, {record['precision']}{of}", str(record["threads"]), number(rate)]
+        cells += [number(rate / sample_rate), number(ratio(rate, peer_rate(results, batch)))]
+        rows.append([*cells, number(ratio(rate, uncached))])
+    yield from table(["samplers", "threads", "samples/s", "× real time", "× peer", "× uncached"], rows)
+    for precision, share in results["student_share_of_peak"].items():
+        if share is not None:
+            operations = results["operations_per_sample"]["student"] / 1e6
+            yield (
+                f"student, {precision}: {100 * share:.0f} % of the matrix product's operations a second "
+                f"({operations:.2f} million a sample)"
+            )
+
+
+def _training(results: Mapping[str, Any]) -> Iterator[str]:
+    if "training" not in results:
+        return
+    records = results["training"]
+    rows = []
+    for record in sorted(records, key=lambda record: record["subject"], reverse=True):
+        plain = fastest(records, subject=record["subject"], form="plain")
+        name = f"{record['subject']}, {record['form']}"
+        if record["precision"] not in name:
+            name += f", {record['precision']}"
+        rate = record["samples_per_second"]
+        rows.append([name, str(record["threads"]), number(rate), number(ratio(rate, plain))])
+    yield from table(["training", "threads", "samples/s", "× plain"], rows)
+
+
+def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
+    if "first_audio" not in results:
+        return
+    fresh = results["first_audio"].get("fresh_process", {})
+    header = ["time to first audio", "ms", "lowest", "highest", "samples"]
+    header += [f"{name}, s" for name in fresh]
+    rows = []
+    for i, record in enumerate(results["first_audio"]["warm"]):
+        cells = [f"{record['subject']}, {record['precision']}"]
+        cells += [number(record[key]) for key in ("milliseconds", "lowest", "highest", "samples")]
+        cells += [number(records[i]["build_s"] + records[i]["first_sound_s"]) for records in fresh.values()]
+        rows.append(cells)
+    yield from table(header, rows)
+    if fresh:
+        yield "In seconds: a new process from the model in memory to the first sound, engines in this order."
+
+
+def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
+    for axis in ("layers", "channels"):
+        records = [record for record in results.get("shape", ()) if axis in record]
+        if not records:
+            continue
+        sizes = list(dict.fromkeys(record[axis] for record in records))
+        rows = [
+            [f"{subject}, {records[0]['precision']}"]
+            + [number(fastest(records, subject=subject, **{axis: size})) for size in sizes]
+            for subject in dict.fromkeys(record["subject"] for record in records)
+        ]
+        yield from table([f"samples/s by {axis}", *map(str, sizes)], rows)
+
+
+def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("teacher", "student"):
+        found = results.get(f"{name}_length")
+        if found and "seconds_per_s" in found:
+            lengths = [stream["length_s"] for stream in found["streams"]]
+            yield (
+                f"{name}, {lengths[0]:g} to {lengths[-1]:g} s of speech, {found['precision']}: "
+                f"{found['seconds_per_s']:.3f} s a second + {found['seconds_at_0']:.3f} s, "
+                f"off the line by {100 * found['largest_relative_residual']:.1f} % at most"
+            )
+
+
+def _memory(results: Mapping[str, Any]) -> Iterator[str]:
+    if "memory" in results:
+        memory = results["memory"]
+        yield (
+            f"memory of a stream of {memory['length_s']:g} s: {memory['peak_mb']:.0f} MB at the peak; "
+            f"{memory['after_imports_mb']:.0f} MB after imports, "
+            f"{memory['with_model_and_features_mb']:.0f} MB with model and features"
+        )
+
+
+def _asked(results: Mapping[str, Any]) -> Iterator[str]:
+    rows = [
+        [row["what"], row["must"], row["goal"], number(row["measured"])]
+        for row in results["asked_and_measured"]
+        if row["measured"] is not None
+    ]
+    if rows:
+        yield from table(["asked and measured", "must", "goal", "measured"], rows)

@@ -1,0 +1,127 @@
+"""Subjects that speak: the teacher with and without cached states, the student plainly and by its engine."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from wavegen.evaluation.benchmark.nets import check_sound, make_context, make_student, make_teacher
+from wavegen.evaluation.benchmark.plain import PlainWaveNet
+from wavegen.evaluation.benchmark.timing import Subject
+from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.reference import ReferenceSampler
+from wavegen.synthesis.sequential import SequentialSampler
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+    """The teacher: a pass over the receptive field a sample, the plain cached step, the compiled engine.
+
+    The engine alone is run on one thread as well, and for a batch.
+    """
+    teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"])
+    batch = config["batch_size"]
+    subjects = [uncached_teacher(teacher, config, threads)]
+    for batch_size in dict.fromkeys([1, batch]):
+        labels = {
+            "subject": "teacher, PyTorch step",
+            "precision": "float32",
+            "batch_size": batch_size,
+        }
+        subjects.append(sequential_teacher(ReferenceSampler(teacher), labels, config, threads))
+    for count in dict.fromkeys([1, threads]):
+        for batch_size in dict.fromkeys([1, batch]):
+            for precision in PRECISIONS:
+                sampler = SequentialSampler(teacher, precision=precision, num_threads=count)
+                labels = {"subject": "teacher, engine", "precision": precision, "batch_size": batch_size}
+                subjects.append(sequential_teacher(sampler, labels, config, count))
+    return subjects
+
+
+def uncached_teacher(teacher: torch.nn.Module, config: Mapping[str, Any], threads: int) -> Subject:
+    """Each sample costs a pass over the receptive field before it, of which the last sample's law is used."""
+    window = 0.1 * torch.randn(1, teacher.receptive_field, generator=torch.Generator().manual_seed(0))
+    context = make_context(config["conditioning"], window.shape[-1])
+
+    @torch.inference_mode()
+    def run(size: int) -> None:
+        samples = []
+        for _ in range(size):
+            parameters = teacher.conditioner(window, context)[:, -1]
+            uniforms = torch.rand(2, 1)
+            samples.append(teacher.head(parameters).sample_from_uniforms(*uniforms))
+        check_sound(torch.cat(samples), "the uncached teacher")
+
+    labels = {"subject": "teacher, uncached", "precision": "float32", "batch_size": 1}
+    return Subject(labels, run, threads)
+
+
+def sequential_teacher(
+    sampler: Any, labels: dict[str, Any], config: Mapping[str, Any], threads: int, granule: int | None = None
+) -> Subject:
+    """A cached sampler that speaks ``labels['batch_size']`` utterances of one length at a time."""
+    granule = granule or config["conditioning"]["hop_samples"]
+    largest = max(granule, 10 * config["sample_rate"])
+    batch_size = labels["batch_size"]
+    context = make_context(config["conditioning"], largest, batch_size)
+
+    def run(size: int) -> None:
+        lengths = torch.full((batch_size,), size)
+        generator = torch.Generator().manual_seed(0)
+        check_sound(sampler.sample(context, lengths, generator=generator), labels["subject"])
+
+    return Subject(labels, run, threads, granule=granule, largest=largest, items=batch_size)
+
+
+def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+    """The student: a pass of plain convolutions in both precisions, the engine on all threads and on one.
+
+    All speak utterances of the same length or, where that is over too soon to be timed, several times it.
+    """
+    plain = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=PlainWaveNet)
+    student = make_student(config["student"], config["conditioning"], seed=config["seed"])
+    subjects = [plain_student(plain, precision, config, threads) for precision in PRECISIONS]
+    for count in dict.fromkeys([threads, 1]):
+        for precision in PRECISIONS:
+            sampler = ParallelSampler(student, precision=precision, num_threads=count)
+            labels = {"subject": "student, engine", "precision": precision, "batch_size": 1}
+            subjects.append(parallel_student(sampler, labels, config, count))
+    return subjects
+
+
+def plain_student(student: Any, precision: str, config: Mapping[str, Any], threads: int) -> Subject:
+    """One pass of ``conv1d``; in bfloat16 under autocast."""
+    granule, context = _utterance(config)
+
+    @torch.inference_mode()
+    def run(size: int) -> None:
+        for _ in range(size // granule):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+                noise = student.noise((1, granule), torch.Generator().manual_seed(0))
+                waveform, _ = student.rsample_with_conditionals(noise, context)
+            check_sound(waveform, "the student")
+
+    labels = {"subject": "student, one pass of conv1d", "precision": precision, "batch_size": 1}
+    return Subject(labels, run, threads, granule=granule)
+
+
+def parallel_student(
+    sampler: ParallelSampler, labels: dict[str, Any], config: Mapping[str, Any], threads: int
+) -> Subject:
+    """Whole utterances by the engine."""
+    granule, context = _utterance(config)
+
+    def run(size: int) -> None:
+        for _ in range(size // granule):
+            generator = torch.Generator().manual_seed(0)
+            waveform = sampler.sample(context, torch.tensor([granule]), generator=generator)
+            check_sound(waveform, labels["subject"])
+
+    return Subject(labels, run, threads, granule=granule)
+
+
+def _utterance(config: Mapping[str, Any]) -> tuple[int, dict[str, torch.Tensor]]:
+    hop_samples = config["conditioning"]["hop_samples"]
+    num_samples = max(1, round(config["utterance_s"] * config["sample_rate"] / hop_samples)) * hop_samples
+    return num_samples, make_context(config["conditioning"], num_samples)
