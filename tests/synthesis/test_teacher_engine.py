@@ -248,6 +248,15 @@ def test_weights_that_are_no_numbers_are_refused(bad):
         TeacherEngine(teacher)
 
 
+def test_speaks_in_full_precision_while_training_does_not():
+    teacher = make_teacher(HEADS["mixture"](), [frame_part()])
+    x, context = 0.3 * torch.randn(1, 60), make_context(1, 60)
+    expected = net_of(teacher)(x, context)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        told = TeacherEngine(teacher).parameters(x, context)
+    torch.testing.assert_close(told, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_other_precisions_and_short_contexts_are_refused():
     teacher = make_teacher(HEADS["normal"](), [frame_part()])
     with pytest.raises(UserError, match="precision must be one of float32, bfloat16, got 'float16'"):

@@ -38,7 +38,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Window:
-    """The conditioning of the samples ``start … stop − 1``, float32, of every utterance of a batch.
+    """The conditioning of the samples ``start … stop − 1`` of every utterance, float32 on the CPU.
 
     ``samples``: ``(batch, stop − start, sample_channels)``. ``frames``: ``(batch, frames + 2,
     frame_channels)``, the window's frames with one more on either side (repeated at the utterance's ends).
@@ -90,7 +90,7 @@ class ConditioningWindows:
             self.hop_samples = hop_samples
             shared = type(part) is FrameConditioning and type(part.upsampling) is SharedUpsampling
             if shared and self.frame_part is None:
-                self.frame_part, self.kernel = part, part.upsampling.weight.detach().float()
+                self.frame_part, self.kernel = part, part.upsampling.weight.detach().float().cpu()
                 self.frame_columns += columns
             else:
                 self.sample_parts.append(part)
@@ -98,7 +98,7 @@ class ConditioningWindows:
 
     def constants(self, context: Mapping[str, Tensor] | None, batch_size: int) -> Tensor:
         """What is the same at every sample, ``(batch, constant channels)``."""
-        embedded = [part(context, 1)[..., 0].float() for part in self.constant_parts]
+        embedded = [part(context, 1)[..., 0].float().cpu() for part in self.constant_parts]
         return torch.cat(embedded, 1) if embedded else torch.zeros(batch_size, 0)
 
     def num_windows(self, num_samples: int) -> int:
@@ -126,11 +126,11 @@ class ConditioningWindows:
             if self.sample_parts:
                 begin = before * self.hop_samples
                 whole = torch.cat(
-                    [part(excerpt, begin + stop - start).float() for part in self.sample_parts], dim=1
+                    [part(excerpt, begin + stop - start).float().cpu() for part in self.sample_parts], dim=1
                 )
                 samples = whole[..., begin:].transpose(1, 2).contiguous()
             if self.frame_part is not None:
-                channels = self.frame_part.at_frame_rate(excerpt).float()
+                channels = self.frame_part.at_frame_rate(excerpt).float().cpu()
                 ends = (1 - before, max(0, last + after - first + before - channels.shape[-1]))
                 frames = nn.functional.pad(channels, ends, mode="replicate").transpose(1, 2).contiguous()
         return Window(start, stop, samples, frames)

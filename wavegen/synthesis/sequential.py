@@ -73,9 +73,10 @@ class SequentialSampler:
         uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
         if context is not None:
             context = {key: value[order.to(value.device)] for key, value in context.items()}
-        spoken = engine.speak(
-            context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
-        )
+        with torch.autocast(engine.device.type, enabled=False):  # training may speak in the middle of it
+            spoken = engine.speak(
+                context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
+            )
         result = torch.empty_like(spoken)
         result[order.cpu()] = spoken
-        return result.to(next(self.model.parameters()).device)
+        return result.to(engine.device)

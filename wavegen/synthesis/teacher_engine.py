@@ -55,6 +55,7 @@ class TeacherEngine:
         self.net = self.packed.net(self.windows.sample_columns)
 
     @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
     def speak(
         self,
         context: Mapping[str, Tensor] | None,
@@ -90,6 +91,7 @@ class TeacherEngine:
         return torch.from_numpy(waveform)
 
     @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
     def parameters(self, x: Tensor, context: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the conditioner says of every sample given those before it, computed step by step.
 
