@@ -4,8 +4,13 @@ That it runs, and that what it writes is complete; how fast anything is, no test
 """
 
 import json
+import math
+
+import pytest
+from PIL import Image
 
 from wavegen.cli import main
+from wavegen.evaluation.benchmark.peer import find_peer
 from wavegen.evaluation.benchmark.sections import SECTIONS
 
 NARROW = {"kernel_size": 3, "residual_channels": 16, "gate_channels": 32, "output_channels": 16}
@@ -24,6 +29,58 @@ BRIEF = [
     *("lengths.student_s=[0.5,1,2]", "lengths.student_budget_s=1", "lengths.teacher_s=[0.02,0.04,0.08]"),
     *("shapes.num_layers=[2,3]", "shapes.channels=[16,32]"),
 ]
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    run = tmp_path_factory.mktemp("benchmark") / "run"
+    assert main(["benchmark", *BRIEF, f"run={run}"]) == 0
+    return run
+
+
+def numbers(node, path=""):
+    """Every number in the record, by its path."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from numbers(value, f"{path}/{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from numbers(value, f"{path}/{index}")
+    elif isinstance(node, float):
+        yield path, node
+
+
+def test_all_sections_are_measured_and_written(benchmark):
+    results = json.loads((benchmark / "benchmark.json").read_text(encoding="utf-8"))
+    assert [path for path, value in numbers(results) if not math.isfinite(value)] == []
+    found = {
+        "peak",
+        "rates",
+        "training",
+        "first_audio",
+        "shape",
+        "teacher_length",
+        "student_length",
+        "memory",
+    }
+    assert found <= set(results)
+    rows = {row["what"]: row["measured"] for row in results["asked_and_measured"]}
+    missing = {what for what, measured in rows.items() if measured is None}
+    assert missing == (
+        {what for what in rows if "peer" in what or "the same" in what} if not find_peer() else set()
+    )
+    engine = [r for r in results["rates"] if r["subject"] == "teacher, engine"]
+    assert {(r["precision"], r["batch_size"], r["threads"]) for r in engine} == {
+        (precision, batch, threads)
+        for precision in ("float32", "bfloat16")
+        for batch in (1, 2)
+        for threads in (1, 2)
+    }
+    assert all(row["measured"] is None for row in results["gpu"].values())
+    memory = results["memory"]
+    assert memory["after_imports_mb"] < memory["with_model_and_features_mb"] <= memory["peak_mb"]
+    width, height = Image.open(benchmark / "benchmark.png").size
+    assert width > height > 500
 
 
 def test_chosen_sections_alone(tmp_path, capsys):

@@ -1,6 +1,6 @@
 import pytest
 
-from wavegen.evaluation.benchmark.scaling import fit_line, teacher_against_length
+from wavegen.evaluation.benchmark.scaling import against_shape, fit_line, teacher_against_length
 
 
 def test_a_line_is_found_again():
@@ -26,3 +26,21 @@ def test_teacher_lengths(small_config):
     assert [stream["length_s"] for stream in found["streams"]] == [0.1, 0.2, 0.4]
     assert all(len(stream["seconds"]) == 1 and stream["seconds"][0] > 0 for stream in found["streams"])
     assert found["largest_relative_residual"] >= 0
+
+
+def test_depths_and_widths_change_one_thing_at_a_time(small_config):
+    records = against_shape(small_config, 1)
+    assert [record.get("layers", record.get("channels")) for record in records] == [
+        2,
+        2,
+        12,
+        12,
+        16,
+        16,
+        32,
+        32,
+    ]
+    by = {(r["subject"], r.get("layers"), r.get("channels")): r["operations_per_sample"] for r in records}
+    small, large = by["student, engine", 2, None], by["student, engine", 12, None]
+    assert large == 6 * small + 2 * (16 + 16 * 16 + 16 * 2) * (2 - 6)  # flows of 10 and 2: twice the ends
+    assert by["teacher, engine", None, 32] > 3 * by["teacher, engine", None, 16]
