@@ -19,9 +19,18 @@ from wavegen.nets.conditioning import (
     SharedUpsampling,
 )
 from wavegen.nets.wavenet import WaveNet
+from wavegen.synthesis import teacher_engine
 from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.teacher_engine import TeacherEngine
+
+@pytest.fixture(autouse=True, scope="module")
+def even_small_nets_are_shared():
+    """By default one thread runs what fits into its cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teacher_engine, "_LEAST_BYTES_TO_SHARE", 0)
+        yield
+
 
 HOP = 4
 FEATURES = 3

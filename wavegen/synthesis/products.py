@@ -17,39 +17,48 @@ tuple at every call, with locked instructions on counters that all threads share
 """
 
 _ROWS, _COLUMNS = WIDE
-_wide, _low = product_tile(_ROWS, _COLUMNS), product_tile(1, _COLUMNS)
-_tall, _half, _one = product_tile(TALL, 1), product_tile(TALL // 2, 1), product_tile(1, 1)
+_EIGHT = TALL >= 8
+_wide, _pair, _low = product_tile(_ROWS, _COLUMNS), product_tile(2, _COLUMNS), product_tile(1, _COLUMNS)
+_eight, _six, _four = product_tile(8, 1), product_tile(6, 1), product_tile(4, 1)
+_two, _one = product_tile(2, 1), product_tile(1, 1)
 
 
 @njit(**OPTIONS)
 def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
     """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
 
-    Outputs outermost: weights that were loaded meet every column before they leave the cache.
+    Outputs outermost: weights that were loaded meet every column before they leave the cache. A column that
+    is left over meets as many outputs at once as there are: independent sums hide the latency of each.
     """
     whole = columns - columns % _COLUMNS
     r = 0
     while r < width and whole:
-        if width - r >= LANES * _ROWS:
-            for c in range(0, whole, _COLUMNS):
-                at = s + c * sum_stride + r
+        left = (width - r) // LANES
+        for c in range(0, whole, _COLUMNS):
+            at = s + c * sum_stride + r
+            if left >= _ROWS:
                 _wide(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-            r += LANES * _ROWS
-        else:
-            for c in range(0, whole, _COLUMNS):
-                at = s + c * sum_stride + r
+            elif left >= 2:
+                _pair(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+            else:
                 _low(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-            r += LANES
+        r += LANES * (_ROWS if left >= _ROWS else min(left, 2))
     for c in range(whole, columns):
-        at = s + c * sum_stride
         r = 0
         while r < width:
-            if width - r >= LANES * TALL:
-                _tall(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at + r, sum_stride)
-                r += LANES * TALL
-            elif width - r >= LANES * (TALL // 2):
-                _half(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at + r, sum_stride)
-                r += LANES * (TALL // 2)
+            left, at = (width - r) // LANES, s + c * sum_stride + r
+            if left >= 8 and _EIGHT:
+                _eight(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+                r += LANES * 8
+            elif left >= 6 and _EIGHT:
+                _six(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+                r += LANES * 6
+            elif left >= 4:
+                _four(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+                r += LANES * 4
+            elif left >= 2:
+                _two(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+                r += LANES * 2
             else:
-                _one(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at + r, sum_stride)
+                _one(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
                 r += LANES

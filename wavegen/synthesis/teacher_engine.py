@@ -26,6 +26,9 @@ PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16_WEIGHTS}
 _MOST_STAGES = 2
 """Threads for one utterance: a sample is with one of them at a time, the other sums its past meanwhile."""
 
+_LEAST_BYTES_TO_SHARE = 1 << 20
+"""Weights that fit into the second cache of one core are run by it alone: two would only wait for each other."""
+
 
 class TeacherEngine:
     """Runs any teacher made of a ``WaveNet`` (behind a linear predictor or not) and a head of this project.
@@ -142,7 +145,8 @@ class TeacherEngine:
         """Every window, with the groups of columns that still speak."""
         batch_size, num_samples = len(lengths), lengths[0]
         num_groups = min(self.num_threads, batch_size)
-        num_stages = min(self.num_threads, _MOST_STAGES) if batch_size == 1 else 1
+        alone = batch_size > 1 or self.net.weights.nbytes < _LEAST_BYTES_TO_SHARE
+        num_stages = 1 if alone else min(self.num_threads, _MOST_STAGES)
         constants = self.windows.constants(context, batch_size)
         starts = torch.from_numpy(self.packed.gate_bias).expand(batch_size, -1, -1)
         if self.windows.constant_columns:
