@@ -104,3 +104,42 @@ def test_linear_prediction_finds_an_autoregressive_process():
     excerpt = x[None, 100:140]
     shift = (net(excerpt) - net.conditioner(excerpt))[0, 2:, 0]
     torch.testing.assert_close(shift, 1.6 * excerpt[0, 1:-1] - 0.8 * excerpt[0, :-2], rtol=0.03, atol=0.1)
+
+
+def gradients_and_kept_bytes(net, x, context):
+    """Gradients by the weights and the input, and the bytes that the forward pass kept for them."""
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    torch.manual_seed(1)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = net(x, context)
+    wanted = [x, *net.parameters()]
+    return torch.autograd.grad(result.square().mean(), wanted), sum(kept.values())
+
+
+@pytest.mark.parametrize("skip_channels", [0, 16])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_checkpointing_changes_memory_and_nothing_else(skip_channels, precision):
+    torch.manual_seed(0)
+    net = WaveNet(
+        num_parameters=2,
+        dilations=dilation_cycles(9, 5),
+        residual_channels=16,
+        gate_channels=32,
+        skip_channels=skip_channels,
+        output_channels=16,
+        conditioning=[FrameConditioning(in_channels=2, channels=3, hop_samples=40)],
+        input_dropout=0.3,
+    ).train()
+    x, context = torch.randn(2, 2000, requires_grad=True), {"features": torch.randn(2, 2, 50)}
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        expected, all_bytes = gradients_and_kept_bytes(net, x, context)
+        net.checkpoint_layers = 3
+        found, fewer_bytes = gradients_and_kept_bytes(net, x, context)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert fewer_bytes < 0.6 * all_bytes
+    assert "checkpoint_layers" not in net.state_dict()

@@ -196,8 +196,11 @@ class Conditioning(nn.Module):
 
 def crop(upsampled: Tensor, num_samples: int, key: str) -> Tensor:
     """The first ``num_samples``; frames may run over the waveform's end but never fall short of it."""
-    if upsampled.shape[-1] < num_samples:
-        raise UserError(
-            f"context entry '{key}' covers {upsampled.shape[-1]} samples, expected at least {num_samples}"
-        )
+    require_cover(upsampled.shape[-1], num_samples, key)
     return upsampled[..., :num_samples]
+
+
+def require_cover(covered: int, num_samples: int, key: str) -> None:
+    """Raises UserError where a context's entry covers fewer samples than there are."""
+    if covered < num_samples:
+        raise UserError(f"context entry '{key}' covers {covered} samples, expected at least {num_samples}")

@@ -1,13 +1,18 @@
 """WaveNet: a stack of dilated causal convolutions with gates, as a conditioner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from wavegen.nets.conditioning import Conditioning, Context
+from wavegen.nets.gate import plain_gate
+from wavegen.nets.gated_layer import LayerConditioning, LayerWeights, gated_layer
+from wavegen.nets.layer_conditioning import layer_conditionings
 
 
 def dilation_cycles(num_layers: int, cycle_length: int) -> list[int]:
@@ -23,8 +28,9 @@ class GatedResidualLayer(nn.Module):
         (a_t, b_t) = \sum_{j=0}^{k-1} W_j x_{t - (k-1-j) d} + V c_t + w \\
         x'_t &= x_t + R h_t, \qquad s_t = S h_t
 
-    Shapes: ``x (batch, residual, time)``, conditioning ``(batch, conditioning, time)``; returns the next
-    residual stream and the skip contribution (None without skip channels).
+    Shapes, time-major: residual stream ``(batch, time, residual)``, sum of skips ``(batch, time, skip)``
+    (None before the first layer and without skips); both are overwritten and returned, see
+    :func:`~wavegen.nets.gated_layer.gated_layer`.
     """
 
     def __init__(
@@ -46,11 +52,12 @@ class GatedResidualLayer(nn.Module):
         )
         self.output = nn.Conv1d(gate_channels // 2, residual_channels + skip_channels, 1)
 
-    def forward(self, x: Tensor, conditioning: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        hidden = self.dilated(functional.pad(x, (self.past, 0)))
-        if conditioning is not None:
-            hidden = hidden + self.conditioning(conditioning)
-        return self.split(x, self.output(gated(hidden)))
+    def forward(
+        self, stream: Tensor, skips: Tensor | None, conditioning: LayerConditioning, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None]:
+        dilated, output = self.dilated, self.output
+        weights = LayerWeights(dilated.weight, dilated.bias, output.weight, output.bias, dilated.dilation[0])
+        return gated_layer(stream, skips, conditioning, weights, dtype)
 
     def step(self, x: Tensor, taps: Tensor, conditioning: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """One time step: ``x (batch, residual)``, its ``taps (batch, residual, kernel_size)``, oldest first.
@@ -60,24 +67,30 @@ class GatedResidualLayer(nn.Module):
         hidden = functional.linear(taps.flatten(1), self.dilated.weight.flatten(1), self.dilated.bias)
         if conditioning is not None:
             hidden = hidden + functional.linear(conditioning, self.conditioning.weight.flatten(1))
-        return self.split(x, pointwise(self.output, gated(hidden)))
-
-    def split(self, x: Tensor, out: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The next residual stream, and what is skipped to the output."""
+        out = pointwise(self.output, plain_gate(hidden))
         if out.shape[1] == self.residual_channels:
             return x + out, None
         return x + out[:, : self.residual_channels], out[:, self.residual_channels :]
 
 
-def gated(hidden: Tensor) -> Tensor:
-    """tanh of the first half of the channels times the sigmoid of the second."""
-    signal, gate = hidden.chunk(2, dim=1)
-    return torch.tanh(signal) * torch.sigmoid(gate)
-
-
 def pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
-    """A convolution of kernel 1 at one time step, ``(batch, in) -> (batch, out)``."""
+    """A convolution of kernel 1, ``(…, in) -> (…, out)``."""
     return functional.linear(x, convolution.weight.flatten(1), convolution.bias)
+
+
+def run_layers(
+    layers: Sequence[tuple[GatedResidualLayer, LayerConditioning]], dtype: torch.dtype, stream: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Layers in a row: the residual stream behind them, and the sum of their skips."""
+    skips = None
+    with torch.autocast(stream.device.type, enabled=False):  # every layer's precisions are its own
+        for layer, conditioning in layers:
+            stream, skips = layer(stream, skips, conditioning, dtype)
+    return stream, skips
+
+
+def _on_a_copy(run: Callable[[Tensor], tuple[Tensor, Tensor | None]]) -> Callable:
+    return lambda stream: run(stream.clone())
 
 
 class WaveNet(nn.Module):
@@ -100,8 +113,15 @@ class WaveNet(nn.Module):
         input_dropout: probability with which an input sample is hidden while training; makes the
             net lean on its conditioning.
 
+    Attributes:
+        checkpoint_layers: groups of so many layers keep only their input for the gradient and compute what
+            else it needs a second time; 0 keeps everything. A matter of memory and time, not of results, so
+            it is set on a net and saved nowhere.
+
     Shapes: ``(batch, time) -> (batch, time, num_parameters)``.
     """
+
+    checkpoint_layers = 0
 
     def __init__(
         self,
@@ -148,26 +168,46 @@ class WaveNet(nn.Module):
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
-        conditioning = self.project_context(context, x.shape[-1])
-        stream = self.lift(functional.pad(x, (1, 0))[:, :-1].unsqueeze(1))
-        skips = None
-        for layer in self.layers:
-            stream, skip = layer(stream, conditioning)
-            if skip is not None:
-                # Summed in float32 under autocast: thirty terms in bfloat16 would lose their last digits.
-                skips = skip.to(stream.dtype) if skips is None else skips + skip
-        return self.read(stream if skips is None else skips).transpose(1, 2)
+        stream, skips = self.lift(functional.pad(x, (1, 0))[:, :-1]), None
+        layers = list(zip(self.layers, self.layer_conditionings(context, x.shape[-1]), strict=True))
+        size = self.checkpoint_layers or len(layers)
+        for first in range(0, len(layers), size):
+            run = partial(run_layers, layers[first : first + size], self.product_dtype())
+            if self.checkpoint_layers and torch.is_grad_enabled():
+                # What a group overwrites must be its own: its input is where it begins anew.
+                stream, its_skips = checkpoint(_on_a_copy(run), stream, use_reentrant=False)
+            else:
+                stream, its_skips = run(stream)
+            if its_skips is not None:
+                skips = its_skips if skips is None else skips + its_skips
+        return self.read(stream if skips is None else skips)
 
     def lift(self, x: Tensor) -> Tensor:
-        """The waveform ``(batch, 1, time)`` as residual stream, in the waveform's own precision."""
+        """The waveform ``(batch, time)`` as residual stream, in the waveform's own precision."""
         with torch.autocast(x.device.type, enabled=False):
-            return self.input(self.input_dropout(x) * self.input_gain)
+            scaled = (self.input_dropout(x) * self.input_gain).unsqueeze(-1)
+            return torch.addcmul(self.input.bias, scaled, self.input.weight[:, 0, 0])
 
     def read(self, hidden: Tensor) -> Tensor:
         """The output net; its last layer computes in at least float32, whatever autocast says."""
-        hidden = self.output[:-1](hidden)
+        activation, first, last_activation, last = self.output
+        hidden = last_activation(pointwise(first, activation(hidden)))
         with torch.autocast(hidden.device.type, enabled=False):
-            return self.output[-1](hidden.to(self.output[-1].weight.dtype))
+            return pointwise(last, hidden.to(last.weight.dtype))
+
+    def layer_conditionings(self, context: Context | None, num_samples: int) -> list[LayerConditioning]:
+        """What each layer adds to its gates; parts that commute with the projection at frame rate."""
+        if self.conditioning is None:
+            return [LayerConditioning()] * len(self.layers)
+        projections = [layer.conditioning.weight for layer in self.layers]
+        return layer_conditionings(self.conditioning, projections, context, num_samples, self.product_dtype())
+
+    def product_dtype(self) -> torch.dtype:
+        """The precision of the layers' products: autocast's where it is on, else the weights'."""
+        device = self.input.weight.device.type
+        return (
+            torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.input.weight.dtype
+        )
 
     # Step form: one sample at a time, for samplers.
 

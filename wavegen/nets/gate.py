@@ -1,0 +1,55 @@
+r"""The WaveNet's gate and its gradient, a cache of rows at a time.
+
+.. math:: h = \tanh(a) \odot \sigma(b), \qquad
+          \partial a = \partial h \odot \sigma(b)(1 - \tanh^2 a), \quad
+          \partial b = \partial h \odot \tanh(a)\,\sigma(b)(1 - \sigma(b))
+
+Written as one operation after the other over whole tensors, the gate costs a training step as much as the
+products around it: each pass goes to memory and back. Here all passes over some thousand rows are made while
+these lie in the cache. Tensors are time-major: rows are samples, channels lie together.
+"""
+
+import torch
+from torch import Tensor
+
+CACHED_ROWS = 2048
+"""Rows worked on at a time on a CPU: 128 channels of float32 fill a core's second cache."""
+
+
+def open_gates(hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """tanh and σ of the two halves of ``hidden (rows, 2 · channels)``, ``(rows, channels)`` each.
+
+    ``hidden`` may be overwritten. tanh is 2σ(2a) − 1, formed in at least float32 (its error, 1.2e-7, is
+    absolute): the library's tanh takes five times as long as its σ.
+    """
+    channels = hidden.shape[1] // 2
+    precise = torch.promote_types(hidden.dtype, torch.float32)
+    tanh, sigmoid = hidden.new_empty(2, len(hidden), channels)
+    for rows, its_tanh, its_sigmoid in zip(_blocks(hidden), _blocks(tanh), _blocks(sigmoid), strict=True):
+        block = rows.to(precise)
+        signal = block[:, :channels].mul_(2)
+        block.sigmoid_()
+        its_tanh.copy_(signal.mul_(2).sub_(1))
+        its_sigmoid.copy_(block[:, channels:])
+    return tanh, sigmoid
+
+
+def gate_gradient(grad: Tensor, tanh: Tensor, sigmoid: Tensor, out: Tensor) -> None:
+    """Writes the gradient by ``(a, b)`` into ``out (rows, 2 · channels)``, whose rows may lie apart.
+
+    ``grad`` is by ``h``, the others from :func:`open_gates`, ``(rows, channels)`` each.
+    """
+    channels = grad.shape[1]
+    for by_h, t, s, target in zip(*map(_blocks, (grad, tanh, sigmoid, out)), strict=True):
+        torch.ops.aten.tanh_backward(by_h * s, t, grad_input=target[:, :channels])
+        torch.ops.aten.sigmoid_backward(by_h * t, s, grad_input=target[:, channels:])
+
+
+def plain_gate(hidden: Tensor) -> Tensor:
+    """The same of ``(…, 2 · channels)``, recorded operation by operation."""
+    signal, gate = hidden.chunk(2, dim=-1)
+    return torch.tanh(signal) * torch.sigmoid(gate)
+
+
+def _blocks(rows: Tensor) -> tuple[Tensor, ...]:
+    return rows.split(CACHED_ROWS) if rows.device.type == "cpu" else (rows,)
