@@ -24,6 +24,7 @@ from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.teacher_engine import TeacherEngine
 
+
 @pytest.fixture(autouse=True, scope="module")
 def even_small_nets_are_shared():
     """By default one thread runs what fits into its cache."""

@@ -27,7 +27,7 @@ _MOST_STAGES = 2
 """Threads for one utterance: a sample is with one of them at a time, the other sums its past meanwhile."""
 
 _LEAST_BYTES_TO_SHARE = 1 << 20
-"""Weights that fit into the second cache of one core are run by it alone: two would only wait for each other."""
+"""Weights that fit into the second cache of one core are its own: two would only wait for each other."""
 
 
 class TeacherEngine:
