@@ -21,8 +21,10 @@ _P2, _P1, _P0 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 _ONE = np.float32(1.0)
 
 # 2^f on [−1/2, 1/2], the polynomial of degree five with the least relative error, 1 at 0.
-_Q5, _Q4, _Q3 = np.float32(1.3264731e-3), np.float32(9.6715128e-3), np.float32(5.5507337e-2)
-_Q2, _Q1 = np.float32(2.4022242e-1), np.float32(6.9314698e-1)
+POWERS_OF_TWO = tuple(
+    np.float32(c) for c in (1.3264731e-3, 9.6715128e-3, 5.5507337e-2, 2.4022242e-1, 6.9314698e-1, 1.0)
+)
+_Q5, _Q4, _Q3, _Q2, _Q1, _ = POWERS_OF_TWO
 _MINUS_LOG2_E, _MINUS_TWO_LOG2_E = np.float32(-1.44269504), np.float32(-2.88539008)
 _BOUND = np.float32(60.0)
 

@@ -14,7 +14,7 @@ from wavegen.synthesis.packed_student import PackedStudent
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.signals import COUNTER_STRIDE
 from wavegen.synthesis.student_kernel import run_student
-from wavegen.synthesis.tiles import LANES, aligned_zeros
+from wavegen.synthesis.tiles import aligned_zeros
 from wavegen.workers import available_cores
 
 COLUMNS_PER_THREAD = 144
@@ -160,6 +160,6 @@ def _scratch(packed: PackedStudent, columns: int) -> at.Scratch:
     return at.Scratch(
         stream=aligned_zeros(columns * packed.stream_row),
         hidden=aligned_zeros(columns * packed.hidden_row, packed.element),
-        sums=aligned_zeros(at.COLUMNS * (PANEL + LANES)),
+        sums=aligned_zeros(at.COLUMNS * PANEL),
         offsets=np.zeros(2 * at.COLUMNS, np.intp),
     )

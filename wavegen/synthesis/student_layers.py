@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wavegen.synthesis.fast_math import exp32, gated32
+from wavegen.synthesis.fast_math import exp32
+from wavegen.synthesis.gate_vectors import put_gated
+from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.products import OPTIONS
 from wavegen.synthesis.tile_inputs import put
@@ -107,9 +109,9 @@ def lift(net, table, speech, scratch, flow, at, count, target):
         x = speech.lines[flow, at + c]
         s = c * row
         for i in range(width):
-            stream[s + i] = net.fine[weight + i] * x + net.fine[weight + width + i]
+            poke(stream, s + i, peek(net.fine, weight + i) * x + peek(net.fine, weight + width + i))
         for i in range(width, row):
-            stream[s + i] = _ZERO
+            poke(stream, s + i, _ZERO)
         for group in range(groups):
             put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
 
@@ -118,7 +120,6 @@ def lift(net, table, speech, scratch, flow, at, count, target):
 def gates(net, table, layer, speech, scratch, source, time, count):
     """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
     sums, offsets = scratch.sums, scratch.offsets
-    products = sums[COLUMNS * PANEL :]
     row, rows, taps = table[ROW], table[TAP_ROWS], table[TAPS]
     lane_elements = table[HIDDEN_ROW] // table[GATE_PANELS]
     panel_size = (taps * rows + table[SIDE_ROWS]) * PANEL
@@ -140,12 +141,8 @@ def gates(net, table, layer, speech, scratch, source, time, count):
                 rows_ = table[SIDE_ROWS]
                 _pair(net.weights, w, PANEL, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
             for column in range(COLUMNS):
-                s, p = column * PANEL, column * LANES
-                for lane in range(LANES):
-                    products[p + lane] = gated32(sums[s + lane], sums[s + LANES + lane])
-            for column in range(COLUMNS):
                 h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
-                put(scratch.hidden, h, products, column * LANES)
+                put_gated(scratch.hidden, h, sums, column * PANEL)
 
 
 @njit(**OPTIONS)
@@ -153,23 +150,24 @@ def _start(net, table, speech, a, frame_place, time, last, sums):
     """sums[c] = biases and constants + the frames' projection, upsampled to the time of column c."""
     starts, frames, kernel = speech.starts, speech.frames, net.fine
     hop, frame_row = table[HOP], table[FRAME_ROW]
+    if hop == 0:
+        for c in range(COLUMNS):
+            for lane in range(PANEL):
+                poke(sums, c * PANEL + lane, peek(starts, a + lane))
+        return
+    first = frame_place + time // hop * frame_row
+    phase = table[KERNEL] + time % hop
     for c in range(COLUMNS):
-        s = c * PANEL
-        if hop == 0:
-            for lane in range(PANEL):
-                sums[s + lane] = starts[a + lane]
-        else:
-            t = min(time + c, last)
-            frame = t // hop
-            phase = t - frame * hop
-            first = frame_place + frame * frame_row
-            second, third = first + frame_row, first + 2 * frame_row
-            phase += table[KERNEL]
-            x, y, z = kernel[phase], kernel[hop + phase], kernel[2 * hop + phase]
-            for lane in range(PANEL):
-                sums[s + lane] = starts[a + lane] + (
-                    x * frames[first + lane] + y * frames[second + lane] + z * frames[third + lane]
-                )
+        s, second, third = c * PANEL, first + frame_row, first + 2 * frame_row
+        x, y, z = peek(kernel, phase), peek(kernel, phase + hop), peek(kernel, phase + 2 * hop)
+        for lane in range(PANEL):
+            total = x * peek(frames, first + lane) + y * peek(frames, second + lane)
+            poke(sums, s + lane, total + (z * peek(frames, third + lane) + peek(starts, a + lane)))
+        if time + c < last:
+            phase += 1
+            if phase == table[KERNEL] + hop:
+                phase -= hop
+                first += frame_row
 
 
 @njit(**OPTIONS)
@@ -178,11 +176,11 @@ def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
     stream, row = scratch.stream, table[WIDTH] + table[SKIPS]
     panels, rows = row // PANEL, table[HIDDEN_ROWS]
     _panels(net.weights, layer[OUTPUT], panels, rows, scratch, table[HIDDEN_ROW], stream, row, count)
-    lane_elements = table[ROW] // table[GROUPS]
+    lane_elements, bias = table[ROW] // table[GROUPS], layer[OUTPUT_BIAS]
     for c in range(count):
         s = c * row
         for i in range(row):
-            stream[s + i] += net.fine[layer[OUTPUT_BIAS] + i]
+            poke(stream, s + i, peek(stream, s + i) + peek(net.fine, bias + i))
         if has_next:
             for group in range(table[GROUPS]):
                 put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
@@ -223,13 +221,13 @@ def speak(net, table, speech, scratch, flow, at, count):
     for c in range(count):
         s = c * row + begin
         for i in range(row - begin):
-            x = stream[s + i]
-            stream[s + i] = _SLOPE * x if x < _ZERO else x
+            x = peek(stream, s + i)
+            poke(stream, s + i, _SLOPE * x if x < _ZERO else x)
         for group in range((row - begin) // LANES):
             put(scratch.hidden, c * table[READ_ROW] + group * lane_elements, stream, s + group * LANES)
     for c in range(count):
         for i in range(read_row):
-            stream[c * read_row + i] = net.fine[table[READ_BIAS] + i]
+            poke(stream, c * read_row + i, peek(net.fine, table[READ_BIAS] + i))
     rows = table[READ_ROWS]
     _panels(
         net.weights, table[READ], table[READ_PANELS], rows, scratch, table[READ_ROW], stream, read_row, count
@@ -240,8 +238,8 @@ def speak(net, table, speech, scratch, flow, at, count):
     for c in range(0, count, COLUMNS):
         tile = min(COLUMNS, count - c)
         for i in range(c * read_row, (c + tile) * read_row):
-            x = stream[i]
-            stream[i] = _SLOPE * x if x < _ZERO else x
+            x = peek(stream, i)
+            poke(stream, i, _SLOPE * x if x < _ZERO else x)
         for i in range(COLUMNS * LANES):
             sums[i] = net.fine[table[LAST] + read_row * LANES + i % LANES]
         x = c * read_row

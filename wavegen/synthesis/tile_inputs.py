@@ -38,9 +38,14 @@ def put(typing_context, destination, d, source, s):
 
         numbers = builder.load(builder.bitcast(address(2), _FLOATS.as_pointer()))
         numbers.align = 4
-        if signature.args[0].dtype == types.int32:
-            numbers = builder.fptrunc(numbers, _BFLOATS)
-        builder.store(numbers, builder.bitcast(address(0), numbers.type.as_pointer())).align = 4
+        store_inputs(builder, numbers, address(0), signature.args[0].dtype)
         return context.get_dummy_value()
 
     return types.void(destination, d, source, s), codegen
+
+
+def store_inputs(builder: ir.IRBuilder, numbers: ir.Value, address: ir.Value, element: types.Type) -> None:
+    """Emits what writes a vector of 16 floats as inputs: as they are, or in words."""
+    if element == types.int32:
+        numbers = builder.fptrunc(numbers, _BFLOATS)
+    builder.store(numbers, builder.bitcast(address, numbers.type.as_pointer())).align = 4
