@@ -11,6 +11,7 @@ from PIL import Image
 
 from wavegen.cli import main
 from wavegen.evaluation.benchmark.peer import find_peer
+from wavegen.evaluation.benchmark.report import write_report
 from wavegen.evaluation.benchmark.sections import SECTIONS
 
 NARROW = {"kernel_size": 3, "residual_channels": 16, "gate_channels": 32, "output_channels": 16}
@@ -81,6 +82,15 @@ def test_all_sections_are_measured_and_written(benchmark):
     assert memory["after_imports_mb"] < memory["with_model_and_features_mb"] <= memory["peak_mb"]
     width, height = Image.open(benchmark / "benchmark.png").size
     assert width > height > 500
+
+
+def test_tables_fit_a_terminal(benchmark, tmp_path):
+    results = json.loads((benchmark / "benchmark.json").read_text(encoding="utf-8"))
+    results["machine"]["processor"] = "A processor whose name tells everything about it, " * 3
+    fresh = [{"build_s": 1.0, "first_sound_s": 10.0}] * len(results["first_audio"]["warm"])
+    results["first_audio"]["fresh_process"] = {"compiling": fresh, "loading": fresh}
+    lines = write_report(results, tmp_path).splitlines()
+    assert len(lines) > 50 and [line for line in lines if len(line) > 100] == []
 
 
 def test_chosen_sections_alone(tmp_path, capsys):

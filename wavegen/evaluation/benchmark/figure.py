@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from wavegen.evaluation.benchmark.peer import PEER
 from wavegen.evaluation.plots import STYLE, bare, save
@@ -34,6 +35,7 @@ def benchmark_figure(results: Mapping[str, Any], path: Path) -> None:
     drawings += [lambda axes, axis=axis: _shapes(axes, results["shape"], axis) for axis in shapes]
     for axes, draw in zip(panels, drawings, strict=True):
         draw(axes)
+    column.align_ylabels(panels)
     if not bars and not right:
         _products(figure.add_subplot(), results.get("peak", ()))
     save(figure, path)
@@ -93,20 +95,31 @@ def _rates(axes: Axes, bars: Sequence[Mapping[str, Any]], results: Mapping[str, 
 
 
 def _lengths(axes: Axes, fits: Mapping[str, Mapping[str, Any]]) -> None:
+    everything: list[float] = []
     for name, found in fits.items():
         lengths = [stream["length_s"] for stream in found["streams"]]
         medians = [statistics.median(stream["seconds"]) for stream in found["streams"]]
         axes.plot(lengths, medians, "o", color=COLOURS[name], markersize=4, label=name)
         if "seconds_per_s" in found:
-            ends = [lengths[0], lengths[-1]]
-            line = [found["seconds_at_0"] + found["seconds_per_s"] * x for x in ends]
-            axes.plot(ends, line, color=COLOURS[name], linewidth=1)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+            line = [found["seconds_at_0"] + found["seconds_per_s"] * x for x in lengths]
+            axes.plot(lengths, line, color=COLOURS[name], linewidth=1)
+        everything += lengths
+    ends = [min(everything), max(everything)]
+    axes.plot(ends, ends, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0, label="real time")
+    axes.set(xscale="log", yscale="log")
+    _plain_ticks(axes.xaxis)
+    _plain_ticks(axes.yaxis)
     axes.set_xlabel("seconds of speech", fontsize=8, color=INK)
     axes.set_ylabel("seconds to speak", fontsize=8, color=INK)
     _finish(axes)
     axes.legend(fontsize=7.5, frameon=False)
+
+
+def _plain_ticks(axis: Axis, subs: Sequence[float] = (1,)) -> None:
+    """On a logarithmic axis: plain numbers at powers of ten, or at ``subs`` of each."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _shapes(axes: Axes, records: Sequence[Mapping[str, Any]], axis: str) -> None:
@@ -118,13 +131,10 @@ def _shapes(axes: Axes, records: Sequence[Mapping[str, Any]], axis: str) -> None
             *zip(*points, strict=True), "o-", color=COLOURS[name], markersize=4, linewidth=1, label=name
         )
     sizes = sorted({record[axis] for record in chosen})
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.set_minor_locator(NullLocator())
+    _plain_ticks(axes.yaxis, subs=(1, 2, 5))
     axes.set_xlabel({"layers": "layers", "channels": "residual channels"}[axis], fontsize=8, color=INK)
     axes.set_ylabel("samples a second", fontsize=8, color=INK)
     _finish(axes)

@@ -101,7 +101,7 @@ def fresh_processes(config: Mapping[str, Any], threads: int) -> dict[str, list[d
     with tempfile.TemporaryDirectory() as cache:
         return {
             name: ask_child(MODULE, {**config, "threads": threads}, NUMBA_CACHE_DIR=cache)
-            for name in ("nothing compiled", "compiled before")
+            for name in ("compiling", "loading")
         }
 
 

@@ -1,6 +1,7 @@
 """The benchmark's table, on a terminal of 100 columns, and its files."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from wavegen.evaluation.benchmark.summary import (
 )
 from wavegen.files import write_bytes
 
+WIDTH = 100
 NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
 
 
@@ -55,18 +57,25 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("torch", "numba"))
     features = ", ".join(machine["features"]) or "none of note"
-    yield f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
+    yield from _wrapped(
+        f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
+    )
     for section in (_peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked):
         lines = list(section(results))
         if lines:
             yield ""
             yield from lines
     yield ""
-    yield from results["notes"]
+    for note in results["notes"]:
+        yield from _wrapped(note)
 
 
 def _peak(results: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +102,7 @@ def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
     for precision, share in results["student_share_of_peak"].items():
         if share is not None:
             operations = results["operations_per_sample"]["student"] / 1e6
-            yield (
+            yield from _wrapped(
                 f"student, {precision}: {100 * share:.0f} % of the matrix product's operations a second "
                 f"({operations:.2f} million a sample)"
             )
@@ -128,7 +137,10 @@ def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
         rows.append(cells)
     yield from table(header, rows)
     if fresh:
-        yield "In seconds: a new process from the model in memory to the first sound, engines in this order."
+        yield from _wrapped(
+            "In seconds: a new process, from the model to its first sound, the engines in this order; "
+            "compiling what is not compiled yet, or loading what an earlier process has compiled."
+        )
 
 
 def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
@@ -150,9 +162,9 @@ def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
         found = results.get(f"{name}_length")
         if found and "seconds_per_s" in found:
             lengths = [stream["length_s"] for stream in found["streams"]]
-            yield (
+            yield from _wrapped(
                 f"{name}, {lengths[0]:g} to {lengths[-1]:g} s of speech, {found['precision']}: "
-                f"{found['seconds_per_s']:.3f} s a second + {found['seconds_at_0']:.3f} s, "
+                f"{found['seconds_per_s']:.3f} s a second {found['seconds_at_0']:+.3f} s, "
                 f"off the line by {100 * found['largest_relative_residual']:.1f} % at most"
             )
 
@@ -160,7 +172,7 @@ def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
 def _memory(results: Mapping[str, Any]) -> Iterator[str]:
     if "memory" in results:
         memory = results["memory"]
-        yield (
+        yield from _wrapped(
             f"memory of a stream of {memory['length_s']:g} s: {memory['peak_mb']:.0f} MB at the peak; "
             f"{memory['after_imports_mb']:.0f} MB after imports, "
             f"{memory['with_model_and_features_mb']:.0f} MB with model and features"
