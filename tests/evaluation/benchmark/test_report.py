@@ -1,6 +1,6 @@
 import pytest
 
-from wavegen.evaluation.benchmark.report import number, table
+from wavegen.evaluation.benchmark.report import number, table, warnings_of
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from wavegen.evaluation.benchmark.report import number, table
 )
 def test_three_digits_count(value, text):
     assert number(value) == text
+
+
+def test_warnings_are_noted_once_a_subject():
+    slow = {"subject": "engine", "warnings": ["speaks step by step"]}
+    results = {"rates": [slow, slow, {"subject": "student", "warnings": []}], "shape": [slow]}
+    assert warnings_of(results) == ["engine: speaks step by step"]
 
 
 def test_columns_are_aligned():

@@ -1,5 +1,6 @@
 import statistics
 import time
+import warnings
 
 import pytest
 import torch
@@ -63,6 +64,20 @@ def test_a_subject_has_its_threads_and_the_rest_its_own_again():
     with pytest.raises(ZeroDivisionError), torch_threads(before + 1):
         raise ZeroDivisionError
     assert torch.get_num_threads() == before
+
+
+def test_what_a_subject_warns_of_is_kept():
+    said = []
+
+    def run(size):
+        if not said:
+            said.append(size)
+            warnings.warn("it speaks slowly", stacklevel=1)
+
+    (measurement,) = interleaved(
+        [Subject({"subject": "slow"}, run, torch.get_num_threads())], repeats=2, duration_s=0.0, title="warn"
+    )
+    assert measurement.record()["warnings"] == ["it speaks slowly"]
 
 
 def test_no_repeats_are_refused():

@@ -25,7 +25,7 @@ NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
 def write_report(results: dict[str, Any], run: Path) -> str:
     """Writes ``benchmark.json`` and ``benchmark.png`` into the folder; returns the tables as text."""
     results = results | {
-        "notes": [*results["notes"], NO_GPU],
+        "notes": [*results["notes"], *warnings_of(results), NO_GPU],
         "gpu": gpu_rows(),
         "asked_and_measured": asked_and_measured(results),
         "student_share_of_peak": {
@@ -35,6 +35,12 @@ def write_report(results: dict[str, Any], run: Path) -> str:
     write_bytes(run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
     benchmark_figure(results, run / "benchmark.png")
     return "\n".join(_lines(results))
+
+
+def warnings_of(results: Mapping[str, Any]) -> list[str]:
+    """What the subjects warned of when they first ran, each once."""
+    records = [record for name in ("rates", "training", "shape") for record in results.get(name, ())]
+    return list(dict.fromkeys(f"{r['subject']}: {text}" for r in records for text in r["warnings"]))
 
 
 def number(value: float | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from wavegen.evaluation.benchmark.children import ask_child
 from wavegen.evaluation.benchmark.nets import make_student, make_teacher
 from wavegen.evaluation.benchmark.operations import student_operations, wavenet_operations
-from wavegen.evaluation.benchmark.speakers import parallel_student, sequential_teacher
+from wavegen.evaluation.benchmark.speakers import engine_granule, parallel_student, sequential_teacher
 from wavegen.evaluation.benchmark.timing import Subject, interleaved
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
@@ -90,9 +90,8 @@ def against_shape(config: Mapping[str, Any], threads: int) -> list[dict[str, Any
         student = make_student(shapes["student"], config["conditioning"], seed=config["seed"])
         labels = {"precision": precision, "batch_size": 1, axis: value}
         sampler = SequentialSampler(teacher, precision=precision, num_threads=threads)
-        subjects.append(
-            sequential_teacher(sampler, {"subject": "teacher, engine", **labels}, config, threads)
-        )
+        labels_of = {"subject": "teacher, engine", **labels}
+        subjects.append(sequential_teacher(sampler, labels_of, config, threads, engine_granule(config)))
         operations.append(wavenet_operations(teacher.conditioner))
         sampler = ParallelSampler(student, precision=precision, num_threads=threads)
         subjects.append(parallel_student(sampler, {"subject": "student, engine", **labels}, config, threads))

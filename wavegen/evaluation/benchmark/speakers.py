@@ -35,7 +35,8 @@ def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
             for precision in PRECISIONS:
                 sampler = SequentialSampler(teacher, precision=precision, num_threads=count)
                 labels = {"subject": "teacher, engine", "precision": precision, "batch_size": batch_size}
-                subjects.append(sequential_teacher(sampler, labels, config, count))
+                granule = engine_granule(config)
+                subjects.append(sequential_teacher(sampler, labels, config, count, granule))
     return subjects
 
 
@@ -55,6 +56,11 @@ def uncached_teacher(teacher: torch.nn.Module, config: Mapping[str, Any], thread
 
     labels = {"subject": "teacher, uncached", "precision": "float32", "batch_size": 1}
     return Subject(labels, run, threads)
+
+
+def engine_granule(config: Mapping[str, Any]) -> int:
+    """A tenth of a second: less would be the setting up of a call, which is once an utterance."""
+    return max(1, round(0.1 * config["sample_rate"]))
 
 
 def sequential_teacher(

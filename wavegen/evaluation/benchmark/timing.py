@@ -4,6 +4,7 @@ import math
 import random
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,12 +50,14 @@ class Measurement:
         labels, threads: the subject's.
         size: units in each timed call.
         first_call_s: the first call of this process, of one granule: with what is compiled or loaded once.
+        warnings: what was said during it: that an engine gave way to PyTorch, say, whose time this then is.
     """
 
     labels: dict[str, Any]
     threads: int
     size: int
     first_call_s: float
+    warnings: Sequence[str] = ()
     rates: Sequence[float] = field(default_factory=list)
 
     @property
@@ -72,6 +75,7 @@ class Measurement:
             "all": list(self.rates),
             "size": self.size,
             "first_call_s": self.first_call_s,
+            "warnings": list(self.warnings),
         }
 
 
@@ -91,9 +95,12 @@ def interleaved(
     with tqdm(total=len(subjects) * (repeats + 1), desc=title, unit="run", disable=None, leave=False) as bar:
         for subject in subjects:
             bar.set_postfix_str(subject.title)
-            first_call_s = _seconds(subject, subject.granule)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                first_call_s = _seconds(subject, subject.granule)
             size = _size_for(subject, duration_s)
-            results.append(Measurement(subject.labels, subject.threads, size, first_call_s))
+            texts = tuple(dict.fromkeys(str(warning.message) for warning in said))
+            results.append(Measurement(subject.labels, subject.threads, size, first_call_s, texts))
             bar.update()
         order = random.Random(0)
         for _ in range(repeats):
