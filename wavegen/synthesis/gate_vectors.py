@@ -2,8 +2,8 @@
 
 .. math:: h = \\tanh(a) \\, \\sigma(b) = \\frac{1 - A}{(1 + A)(1 + B)}, \\qquad A = e^{-2a}, \\; B = e^{-b}
 
-One division, two powers of two: :math:`2^x = 2^n \\, p(x - n)` with n the nearest whole number, the fifth-degree
-polynomial p of the least relative error. Within 2e-7 of h absolutely; NaN for NaN. What
+One division, two powers of two: :math:`2^x = 2^n \\, p(x - n)` with n the nearest whole number and the
+fifth-degree polynomial p of the least relative error. Within 2e-7 of h absolutely; NaN for NaN. What
 :func:`~wavegen.synthesis.fast_math.gated32` works out for one number.
 """
 

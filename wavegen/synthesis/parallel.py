@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -128,10 +127,9 @@ class ParallelSampler:
 
     def _engine(self, context: Mapping[str, Tensor] | None, lengths: list[int]) -> StudentEngine | None:
         try:
-            with _plain_arithmetic():
-                return StudentEngine(
-                    self.student, context, lengths, precision=self.precision, num_threads=self.num_threads
-                )
+            return StudentEngine(
+                self.student, context, lengths, precision=self.precision, num_threads=self.num_threads
+            )
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(
@@ -141,19 +139,10 @@ class ParallelSampler:
             return None
 
 
-@contextmanager
-def _plain_arithmetic() -> Iterator[None]:
-    """No gradients, no autocast: the engine's precision is the one that was asked for."""
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-        yield
-
-
 def _spoken(engine: StudentEngine, noise: NoiseWindows, block_samples: int) -> Iterator[Tensor]:
     try:
         for block in noise.blocks(block_samples):
-            with _plain_arithmetic():
-                spoken = engine.advance(block)
-            yield spoken
+            yield engine.advance(block)
     finally:
         engine.close()
 

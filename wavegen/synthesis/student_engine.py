@@ -1,29 +1,39 @@
 """The parallel engine: a student's waveform, window by window, in memory that does not grow with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wavegen.errors import UserError
 from wavegen.models.student import WaveNetStudent
 from wavegen.runtime import prepare_process
 from wavegen.synthesis import student_layers as at
 from wavegen.synthesis.packed_student import PackedStudent
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.signals import COUNTER_STRIDE
-from wavegen.synthesis.student_kernel import run_student
+from wavegen.synthesis.student_kernel import Span, run_student
 from wavegen.synthesis.tiles import aligned_zeros
 from wavegen.workers import available_cores
 
-COLUMNS_PER_THREAD = 144
-"""Columns of a block that each thread takes: their rows and a layer's weights stay in the second cache."""
+BLOCK_SAMPLES, COLUMNS_PER_THREAD = 576, 48
+"""Samples that go through all layers together, and the fewest of a thread: their rows stay in the second
+cache, and a layer's weights, once they have come, are used for all of them."""
 
-CAPACITY = 1024
-"""Samples for which layers' inputs have room before the past is moved back to the front."""
+CAPACITY = 2048
+"""Samples for which the layers' inputs have room before their past is moved back to the front."""
 
 _NEVER_WAITED_FOR = np.iinfo(np.int64).max
+
+
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """No gradients, no autocast: the engine's precision is the one that was asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        yield
 
 
 class StudentEngine:
@@ -33,7 +43,7 @@ class StudentEngine:
     rounding of sums in another order; the same bits for any number of threads and however the time is cut.
 
     Cost: two operations a sample for each weight of the dilated and 1×1 convolutions, and some per cent.
-    Memory: per utterance and layer ``(past + 1024) · residual_channels`` floats, half of it in bfloat16.
+    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats, half of it in bfloat16.
 
     Args:
         student: a :class:`WaveNetStudent`, float32, on the CPU; its weights are read here, once.
@@ -48,6 +58,7 @@ class StudentEngine:
         UserError: for a context that does not fit.
     """
 
+    @plain_arithmetic()
     def __init__(
         self,
         student: WaveNetStudent,
@@ -58,8 +69,11 @@ class StudentEngine:
         num_threads: int | None = None,
         block_samples: int | None = None,
     ) -> None:
+        for key, value in (context or {}).items():
+            if len(value) != len(lengths):
+                raise UserError(f"context entry '{key}' has a batch of {len(value)}, expected {len(lengths)}")
         self.num_threads = num_threads or available_cores()
-        self.block = block_samples or self.num_threads * COLUMNS_PER_THREAD
+        self.block = block_samples or max(BLOCK_SAMPLES, self.num_threads * COLUMNS_PER_THREAD)
         capacity = max(CAPACITY, self.block)
         self.packed = PackedStudent(student, precision=precision, capacity=capacity)
         self.context, self.lengths = context, list(lengths)
@@ -75,6 +89,7 @@ class StudentEngine:
         # All threads are the engine's own: whether denormals are flushed is each thread's affair.
         self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
 
+    @plain_arithmetic()
     def advance(self, noise: Tensor) -> Tensor:
         """The next samples, ``(batch, samples)`` from noise of that shape; zeros beyond each length."""
         spoken = torch.zeros_like(noise)
@@ -114,6 +129,7 @@ class StudentEngine:
 
     def _run(self, utterance: "_Utterance", count: int, window_start: int) -> None:
         self._counters[:] = 0
+        span = Span(count, window_start, utterance.position, self.packed.capacity, self.block)
         threads = []
         try:
             for thread in range(self.num_threads):
@@ -123,11 +139,7 @@ class StudentEngine:
                         self.packed.net,
                         utterance.speech,
                         self._scratch[thread],
-                        utterance.position,
-                        self.packed.capacity,
-                        count,
-                        window_start,
-                        self.block,
+                        span,
                         self._counters,
                         thread,
                         self.num_threads,

@@ -5,9 +5,11 @@ block's columns through all layers, and waits only for what causality makes it n
 the layer before, and all columns of the block before. Nothing depends on who computes a column.
 """
 
+from typing import NamedTuple
+
 from numba import njit
 
-from wavegen.synthesis.products import OPTIONS
+from wavegen.synthesis.compiled_sources import ENTRY, INNER, SOURCES
 from wavegen.synthesis.signals import COUNTER_STRIDE, wait_for, write_counter
 from wavegen.synthesis.student_layers import (
     COLUMNS,
@@ -23,33 +25,33 @@ from wavegen.synthesis.student_layers import (
 )
 
 
-@njit(**OPTIONS)
-def run_student(
-    net,
-    speech,
-    scratch,
-    position,
-    capacity,
-    num_samples,
-    window_start,
-    block,
-    counters,
-    thread,
-    num_threads,
-):
+class Span(NamedTuple):
+    """Which samples: the next ``num_samples``, of which sample 0 lies at ``window_start`` of the window.
+
+    ``position``: rows of every layer's inputs that are taken, beside the past; there are ``capacity``. ``block``:
+    samples that go through all layers together.
+    """
+
+    num_samples: int
+    window_start: int
+    position: int
+    capacity: int
+    block: int
+
+
+@njit(**INNER)
+def _run(net, speech, scratch, span, counters, thread, num_threads):
     """One thread's part of the next ``num_samples`` samples, those of ``speech.lines``.
 
     Args:
         net, speech, scratch: see ``student_layers``.
-        position: rows of every layer's inputs that are taken, beside the past.
-        capacity: how many there are.
-        window_start: where sample 0 of the lines lies in the window of conditioning.
-        block: samples that go through all layers together.
+        span: which samples; they are the first of ``speech.lines`` behind column 0.
         counters: one a thread, all 0.
 
     Returns:
         The next ``position``.
     """
+    position, num_samples, block = span.position, span.num_samples, span.block
     num_flows, num_layers = net.flows.shape[0], net.layers.shape[0]
     num_steps = 1 + num_flows + num_layers
     step = 0
@@ -58,7 +60,7 @@ def run_student(
         tiles = -(-size // COLUMNS)
         first = min(size, tiles * thread // num_threads * COLUMNS)
         count = min(size, tiles * (thread + 1) // num_threads * COLUMNS) - first
-        if position + size > capacity:
+        if position + size > span.capacity:
             _meet(counters, thread, num_threads, step)
             _keep_the_past(net, speech.inputs, position, thread, num_threads)
             _meet(counters, thread, num_threads, step + 1)
@@ -77,7 +79,7 @@ def run_student(
                 layer = net.layers[index]
                 _wait(counters, thread, num_threads, step, num_steps)
                 source, has_next = _row_of(layer, table[ROW], place), index + 1 < table[END_LAYER]
-                gates(net, table, layer, speech, scratch, source, window_start + at, count)
+                gates(net, table, layer, speech, scratch, source, span.window_start + at, count)
                 if has_next:
                     target = _row_of(net.layers[index + 1], table[ROW], place)
                 add_outputs(net, table, layer, speech, scratch, count, target, has_next)
@@ -89,12 +91,12 @@ def run_student(
     return position
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _row_of(layer, row, place):
     return layer[INPUTS] + (layer[PAST] + place) * row
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _wait(counters, thread, num_threads, step, num_steps):
     """Until earlier columns are through the step before in this block, later ones in the block before."""
     for other in range(num_threads):
@@ -102,7 +104,7 @@ def _wait(counters, thread, num_threads, step, num_steps):
             wait_for(counters, other * COUNTER_STRIDE, step if other < thread else step - num_steps)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _meet(counters, thread, num_threads, step):
     """All threads here, with ``step`` steps done."""
     write_counter(counters, thread * COUNTER_STRIDE, step)
@@ -110,7 +112,7 @@ def _meet(counters, thread, num_threads, step):
         wait_for(counters, other * COUNTER_STRIDE, step)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _keep_the_past(net, inputs, position, thread, num_threads):
     """Moves the last rows of the layers' inputs to the front; each thread those of some layers."""
     for flow in range(net.flows.shape[0]):
@@ -120,3 +122,16 @@ def _keep_the_past(net, inputs, position, thread, num_threads):
                 first, shift = net.layers[index, INPUTS], position * table[ROW]
                 for i in range(first, first + net.layers[index, PAST] * table[ROW]):
                     inputs[i] = inputs[i + shift]
+
+
+def _entry(sources: str):
+    @njit(**ENTRY)
+    def run_student(net, speech, scratch, span, counters, thread, num_threads):
+        _ = sources
+        return _run(net, speech, scratch, span, counters, thread, num_threads)
+
+    return run_student
+
+
+run_student = _entry(SOURCES)
+"""``_run`` as it is kept on disk."""

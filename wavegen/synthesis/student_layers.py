@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from wavegen.synthesis.compiled_sources import INNER
 from wavegen.synthesis.fast_math import exp32
 from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
-from wavegen.synthesis.products import OPTIONS
 from wavegen.synthesis.tile_inputs import put
 from wavegen.synthesis.tiles import LANES, PAIR, product_tile
 
@@ -99,7 +99,7 @@ class Scratch(NamedTuple):
     offsets: np.ndarray
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def lift(net, table, speech, scratch, flow, at, count, target):
     """Residual stream of ``count`` samples from ``at`` on, and the first layer's inputs; skips are 0."""
     stream, width, groups = scratch.stream, table[WIDTH], table[GROUPS]
@@ -116,7 +116,7 @@ def lift(net, table, speech, scratch, flow, at, count, target):
             put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def gates(net, table, layer, speech, scratch, source, time, count):
     """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
     sums, offsets = scratch.sums, scratch.offsets
@@ -145,7 +145,7 @@ def gates(net, table, layer, speech, scratch, source, time, count):
                 put_gated(scratch.hidden, h, sums, column * PANEL)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _start(net, table, speech, a, frame_place, time, last, sums):
     """sums[c] = biases and constants + the frames' projection, upsampled to the time of column c."""
     starts, frames, kernel = speech.starts, speech.frames, net.fine
@@ -170,7 +170,7 @@ def _start(net, table, speech, a, frame_place, time, last, sums):
                 first += frame_row
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
     """Adds a layer's outputs to the residual stream and the skips; the stream is the next layer's input."""
     stream, row = scratch.stream, table[WIDTH] + table[SKIPS]
@@ -186,7 +186,7 @@ def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
                 put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
     """sums[c] += W hidden[c], panel by panel."""
     offsets = scratch.offsets
@@ -211,7 +211,7 @@ def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
             )
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def speak(net, table, speech, scratch, flow, at, count):
     """The output net and the affine map: ``count`` samples of the line that the next flow reads."""
     stream, row, width = scratch.stream, table[WIDTH] + table[SKIPS], table[WIDTH]

@@ -1,8 +1,8 @@
 """Numbers as a tile takes them for inputs: float32 as they are, or rounded to bfloat16, two in a word.
 
 A word holds channel 2k (low half) and channel 2k + 1, which is how bfloat16 lie in memory, so that 16 numbers
-are converted in one instruction where the machine has one. ``PackedMatrix`` pairs input k with k + inputs / 2:
-weights that meet such words are packed with their inputs in ``paired_order``.
+are converted in one instruction where the machine has one. ``PackedMatrix`` pairs input k with
+k + inputs / 2: weights that meet such words are packed with their inputs in ``paired_order``.
 """
 
 import numpy as np

@@ -1,0 +1,21 @@
+"""What compiled code that is kept on disk was made of.
+
+Numba keeps a function's machine code for as long as the function's own file stays the same; what was built
+into it from other files may have changed meanwhile, and code that writes to another layout of memory crashes.
+So only the entry of an engine is kept, and as a closure over ``SOURCES``, which Numba counts in: it is
+compiled anew whenever anything in this room has changed.
+"""
+
+import hashlib
+from pathlib import Path
+
+SOURCES = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()
+"""Of all files of this room."""
+
+INNER = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+"""Options of functions that are compiled into an entry. No reassociation: same numbers, same order."""
+
+ENTRY = {**INNER, "cache": True}
+"""Options of the entry itself."""
