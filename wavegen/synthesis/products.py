@@ -2,19 +2,16 @@
 
 from numba import njit
 
+from wavegen.synthesis.compiled_sources import INNER
 from wavegen.synthesis.tiles import LANES, TALL, WIDE, product_tile
 
-OPTIONS = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "nsz"},
-    "_nrt": False,
-}
-"""How the engines are compiled. No reassociation: the same numbers in the same order everywhere. And without
-Numba's runtime (``_nrt``): nothing is allocated here, and it would count references to every array of a named
-tuple at every call, with locked instructions on counters that all threads share: a third of the time.
-"""
+LEAN = {**INNER, "_nrt": False}
+"""Without Numba's runtime: nothing is allocated in the sequential engine, and it would count references to
+every array of a named tuple at every call, with locked instructions on counters that all threads share: a
+third of the time."""
+
+OPTIONS = {**LEAN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
 
 _ROWS, _COLUMNS = WIDE
 _EIGHT = TALL >= 8

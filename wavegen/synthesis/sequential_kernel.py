@@ -5,7 +5,7 @@ A column is an utterance. Of a dilated convolution only the newest tap needs the
 with many columns; that leaves half the work on the path from one sample to the next, and none of the memory
 traffic that a product with a single column costs. Layers can be split into *stages*, each run by a thread of
 its own: a sample passes through them one after the other, and each sums its past while the others have the
-sample. Compiled by Numba at first use (some seconds) and kept on disk.
+sample. Compiled by Numba at first use (some ten seconds) and kept on disk.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from wavegen.synthesis.compiled_sources import SOURCES
 from wavegen.synthesis.drawing import draw
 from wavegen.synthesis.fast_math import gated32
 from wavegen.synthesis.memory_access import peek, poke
-from wavegen.synthesis.products import OPTIONS, add_product
+from wavegen.synthesis.products import LEAN, OPTIONS, add_product
 from wavegen.synthesis.signals import COUNTER_STRIDE, wait_for, write_counter
 
 _ZERO = np.float32(0)
@@ -194,7 +195,7 @@ def read_out(net, memory):
 
 
 @njit(**OPTIONS)
-def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
+def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
     """One stage's part of a window: layers ``first … last − 1``.
 
     ``counters[s]`` says how many samples stage s may work on: stage 0 those whose past has been spoken.
@@ -246,3 +247,16 @@ def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
                 if memory.begun[layer] + memory.length[layer] == t + 1:
                     count = min(memory.block[layer], feed.stop - t - 1)
                     sum_past(net, memory, feed, layer, t + 1, count, places)
+
+
+def _entry(sources: str):
+    @njit(**LEAN, cache=True, no_cfunc_wrapper=True)
+    def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
+        _ = sources
+        _run_stage(net, memory, feed, stage, first, last, num_stages, counters)
+
+    return run_stage
+
+
+run_stage = _entry(SOURCES)
+"""``_run_stage`` as it is kept on disk."""
