@@ -28,8 +28,8 @@ from wavegen.synthesis.student_layers import (
 class Span(NamedTuple):
     """Which samples: the next ``num_samples``, of which sample 0 lies at ``window_start`` of the window.
 
-    ``position``: rows of every layer's inputs that are taken, beside the past; there are ``capacity``. ``block``:
-    samples that go through all layers together.
+    ``position``: rows of every layer's inputs that are taken, beside the past; ``capacity`` is all.
+    ``block``: samples that go through all layers together.
     """
 
     num_samples: int
