@@ -27,6 +27,7 @@ from wavegen.models.bundle import (
 from wavegen.training.data import SegmentData
 from wavegen.training.distillation import DistillationTraining
 from wavegen.training.fit import fit, fit_settings, optimisation
+from wavegen.training.net_resources import arrange_nets
 from wavegen.training.spoken_samples import SpokenSamples
 from wavegen.training.teacher import TeacherTraining
 
@@ -106,6 +107,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     model_config = OmegaConf.to_container(config.teacher, resolve=True)
     teacher = build_model(model_config, source="teacher")
     teacher.fit_to_data([corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), 100)])
+    arrange_nets([teacher], **net_settings(config.teacher_training))
     module = TeacherTraining(
         teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(config.teacher_training)
     )
@@ -140,6 +142,11 @@ def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lender: Voice 
     return lender.teacher
 
 
+def net_settings(settings: DictConfig) -> dict[str, Any]:
+    """What of an optimisation group's settings goes to ``arrange_nets``; runs of old may lack them."""
+    return {name: settings[name] for name in ("checkpoint_layers", "compile") if name in settings}
+
+
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
     """Distil the teacher into the configured student, or load the run's where it is already there."""
     if (run / "student.safetensors").exists():
@@ -152,6 +159,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
         if net.conditioning is not None:
             copied = student.adopt_conditioning(net.conditioning)
             log.info("the student starts with %d conditioning tensors of the teacher", copied)
+    arrange_nets([student, teacher], **net_settings(config.student_training))
     module = DistillationTraining(
         teacher=teacher,
         student=student,
