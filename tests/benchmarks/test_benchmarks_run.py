@@ -36,6 +36,18 @@ def test_flow_numerics(tmp_path):
     assert sum(row["not_finite"] for row in rows.values()) == 0
 
 
+@pytest.mark.slow
+def test_training_steps(tmp_path):
+    output = tmp_path / "steps.json"
+    printed = run("training_steps.py", "--layers", 2, "--segment-s", 0.02, "--repeats", 1, "--output", output)
+    assert "distillation step" in printed and "teacher step" in printed
+    record = json.loads(output.read_text())
+    assert {step["form"] for step in record["steps"]} == {"plain", "wavegen", "wavegen, bfloat16"}
+    errors = record["gradient_errors"]
+    assert errors["plain"] < 1e-4 and errors["wavegen"] < 1e-4
+    assert errors["wavegen, bfloat16"] < 1.5 * errors["plain, bfloat16"]
+
+
 @pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
 def test_a_benchmark_says_what_it_asks(path):
     printed = run(path.name, "--help")

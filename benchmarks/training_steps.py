@@ -1,0 +1,110 @@
+"""Training steps, plainly written and as wavegen trains: speed in turns, and how exact the gradients are.
+
+    python benchmarks/training_steps.py [--threads 2] [--repeats 5] [--segment-s 0.3333] [--compile]
+
+A step is forward, backward and Adam's update. The distillation step passes the student forwards and
+backwards through a frozen teacher. Plain is one ``conv1d`` after the other in float32; every form takes its
+turn in every round, so that what else the machine does meets all, and ratios to the plain form's median
+count. Shapes are those of ``configs/benchmark.yaml``. Gradient errors are relative, against the plain form
+in float64, of a short segment.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+
+from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
+from wavegen.evaluation.benchmark.plain import PlainWaveNet
+from wavegen.evaluation.benchmark.timing import interleaved
+from wavegen.evaluation.benchmark.training_steps import FORMS, training_subjects
+from wavegen.files import write_bytes
+from wavegen.nets.wavenet import WaveNet
+from wavegen.resources import resource_directory
+from wavegen.runtime import prepare_process
+from wavegen.training.net_resources import arrange_nets
+
+HERE = Path(__file__).parent
+COMPILED = "wavegen, bfloat16, compiled"
+
+
+def compiled(**arguments: object) -> WaveNet:
+    net = WaveNet(**arguments)
+    arrange_nets([net], compile=True)
+    return net
+
+
+def gradient_errors(config: dict, num_frames: int = 8) -> dict[str, float]:
+    """Of a divergence's gradient by all of the student's weights: ``|g − exact| / |exact|`` of every form."""
+    samples = num_frames * config["conditioning"]["hop_samples"]
+    context = make_context(config["conditioning"], samples)
+    noise, uniforms = torch.rand(2, 1, samples, generator=torch.Generator().manual_seed(1)).clamp(
+        0.001, 0.999
+    )
+
+    def gradient(net: type, precision: str) -> torch.Tensor:
+        dtype = torch.float64 if precision == "float64" else torch.float32
+        shape = {"conditioning": config["conditioning"], "seed": config["seed"], "wavenet": net}
+        teacher = make_teacher(config["teacher"], **shape).to(dtype).requires_grad_(False)
+        student = make_student(config["student"], **shape).to(dtype)
+        told = {key: value.to(dtype) for key, value in context.items()}
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            spoken, law = student.rsample_with_conditionals(noise.to(dtype).logit(), told)
+            density = teacher.conditionals(spoken, told).continuous
+            divergence = -density.log_prob(law.icdf(uniforms.to(dtype))) - law.entropy()
+        divergence.mean().backward()
+        return torch.cat([p.grad.double().flatten() for p in student.parameters() if p.grad is not None])
+
+    exact = gradient(PlainWaveNet, "float64")
+    forms = {"plain, bfloat16": (PlainWaveNet, "bfloat16"), **FORMS}
+    return {
+        form: ((gradient(net, precision) - exact).norm() / exact.norm()).item()
+        for form, (net, precision) in forms.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=5, help="timed calls of each form, in turns")
+    parser.add_argument("--segment-s", type=float, default=None, help="seconds of each of two segments")
+    parser.add_argument(
+        "--layers", type=int, default=None, help="of the teacher and of each flow; few: a try"
+    )
+    parser.add_argument("--compile", action="store_true", help="also with torch.compile; minutes on a CPU")
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "training_steps.json")
+    arguments = parser.parse_args()
+    prepare_process()
+    config = OmegaConf.to_container(OmegaConf.load(resource_directory("configs") / "benchmark.yaml"))
+    if arguments.segment_s is not None:
+        config["training"]["segment_s"] = arguments.segment_s
+    if arguments.layers is not None:
+        config["teacher"]["num_layers"] = arguments.layers
+        config["student"]["num_layers"] = [arguments.layers] * 4
+    if arguments.compile:
+        FORMS[COMPILED] = (compiled, "bfloat16")
+    subjects = training_subjects(config, arguments.threads)
+    FORMS.pop(COMPILED, None)
+    measured = interleaved(subjects, repeats=arguments.repeats, duration_s=0.4, title="training steps")
+    plain = {m.labels["subject"]: m.median for m in measured if m.labels["form"] == "plain"}
+    errors = gradient_errors(config)
+    print(f"{'step':20} {'form':30} {'samples/s':>10} {'× plain':>8} {'lowest':>8} {'highest':>8}")
+    for m in sorted(measured, key=lambda m: m.labels["subject"]):
+        step, form = m.labels["subject"], m.labels["form"]
+        print(
+            f"{step:20} {form:30} {m.median:10.0f} {m.median / plain[step]:8.2f} "
+            f"{min(m.rates):8.0f} {max(m.rates):8.0f}"
+        )
+    for form, error in errors.items():
+        print(f"gradient error of a distillation step, {form:20} {error:.1e}")
+    record = {"config": config, "steps": [m.record() for m in measured], "gradient_errors": errors}
+    write_bytes(arguments.output, (json.dumps(record, indent=1) + "\n").encode())
+    print(f"written to {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
