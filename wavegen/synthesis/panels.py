@@ -44,7 +44,9 @@ def take(weight: Tensor | None, order: np.ndarray) -> np.ndarray:
     if weight is None:
         return np.zeros(len(order), np.float32)
     array = weight.detach().numpy()
-    return np.where((order < 0).reshape(-1, *[1] * (array.ndim - 1)), np.float32(0), array[order])
+    taken = array[order]
+    taken[order < 0] = 0
+    return taken
 
 
 def weight_rows(inputs: int, precision: int) -> int:

@@ -19,6 +19,7 @@ from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.tile_inputs import put
 from wavegen.synthesis.tiles import LANES, PAIR, product_tile
+from wavegen.synthesis.upsampled_sums import begin_sums
 
 COLUMNS = PAIR[1]
 """Time steps of one tile."""
@@ -123,14 +124,26 @@ def gates(net, table, layer, speech, scratch, source, time, count):
     row, rows, taps = table[ROW], table[TAP_ROWS], table[TAPS]
     lane_elements = table[HIDDEN_ROW] // table[GATE_PANELS]
     panel_size = (taps * rows + table[SIDE_ROWS]) * PANEL
+    starts, frames, kernel = speech.starts, speech.frames, net.fine
+    hop, frame_row, first_frame, first_phase = table[HOP], table[FRAME_ROW], 0, 0
+    if hop:
+        first_frame = table[FRAMES] + layer[FRAME] + time // hop * frame_row
+        first_phase = time % hop
     for column in range(COLUMNS):
         offsets[column] = column * row
         offsets[COLUMNS + column] = column * table[SIDE_ROW]
     for panel in range(table[GATE_PANELS]):
         weight = layer[GATES] + panel * panel_size
-        start, frame = layer[START] + panel * PANEL, table[FRAMES] + layer[FRAME] + panel * PANEL
+        start, frame = layer[START] + panel * PANEL, first_frame + panel * PANEL
+        phase = first_phase
         for c in range(0, count, COLUMNS):
-            _start(net, table, speech, start, frame, time + c, time + count - 1, sums)
+            if hop == 0:
+                _begin(starts, start, sums)
+            else:
+                columns = min(COLUMNS, count - c)
+                frame, phase = _begin_upsampled(
+                    starts, start, frames, frame, frame_row, kernel, table[KERNEL], hop, phase, columns, sums
+                )
             for tap in range(taps):
                 x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
                 w = weight + tap * rows * PANEL
@@ -146,28 +159,27 @@ def gates(net, table, layer, speech, scratch, source, time, count):
 
 
 @njit(**INNER)
-def _start(net, table, speech, a, frame_place, time, last, sums):
-    """sums[c] = biases and constants + the frames' projection, upsampled to the time of column c."""
-    starts, frames, kernel = speech.starts, speech.frames, net.fine
-    hop, frame_row = table[HOP], table[FRAME_ROW]
-    if hop == 0:
-        for c in range(COLUMNS):
-            for lane in range(PANEL):
-                poke(sums, c * PANEL + lane, peek(starts, a + lane))
-        return
-    first = frame_place + time // hop * frame_row
-    phase = table[KERNEL] + time % hop
+def _begin(starts, a, sums):
+    """Sums without conditioning at frame rate: sums[c] = starts."""
     for c in range(COLUMNS):
-        s, second, third = c * PANEL, first + frame_row, first + 2 * frame_row
-        x, y, z = peek(kernel, phase), peek(kernel, phase + hop), peek(kernel, phase + 2 * hop)
         for lane in range(PANEL):
-            total = x * peek(frames, first + lane) + y * peek(frames, second + lane)
-            poke(sums, s + lane, total + (z * peek(frames, third + lane) + peek(starts, a + lane)))
-        if time + c < last:
-            phase += 1
-            if phase == table[KERNEL] + hop:
-                phase -= hop
-                first += frame_row
+            poke(sums, c * PANEL + lane, peek(starts, a + lane))
+
+
+@njit(**INNER)
+def _begin_upsampled(starts, a, frames, frame, frame_row, kernel, k, hop, phase, columns, sums):
+    """sums[c] = starts + the frames' projection, upsampled; returns the next frame and phase.
+
+    Columns beyond ``columns`` stay as they are: nobody reads them.
+    """
+    c = 0
+    while c < columns:
+        run = min(columns - c, hop - phase)
+        begin_sums(starts, a, frames, frame, frame_row, kernel, k + phase, hop, sums, c * PANEL, run)
+        c, phase = c + run, phase + run
+        if phase == hop:
+            frame, phase = frame + frame_row, 0
+    return frame, phase
 
 
 @njit(**INNER)
