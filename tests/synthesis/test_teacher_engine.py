@@ -101,8 +101,8 @@ def net_of(teacher):
 @given(
     dilations=st.lists(st.sampled_from([1, 2, 3, 4, 7, 16, 40]), min_size=1, max_size=5),
     kernel_size=st.integers(1, 4),
-    residual_channels=st.sampled_from([1, 7, 16, 33]),
-    half_gate_channels=st.sampled_from([1, 5, 16, 40]),
+    residual_channels=st.sampled_from([1, 7, 16, 33, 130]),
+    half_gate_channels=st.sampled_from([1, 5, 16, 40, 72]),
     skip_channels=st.sampled_from([0, 1, 16, 20]),
     output_channels=st.sampled_from([1, 16, 30]),
     input_gain=st.sampled_from([1.0, 7.0]),

@@ -11,6 +11,7 @@ from wavegen.errors import UserError
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
 from wavegen.synthesis.conditioning_windows import Unsupported
+from wavegen.synthesis.products import PANEL
 from wavegen.synthesis.tiles import PackedMatrix, aligned_zeros, padded
 
 MIXTURE, NORMAL, MU_LAW = range(3)
@@ -176,7 +177,7 @@ class PackedTeacher:
 
 
 class _Packing:
-    """Matrices one after another in one flat array."""
+    """Matrices one after another in one flat array, each in panels as ``add_product`` reads them."""
 
     def __init__(self, precision: int) -> None:
         self.precision, self.parts, self.size, self.rows = precision, [], 0, 0
@@ -185,10 +186,11 @@ class _Packing:
         """Appends matrices of one shape; returns the place of the first and leaves ``rows`` of each."""
         place = self.size
         for matrix in matrices:
-            packed = PackedMatrix.of(matrix, self.precision)
-            self.parts.append(packed.data)
-            self.size += len(packed.data)
-            self.rows = packed.rows
+            for first in range(0, len(matrix), PANEL):
+                packed = PackedMatrix.of(matrix[first : first + PANEL], self.precision)
+                self.parts.append(packed.data)
+                self.size += len(packed.data)
+                self.rows = packed.rows
         return place
 
     def array(self) -> np.ndarray:

@@ -20,9 +20,37 @@ _eight, _six, _four = product_tile(8, 1), product_tile(6, 1), product_tile(4, 1)
 _two, _one = product_tile(2, 1), product_tile(1, 1)
 
 
+PANEL = 8 * LANES
+"""Outputs whose weights lie together, input by input: longer rows would be read a page at a time."""
+
+
 @njit(**OPTIONS)
 def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
     """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
+
+    The weights lie in panels of ``PANEL`` outputs, the last one narrower, one after the other.
+    """
+    for first in range(0, width, PANEL):
+        panel = min(PANEL, width - first)
+        _add_panel(
+            weights,
+            w + first * rows,
+            rows,
+            panel,
+            inputs,
+            x,
+            offsets,
+            o,
+            columns,
+            sums,
+            s + first,
+            sum_stride,
+        )
+
+
+@njit(**OPTIONS)
+def _add_panel(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
+    """The product with one panel.
 
     Outputs outermost: weights that were loaded meet every column before they leave the cache. A column that
     is left over meets as many outputs at once as there are: independent sums hide the latency of each.
