@@ -144,8 +144,7 @@ class _GatedLayer(torch.autograd.Function):
         x, tanh, sigmoid, samples, projection, frames, kernel, dilated, output = ctx.saved_tensors
         needed, dtype = ctx.needs_input_grad, ctx.dtype
         batch, time, _ = by_stream.shape
-        by_out = by_stream if by_skips is None else torch.cat([by_stream, by_skips], dim=-1)
-        by_out = by_out.to(dtype).flatten(0, 1)
+        by_out = _side_by_side(by_stream, by_skips, dtype).flatten(0, 1)
         by_h = (by_out @ output.flatten(1).to(dtype)).unflatten(0, (batch, time))
         past = (dilated.shape[2] - 1) * ctx.dilation
         by_hidden = _empty(by_h, time, past, dilated.shape[0])
@@ -171,6 +170,16 @@ class _GatedLayer(torch.autograd.Function):
         if needed[9]:
             gradients[9] = by_out.sum(0, dtype=output.dtype)
         return tuple(gradients)
+
+
+def _side_by_side(first: Tensor, second: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """The channels of both in ``dtype``, in one pass over each."""
+    if second is None:
+        return first.to(dtype)
+    both = first.new_empty(*first.shape[:-1], first.shape[-1] + second.shape[-1], dtype=dtype)
+    both[..., : first.shape[-1]].copy_(first)
+    both[..., first.shape[-1] :].copy_(second)
+    return both
 
 
 def _padded(x: Tensor, before: int, after: int, dtype: torch.dtype) -> Tensor:
