@@ -85,12 +85,6 @@ class Arena:
         self.size += padded(array.size)
         return place
 
-    def reserve(self, size: int) -> int:
-        """The place of so many zeros."""
-        place = self.size
-        self.size += padded(size)
-        return place
-
     def whole(self) -> np.ndarray:
         """All of them."""
         whole, place = aligned_zeros(self.size, self.dtype), 0
