@@ -73,7 +73,7 @@ class ParallelSampler:
         """
         counts = lengths.tolist()
         waveform, begin = None, 0
-        for block in self._blocks(context, counts, generator, NOISE_SAMPLES):
+        for block in self._blocks(context, counts, generator, None):
             if waveform is None:
                 waveform = block.new_zeros(len(counts), max(counts))
             waveform[:, begin : begin + block.shape[1]] = block
@@ -116,14 +116,14 @@ class ParallelSampler:
         context: Mapping[str, Tensor] | None,
         lengths: list[int],
         generator: torch.Generator | None,
-        block_samples: int,
+        block_samples: int | None,
     ) -> Iterator[Tensor]:
         check_finite(self.student)
         noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
         engine = self._engine(context, lengths)
         if engine is None:
-            return _spoken_plainly(self.student, context, lengths, noise, block_samples)
-        return _spoken(engine, noise, block_samples)
+            return _spoken_plainly(self.student, context, lengths, noise, block_samples or max(lengths))
+        return _spoken(engine, noise, block_samples or engine.window_samples)
 
     def _engine(self, context: Mapping[str, Tensor] | None, lengths: list[int]) -> StudentEngine | None:
         try:

@@ -17,6 +17,7 @@ from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.signals import COUNTER_STRIDE
 from wavegen.synthesis.student_kernel import Span, run_student
 from wavegen.synthesis.tiles import aligned_zeros
+from wavegen.synthesis.torch_threads import one_torch_thread
 from wavegen.workers import available_cores
 
 BLOCK_SAMPLES, COLUMNS_PER_THREAD = 576, 48
@@ -31,8 +32,8 @@ _NEVER_WAITED_FOR = np.iinfo(np.int64).max
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """No gradients, no autocast: the engine's precision is the one that was asked for."""
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+    """No gradients, no autocast, no helpers: the engine's precision and threads are those asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), one_torch_thread():
         yield
 
 
@@ -88,6 +89,11 @@ class StudentEngine:
         self._counters = np.zeros(self.num_threads * COUNTER_STRIDE, np.int64)
         # All threads are the engine's own: whether denormals are flushed is each thread's affair.
         self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples whose conditioning is computed at once; so many (or a multiple) are spoken fastest."""
+        return self.packed.window_samples
 
     @plain_arithmetic()
     def advance(self, noise: Tensor) -> Tensor:

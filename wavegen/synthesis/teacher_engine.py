@@ -17,6 +17,7 @@ from wavegen.synthesis.conditioning_windows import ConditioningWindows, Window
 from wavegen.synthesis.packed_teacher import MIXTURE, PackedTeacher
 from wavegen.synthesis.sequential_kernel import run_stage
 from wavegen.synthesis.tiles import BFLOAT16_WEIGHTS, FLOAT32
+from wavegen.synthesis.torch_threads import one_torch_thread
 from wavegen.synthesis.utterance_group import UtteranceGroup
 from wavegen.workers import available_cores
 
@@ -59,6 +60,7 @@ class TeacherEngine:
 
     @torch.inference_mode()
     @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
     def speak(
         self,
         context: Mapping[str, Tensor] | None,
@@ -95,6 +97,7 @@ class TeacherEngine:
 
     @torch.inference_mode()
     @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
     def parameters(self, x: Tensor, context: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the conditioner says of every sample given those before it, computed step by step.
 
