@@ -234,12 +234,12 @@ def break_part(teacher):
     [
         (break_layer, r"conditioner\.layers\.1 is a Louder"),
         (break_part, r"conditioning\.parts\.0 is a Other"),
-        (lambda teacher: teacher.double(), r"conditioner\.[a-z0-9_.]*weight is torch\.float64"),
+        (lambda teacher: teacher.double(), r"conditioner\.[a-z0-9_.]*weight is float64"),
         (lambda teacher: setattr(teacher, "head", torch.nn.Identity()), "head is a Identity"),
         (lambda teacher: setattr(teacher, "conditioner", torch.nn.Identity()), "conditioner is a Identity"),
         (
             lambda teacher: teacher.conditioner.output.__setitem__(0, torch.nn.Tanh()),
-            "conditioner.output is made of Tanh",
+            r"conditioner\.output\.0 is a Tanh",
         ),
     ],
 )
@@ -254,7 +254,7 @@ def test_what_cannot_be_run_is_named(change, named):
 def test_weights_that_are_no_numbers_are_refused(bad):
     teacher = make_teacher(HEADS["normal"]())
     teacher.conditioner.layers[2].dilated.weight[0, 1, 2] = bad
-    with pytest.raises(UserError, match=r"conditioner\.layers\.2\.dilated\.weight.*\(12, 8, 3\).*but 1 of"):
+    with pytest.raises(UserError, match=r"1 of.*conditioner\.layers\.2\.dilated\.weight.*\(12, 8, 3\)"):
         TeacherEngine(teacher)
 
 

@@ -19,7 +19,7 @@ from wavegen.synthesis.panels import (
     weight_rows,
     whole_panels,
 )
-from wavegen.synthesis.supported_student import check_student
+from wavegen.synthesis.supported_models import check_student
 from wavegen.synthesis.tiles import BFLOAT16, FLOAT32, LANES, padded
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16}

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
-from wavegen.errors import UserError
 from wavegen.nets.linear_prediction import LinearPrediction
-from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+from wavegen.nets.wavenet import WaveNet
 from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.products import PANEL
+from wavegen.synthesis.supported_models import check_finite, check_float32, check_wavenet
 from wavegen.synthesis.tiles import PackedMatrix, aligned_zeros, padded
 
 MIXTURE, NORMAL, MU_LAW = range(3)
@@ -83,10 +83,11 @@ class PackedTeacher:
         conditioner, taps = model.conditioner, np.zeros(0, np.float32)
         if type(conditioner) is LinearPrediction:
             taps, conditioner = _numbers(conditioner.taps), conditioner.conditioner
-        check_wavenet(conditioner, "conditioner")
+        check_wavenet(conditioner, {module: name for name, module in model.named_modules()})
+        check_float32(model)
         if type(model.head) not in HEADS:
             raise Unsupported(f"head is a {type(model.head).__name__}")
-        check_weights(model)
+        check_finite(model)
         self.wavenet: WaveNet = conditioner
         layers = conditioner.layers
         first = layers[0]
@@ -199,35 +200,6 @@ class _Packing:
 
 
 HEADS = {LogisticMixtureHead: MIXTURE, NormalHead: NORMAL, MuLawHead: MU_LAW}
-
-
-def check_wavenet(net: nn.Module, name: str) -> None:
-    """Raises ``Unsupported`` for all that the engines compute otherwise than this net would."""
-    if type(net) is not WaveNet:
-        raise Unsupported(f"{name} is a {type(net).__name__}")
-    for index, layer in enumerate(net.layers):
-        if type(layer) is not GatedResidualLayer:
-            raise Unsupported(f"{name}.layers.{index} is a {type(layer).__name__}")
-    kinds = [type(layer) for layer in net.output]
-    if kinds != [nn.LeakyReLU, nn.Conv1d, nn.LeakyReLU, nn.Conv1d]:
-        raise Unsupported(f"{name}.output is made of {', '.join(kind.__name__ for kind in kinds)}")
-    for key, parameter in net.named_parameters():
-        if parameter.dtype != torch.float32:
-            raise Unsupported(f"{name}.{key} is {parameter.dtype}, not float32")
-
-
-def check_weights(model: nn.Module) -> None:
-    """
-    Raises:
-        UserError: naming the first parameter that is not finite.
-    """
-    for name, parameter in model.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            bad = int((~torch.isfinite(parameter)).sum())
-            raise UserError(
-                f"weight '{name}' of shape {tuple(parameter.shape)} is expected to be finite, but {bad} of "
-                f"its numbers are NaN or infinite"
-            )
 
 
 def _numbers(tensor: Tensor) -> np.ndarray:

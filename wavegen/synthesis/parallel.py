@@ -11,7 +11,7 @@ from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.noise_windows import NOISE_SAMPLES, NoiseWindows
 from wavegen.synthesis.packed_student import PRECISIONS
 from wavegen.synthesis.student_engine import StudentEngine
-from wavegen.synthesis.supported_student import check_finite
+from wavegen.synthesis.supported_models import check_finite
 
 STREAM_SAMPLES = 512
 """Samples of a stream's block unless others are asked for."""

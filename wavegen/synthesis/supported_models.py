@@ -1,4 +1,4 @@
-"""Which students the parallel engine runs: WaveNets made of the project's own layers, float32 on the CPU."""
+"""Which models the engines run: WaveNets made of the project's own layers, in float32."""
 
 import torch
 from torch import nn
@@ -10,10 +10,24 @@ from wavegen.synthesis.conditioning_windows import Unsupported
 
 
 def check_finite(model: nn.Module) -> None:
-    """UserError that names the first parameter or buffer with a NaN or an infinity in it."""
+    """
+    Raises:
+        UserError: naming the first parameter or buffer that holds NaN or infinity.
+    """
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise UserError(f"weights must be finite, but '{name}' holds NaN or infinity")
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise UserError(
+                f"weights must be finite, but {bad} of the numbers of '{name}', of shape "
+                f"{tuple(tensor.shape)}, are NaN or infinite"
+            )
+
+
+def check_float32(model: nn.Module) -> None:
+    """Raises Unsupported, which names the parameter, for a model in another precision."""
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise Unsupported(f"{name} is {str(parameter.dtype).removeprefix('torch.')}")
 
 
 def check_student(student: nn.Module) -> None:
@@ -22,18 +36,19 @@ def check_student(student: nn.Module) -> None:
         raise Unsupported(f"the student is a {type(student).__name__}")
     names = {module: name for name, module in student.named_modules()}
     for step in student.steps:
-        _check_wavenet(step.conditioner, names)
+        wavenet = step.conditioner
+        check_wavenet(wavenet, names)
+        if wavenet.training and wavenet.input_dropout.p > 0:
+            raise Unsupported(f"{names[wavenet.input_dropout]} drops inputs while training")
+    check_float32(student)
     for name, parameter in student.named_parameters():
-        if parameter.dtype != torch.float32:
-            raise Unsupported(f"{name} is {str(parameter.dtype).removeprefix('torch.')}")
         if parameter.device.type != "cpu":
             raise Unsupported(f"{name} is on {parameter.device.type}")
 
 
-def _check_wavenet(wavenet: nn.Module, names: dict[nn.Module, str]) -> None:
+def check_wavenet(wavenet: nn.Module, names: dict[nn.Module, str]) -> None:
+    """Raises Unsupported for any layer that may compute otherwise than a WaveNet's; ``names`` are theirs."""
     _check_type(wavenet, WaveNet, names)
-    if wavenet.training and wavenet.input_dropout.p > 0:
-        raise Unsupported(f"{names[wavenet.input_dropout]} drops inputs while training")
     _check_pointwise(wavenet.input, names)
     for layer in wavenet.layers:
         _check_type(layer, GatedResidualLayer, names)
