@@ -161,4 +161,4 @@ def _how_to_resume(recipe: str, config: "DictConfig") -> str:
     folder = config.get("resume") or config.get("run")
     if "resume" in config:
         return f"go on with `wavegen {recipe} resume={shlex.quote(str(folder)) if folder else 'RUN'}`"
-    return "the same command goes on where this one stopped"
+    return "the same command starts it again"
