@@ -130,7 +130,8 @@ def test_what_the_engine_cannot_run_is_named_once(make_student, make_context):
 def test_what_the_engine_runs_is_not_warned_of(student, make_float_context):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ParallelSampler(student).sample(make_float_context(1, 5), torch.tensor([20]))
+        spoken = ParallelSampler(student).sample(make_float_context(1, 5), torch.tensor([20]))
+    assert spoken.shape == (1, 20) and spoken.std() > 0
 
 
 def test_weights_that_change_are_read_again(student, make_float_context):

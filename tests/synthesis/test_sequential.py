@@ -7,6 +7,7 @@ import torch
 
 from wavegen.distributions.heads import LogisticMixtureHead
 from wavegen.errors import UserError
+from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
@@ -73,3 +74,17 @@ def test_broken_weights_are_refused_not_spoken(teacher, make_context):
         teacher.conditioner.taps[0] = float("nan")
     with pytest.raises(UserError, match=r"of 'conditioner\.taps'"):
         SequentialSampler(teacher).sample(make_context(1, 10), torch.tensor([40]))
+
+
+@pytest.mark.parametrize("sampler", [SequentialSampler, ParallelSampler])
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"num_threads": 0}, "num_threads must be at least 1, got 0"),
+        ({"num_threads": -2}, "num_threads must be at least 1, got -2"),
+    ],
+)
+def test_settings_that_there_are_not_are_refused(teacher, sampler, settings, named):
+    with pytest.raises(UserError, match=named):
+        sampler(teacher, **settings)

@@ -21,6 +21,11 @@ def _read(counters, thread):
     return read_counter(counters, thread * COUNTER_STRIDE)
 
 
+@njit
+def write_counter_from_python(counters, value):
+    write_counter(counters, 0, value)
+
+
 def test_more_threads_than_cores_take_turns_and_see_what_the_others_wrote():
     num_threads, rounds = 5, 300
     counters, numbers = np.zeros(num_threads * COUNTER_STRIDE, np.int64), np.ones(1, np.int64)
@@ -42,7 +47,18 @@ def test_more_threads_than_cores_take_turns_and_see_what_the_others_wrote():
     assert [_read(counters, thread) for thread in range(num_threads)] == [rounds] * num_threads
 
 
-def test_waiting_for_what_is_past_returns_at_once():
-    counters = np.full(COUNTER_STRIDE, 7, np.int64)
-    wait_for(counters, 0, 7)
-    wait_for(counters, 0, -3)
+def test_a_waiting_thread_goes_on_when_the_counter_has_come_and_not_before():
+    counters, passed = np.full(COUNTER_STRIDE, 7, np.int64), []
+
+    def wait_for_all():
+        for value in (-3, 7, 9):
+            wait_for(counters, 0, value)
+            passed.append(value)
+
+    thread = threading.Thread(target=wait_for_all, daemon=True)
+    thread.start()
+    thread.join(0.2)
+    assert passed == [-3, 7] and thread.is_alive()
+    write_counter_from_python(counters, 9)
+    thread.join(60)
+    assert passed == [-3, 7, 9]

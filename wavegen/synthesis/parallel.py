@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from wavegen.errors import UserError
 from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.noise_windows import NOISE_SAMPLES, NoiseWindows
-from wavegen.synthesis.packed_student import PRECISIONS
 from wavegen.synthesis.student_engine import StudentEngine
-from wavegen.synthesis.supported_models import check_finite
+from wavegen.synthesis.supported_models import check_finite, check_settings
 
 STREAM_SAMPLES = 512
 """Samples of a stream's block unless others are asked for."""
@@ -44,10 +43,7 @@ class ParallelSampler:
         precision: str = "float32",
         num_threads: int | None = None,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise UserError(f"precision: expected one of {sorted(PRECISIONS)}, got '{precision}'")
-        if num_threads is not None and num_threads < 1:
-            raise UserError(f"num_threads: expected at least 1, got {num_threads}")
+        check_settings(precision, num_threads)
         self.student, self.temperature = student, temperature
         self.precision, self.num_threads = precision, num_threads
         self._warned = False

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.reference import ReferenceSampler
+from wavegen.synthesis.supported_models import check_settings
 from wavegen.synthesis.teacher_engine import TeacherEngine
 
 
@@ -23,6 +24,9 @@ class SequentialSampler:
         temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
         precision: ``float32``; or ``bfloat16``, which rounds the weights and is faster.
         num_threads: None for as many cores as this process may use. The speech does not depend on it.
+
+    Raises:
+        UserError: for a precision or number of threads that there is not.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class SequentialSampler:
         precision: str = "float32",
         num_threads: int | None = None,
     ) -> None:
+        check_settings(precision, num_threads)
         self.model, self.temperature = model, temperature
         self.precision, self.num_threads = precision, num_threads
         self._warned = False

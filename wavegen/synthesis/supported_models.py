@@ -8,6 +8,20 @@ from wavegen.models.student import WaveNetStudent
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
 from wavegen.synthesis.conditioning_windows import Unsupported
 
+PRECISIONS = ("float32", "bfloat16")
+"""What the samplers' matrix products may multiply."""
+
+
+def check_settings(precision: str, num_threads: int | None) -> None:
+    """
+    Raises:
+        UserError: for a precision or a number of threads that there is not.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got '{precision}'")
+    if num_threads is not None and num_threads < 1:
+        raise UserError(f"num_threads must be at least 1, got {num_threads}")
+
 
 def check_finite(model: nn.Module) -> None:
     """

@@ -10,12 +10,12 @@ from torch.distributions import Distribution
 from tqdm import tqdm
 
 from wavegen.distributions.precision import bounded_logit, open_unit_interval
-from wavegen.errors import UserError
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.runtime import prepare_process
 from wavegen.synthesis.conditioning_windows import ConditioningWindows, Window
 from wavegen.synthesis.packed_teacher import MIXTURE, PackedTeacher
 from wavegen.synthesis.sequential_kernel import run_stage
+from wavegen.synthesis.supported_models import check_settings
 from wavegen.synthesis.tiles import BFLOAT16_WEIGHTS, FLOAT32
 from wavegen.synthesis.torch_threads import one_torch_thread
 from wavegen.synthesis.utterance_group import UtteranceGroup
@@ -45,14 +45,13 @@ class TeacherEngine:
 
     Raises:
         Unsupported: naming the part of the model that it cannot run.
-        UserError: where a weight is not finite, or for another precision.
+        UserError: where a weight is not finite; for a precision or number of threads that there is not.
     """
 
     def __init__(
         self, model: nn.Module, *, precision: str = "float32", num_threads: int | None = None
     ) -> None:
-        if precision not in PRECISIONS:
-            raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got '{precision}'")
+        check_settings(precision, num_threads)
         self.model, self.num_threads = model, num_threads or available_cores()
         self.packed = PackedTeacher(model, PRECISIONS[precision])
         self.windows = ConditioningWindows(self.packed.wavenet.conditioning)
