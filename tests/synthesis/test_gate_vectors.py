@@ -2,7 +2,8 @@ import numpy as np
 from numba import njit
 
 from wavegen.synthesis.gate_vectors import put_gated
-from wavegen.synthesis.tiles import LANES, round_to_bfloat16
+from wavegen.synthesis.packed_matrix import round_to_bfloat16
+from wavegen.synthesis.vector_code import LANES
 
 
 @njit

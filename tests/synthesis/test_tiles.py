@@ -4,20 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from wavegen.synthesis.packed_matrix import PackedMatrix, aligned_zeros, round_to_bfloat16
 from wavegen.synthesis.tile_inputs import paired_order, put
-from wavegen.synthesis.tiles import (
-    BFLOAT16,
-    BFLOAT16_WEIGHTS,
-    FLOAT32,
-    LANES,
-    PAIR,
-    TALL,
-    WIDE,
-    PackedMatrix,
-    aligned_zeros,
-    product_tile,
-    round_to_bfloat16,
-)
+from wavegen.synthesis.tiles import BFLOAT16, BFLOAT16_WEIGHTS, FLOAT32, PAIR, TALL, WIDE, product_tile
+from wavegen.synthesis.vector_code import LANES
 
 # What one factor may err by, relative: nothing beside the sums' own rounding, or half a place of 8 bits.
 ERRORS = {FLOAT32: 0.0, BFLOAT16_WEIGHTS: 2.0**-8, BFLOAT16: 2.0**-7}

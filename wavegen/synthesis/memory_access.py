@@ -5,8 +5,9 @@ the compiler from loading a register at a time. Nothing is checked here: a place
 """
 
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from wavegen.synthesis.vector_code import Arguments
 
 
 @intrinsic
@@ -14,7 +15,7 @@ def peek(typing_context, array, place):
     """``array[place]``, 0 ≤ place < len(array), of a contiguous array."""
 
     def codegen(context, builder, signature, args):
-        return builder.load(_address(context, builder, signature, args))
+        return builder.load(_element(context, builder, signature, args))
 
     return array.dtype(array, place), codegen
 
@@ -26,13 +27,12 @@ def poke(typing_context, array, place, value):
     def codegen(context, builder, signature, args):
         kind = signature.args[0].dtype
         value = context.cast(builder, args[2], signature.args[2], kind)
-        builder.store(value, _address(context, builder, signature, args))
+        builder.store(value, _element(context, builder, signature, args))
         return context.get_dummy_value()
 
     return types.void(array, place, value), codegen
 
 
-def _address(context, builder, signature, args):
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    place = context.cast(builder, args[1], signature.args[1], types.intp)
-    return cgutils.gep(builder, array.data, place)
+def _element(context, builder, signature, args):
+    given = Arguments(context, builder, signature, args)
+    return given.element(0, given.number(1))

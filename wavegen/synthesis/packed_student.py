@@ -8,6 +8,7 @@ from wavegen.models.student import WaveNetStudent
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
 from wavegen.synthesis import student_layers as at
 from wavegen.synthesis.conditioning_windows import WINDOW_FRAMES, ConditioningWindows, Unsupported
+from wavegen.synthesis.packed_matrix import padded
 from wavegen.synthesis.panels import (
     PANEL,
     Arena,
@@ -20,7 +21,8 @@ from wavegen.synthesis.panels import (
     whole_panels,
 )
 from wavegen.synthesis.supported_models import check_student
-from wavegen.synthesis.tiles import BFLOAT16, FLOAT32, LANES, padded
+from wavegen.synthesis.tiles import BFLOAT16, FLOAT32
+from wavegen.synthesis.vector_code import LANES
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16}
 """What the products multiply; sums, gates and the residual stream are float32 in both."""

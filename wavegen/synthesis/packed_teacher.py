@@ -10,9 +10,12 @@ from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHe
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.wavenet import WaveNet
 from wavegen.synthesis.conditioning_windows import Unsupported
+from wavegen.synthesis.packed_matrix import PackedMatrix, padded
+from wavegen.synthesis.panels import Arena, gate_order, output_order, take
 from wavegen.synthesis.products import PANEL
 from wavegen.synthesis.supported_models import check_finite, check_float32, check_wavenet
-from wavegen.synthesis.tiles import PackedMatrix, aligned_zeros, padded
+from wavegen.synthesis.tiles import FLOAT32
+from wavegen.synthesis.vector_code import LANES
 
 MIXTURE, NORMAL, MU_LAW = range(3)
 """How a sample is drawn from its parameters."""
@@ -24,9 +27,9 @@ class Net(NamedTuple):
 
     Per layer l: ``past[l]`` the taps before the newest, one after the other, ``now[l]`` the newest tap,
     ``conditioning[l]`` the projection of what is conditioned on at sample rate, all onto ``2 · gate_width``
-    channels (signal, then gate); ``mix[l]`` onto ``residual_width + skip_width`` channels. ``rows`` counts
-    the rows (inputs, or pairs of them) of a tap, of the conditioning, of the mix and of the two output
-    layers.
+    channels (16 of the signal, the 16 that gate them, and so on); ``mix[l]`` onto ``residual_width +
+    skip_width`` channels. ``rows`` counts the rows (inputs, or pairs of them) of a tap, of the conditioning,
+    of the mix and of the two output layers.
     """
 
     weights: np.ndarray
@@ -61,10 +64,9 @@ class Net(NamedTuple):
 
 
 class PackedTeacher:
-    """A teacher's ``Net`` beside what PyTorch still does for it.
+    """What a teacher's ``Net`` is made of, beside what PyTorch still does for it.
 
     Attributes:
-        net: for compiled code.
         wavenet: the conditioner that was packed.
         gate_bias: ``(layers, 2 * gate_width)``.
         projections: of every layer's conditioning, ``(layers, 2 * gate_width, channels)``.
@@ -91,46 +93,51 @@ class PackedTeacher:
         self.wavenet: WaveNet = conditioner
         layers = conditioner.layers
         first = layers[0]
-        half, skip = first.output.in_channels, first.output.out_channels - first.residual_channels
-        self.gate_width, self.residual_width = padded(half), padded(first.residual_channels)
-        self._half, self._residual, self._skip = half, first.residual_channels, skip
+        half, residual = first.output.in_channels, first.residual_channels
+        skip = first.output.out_channels - residual
+        self._gates, self._mixed = gate_order(half), output_order(residual, skip, multiple=LANES)
+        self.gate_width, self.residual_width = padded(half), padded(residual)
         self._skip_width = padded(skip)
-        self.gate_bias = np.stack(
-            [self._halves(_numbers(layer.dilated.bias)[:, None])[:, 0] for layer in layers]
-        )
+        self.gate_bias = np.stack([take(layer.dilated.bias, self._gates) for layer in layers])
         self.projections = None
         if conditioner.conditioning is not None:
             self.projections = np.stack(
-                [self._halves(_numbers(layer.conditioning.weight)[..., 0]) for layer in layers]
+                [take(layer.conditioning.weight, self._gates)[..., 0] for layer in layers]
             )
         self.precision = precision
         self._taps, self._head = taps, model.head
 
     def net(self, sample_columns: list[int]) -> Net:
         """Packed, with the conditioning channels ``sample_columns`` projected at sample rate."""
-        packing = _Packing(self.precision)
-        layers, wavenet = self.wavenet.layers, self.wavenet
-        past, now, conditioning, mix = [], [], [], []
+        arena = Arena(np.float32 if self.precision == FLOAT32 else np.int32)
         rows = np.zeros(5, np.int64)
-        for index, layer in enumerate(layers):
-            taps = [self._halves(tap) for tap in np.moveaxis(_numbers(layer.dilated.weight), 2, 0)]
-            past.append(packing.add(*taps[:-1]) if len(taps) > 1 else 0)
-            now.append(packing.add(taps[-1]))
-            rows[0] = packing.rows
-            conditioning.append(0)
-            if sample_columns:
-                conditioning[-1] = packing.add(self.projections[index][:, sample_columns])
-                rows[1] = packing.rows
-            mix.append(packing.add(self._mixed(_numbers(layer.output.weight)[..., 0])))
-            rows[2] = packing.rows
+
+        def pack(kind: int, *matrices: np.ndarray) -> int:
+            """Matrices of one shape, one after the other: where they begin."""
+            panels = [
+                PackedMatrix.of(matrix[first : first + PANEL], self.precision)
+                for matrix in matrices
+                for first in range(0, len(matrix), PANEL)
+            ]
+            if panels:
+                rows[kind] = panels[0].rows
+            return arena.add(np.concatenate([panel.data for panel in panels] or [np.zeros(0, arena.dtype)]))
+
+        wavenet, past, now, conditioning, mix = self.wavenet, [], [], [], []
+        for index, layer in enumerate(wavenet.layers):
+            taps = np.moveaxis(take(layer.dilated.weight, self._gates), 2, 0)
+            past.append(pack(0, *taps[:-1]))
+            now.append(pack(0, taps[-1]))
+            conditioning.append(pack(1, self.projections[index][:, sample_columns]) if sample_columns else 0)
+            mix.append(pack(2, take(layer.output.weight, self._mixed)[..., 0]))
         _, first, _, second = wavenet.output
-        output = [packing.add(_numbers(first.weight)[..., 0])]
-        rows[3] = packing.rows
-        output.append(packing.add(_numbers(second.weight)[..., 0]))
-        rows[4] = packing.rows
-        head = self._head
+        output = [
+            pack(kind, take(layer.weight, whole_vectors(layer.out_channels))[..., 0])
+            for kind, layer in ((3, first), (4, second))
+        ]
+        head, whole = self._head, whole_vectors(wavenet.input.out_channels)
         return Net(
-            weights=packing.array(),
+            weights=arena.whole(),
             past=np.array(past),
             now=np.array(now),
             conditioning=np.array(conditioning),
@@ -145,13 +152,11 @@ class PackedTeacher:
             conditioning_width=padded(len(sample_columns)),
             hidden_width=padded(first.out_channels),
             parameter_width=padded(second.out_channels),
-            lift_weight=_widened(_numbers(wavenet.input.weight)[:, 0, 0] * np.float32(wavenet.input_gain)),
-            lift_bias=_widened(_numbers(wavenet.input.bias)),
-            mix_bias=np.concatenate(
-                [self._mixed(_numbers(layer.output.bias)[:, None])[:, 0] for layer in layers]
-            ),
-            hidden_bias=_widened(_numbers(first.bias)),
-            output_bias=_widened(_numbers(second.bias)),
+            lift_weight=take(wavenet.input.weight, whole)[:, 0, 0] * np.float32(wavenet.input_gain),
+            lift_bias=take(wavenet.input.bias, whole),
+            mix_bias=np.concatenate([take(layer.output.bias, self._mixed) for layer in wavenet.layers]),
+            hidden_bias=take(first.bias, whole_vectors(first.out_channels)),
+            output_bias=take(second.bias, whole_vectors(second.out_channels)),
             slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
             prediction=self._taps,
             head=HEADS[type(head)],
@@ -163,41 +168,6 @@ class PackedTeacher:
             levels=_levels(head),
         )
 
-    def _halves(self, matrix: np.ndarray) -> np.ndarray:
-        """Signal and gate, each padded to whole vectors."""
-        out = np.zeros((2, self.gate_width, matrix.shape[1]), np.float32)
-        out[:, : self._half] = matrix.reshape(2, self._half, -1)
-        return out.reshape(2 * self.gate_width, -1)
-
-    def _mixed(self, matrix: np.ndarray) -> np.ndarray:
-        """Residual and skip channels, each padded to whole vectors."""
-        out = np.zeros((self.residual_width + self._skip_width, matrix.shape[1]), np.float32)
-        out[: self._residual] = matrix[: self._residual]
-        out[self.residual_width : self.residual_width + self._skip] = matrix[self._residual :]
-        return out
-
-
-class _Packing:
-    """Matrices one after another in one flat array, each in panels as ``add_product`` reads them."""
-
-    def __init__(self, precision: int) -> None:
-        self.precision, self.parts, self.size, self.rows = precision, [], 0, 0
-
-    def add(self, *matrices: np.ndarray) -> int:
-        """Appends matrices of one shape; returns the place of the first and leaves ``rows`` of each."""
-        place = self.size
-        for matrix in matrices:
-            for first in range(0, len(matrix), PANEL):
-                packed = PackedMatrix.of(matrix[first : first + PANEL], self.precision)
-                self.parts.append(packed.data)
-                self.size += len(packed.data)
-                self.rows = packed.rows
-        return place
-
-    def array(self) -> np.ndarray:
-        data = aligned_zeros(self.size, self.parts[0].dtype)
-        return np.concatenate(self.parts, out=data)
-
 
 HEADS = {LogisticMixtureHead: MIXTURE, NormalHead: NORMAL, MuLawHead: MU_LAW}
 
@@ -206,10 +176,9 @@ def _numbers(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-def _widened(vector: np.ndarray) -> np.ndarray:
-    out = np.zeros(padded(len(vector)), np.float32)
-    out[: len(vector)] = vector
-    return out
+def whole_vectors(channels: int) -> np.ndarray:
+    """Where outputs padded to whole vectors come from, as ``panels.output_order`` says it."""
+    return output_order(channels, multiple=LANES)
 
 
 def _levels(head: nn.Module) -> np.ndarray:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from wavegen.synthesis.packed_matrix import PackedMatrix, aligned_zeros, padded
 from wavegen.synthesis.tile_inputs import paired_order
-from wavegen.synthesis.tiles import FLOAT32, LANES, PackedMatrix, aligned_zeros, padded
+from wavegen.synthesis.tiles import FLOAT32
+from wavegen.synthesis.vector_code import LANES
 
 PANEL = 2 * LANES
 """Outputs of a panel."""
@@ -28,11 +30,11 @@ def gate_order(half: int) -> np.ndarray:
     return np.stack([signal.reshape(-1, LANES), gate.reshape(-1, LANES)], 1).ravel()
 
 
-def output_order(*channels: int) -> np.ndarray:
-    """The same for groups of so many channels, each padded to whole panels."""
+def output_order(*channels: int, multiple: int = PANEL) -> np.ndarray:
+    """The same for groups of so many channels, each padded to whole panels, or to another multiple."""
     orders, first = [np.zeros(0, int)], 0
     for count in channels:
-        order = np.full(whole_panels(count), -1)
+        order = np.full(-(-count // multiple) * multiple, -1)
         order[:count] = np.arange(first, first + count)
         orders.append(order)
         first += count
@@ -43,7 +45,7 @@ def take(weight: Tensor | None, order: np.ndarray) -> np.ndarray:
     """``weight[order]`` in float32, zeros for −1 (and for no weight at all, one column)."""
     if weight is None:
         return np.zeros(len(order), np.float32)
-    array = weight.detach().numpy()
+    array = weight.detach().cpu().numpy()
     taken = array[order]
     taken[order < 0] = 0
     return taken

@@ -3,7 +3,8 @@
 from numba import njit
 
 from wavegen.synthesis.compiled_sources import INNER
-from wavegen.synthesis.tiles import LANES, TALL, WIDE, product_tile
+from wavegen.synthesis.tiles import TALL, WIDE, product_tile
+from wavegen.synthesis.vector_code import LANES
 
 LEAN = {**INNER, "_nrt": False}
 """Without Numba's runtime: nothing is allocated in the sequential engine, and it would count references to

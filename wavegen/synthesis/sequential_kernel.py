@@ -15,10 +15,11 @@ from numba import njit
 
 from wavegen.synthesis.compiled_sources import SOURCES
 from wavegen.synthesis.drawing import draw
-from wavegen.synthesis.fast_math import gated32
+from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.products import LEAN, OPTIONS, add_product
 from wavegen.synthesis.signals import COUNTER_STRIDE, wait_for, write_counter
+from wavegen.synthesis.vector_code import LANES
 
 _ZERO = np.float32(0)
 
@@ -153,10 +154,8 @@ def pass_layer(net, memory, layer, t):
     )  # fmt: skip
     sums, gates, flowing = memory.sums, memory.gates, memory.flowing
     for c in range(columns):
-        signal = at + c * width
-        gate, out = signal + net.gate_width, c * net.gate_width
-        for o in range(net.gate_width):
-            poke(gates, out + o, gated32(peek(sums, signal + o), peek(sums, gate + o)))
+        for o in range(0, net.gate_width, LANES):
+            put_gated(gates, c * net.gate_width + o, sums, at + c * width + 2 * o)
         bias, out = layer * mixed, c * mixed
         for r in range(mixed):
             poke(flowing, out + r, peek(flowing, out + r) + peek(net.mix_bias, bias + r))

@@ -13,6 +13,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from wavegen.synthesis.vector_code import Arguments
+
 COUNTER_STRIDE = 16
 """Elements between two counters: each has cache lines of its own (two, as prefetchers fetch pairs)."""
 
@@ -70,9 +72,8 @@ def _pause(typing_context):
 
 
 def _address(context, builder, signature, args):
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    index = context.cast(builder, args[1], signature.args[1], types.intp)
-    return builder.gep(array.data, [index])
+    given = Arguments(context, builder, signature, args)
+    return given.element(0, given.number(1))
 
 
 @njit(nogil=True, cache=True)

@@ -12,11 +12,11 @@ from wavegen.errors import UserError
 from wavegen.models.student import WaveNetStudent
 from wavegen.runtime import prepare_process
 from wavegen.synthesis import student_layers as at
+from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.packed_student import PackedStudent
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.signals import COUNTER_STRIDE
 from wavegen.synthesis.student_kernel import Span, run_student
-from wavegen.synthesis.tiles import aligned_zeros
 from wavegen.synthesis.torch_threads import one_torch_thread
 from wavegen.workers import available_cores
 

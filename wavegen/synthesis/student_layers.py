@@ -18,8 +18,9 @@ from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.tile_inputs import put
-from wavegen.synthesis.tiles import LANES, PAIR, product_tile
+from wavegen.synthesis.tiles import PAIR, product_tile
 from wavegen.synthesis.upsampled_sums import begin_sums
+from wavegen.synthesis.vector_code import LANES
 
 COLUMNS = PAIR[1]
 """Time steps of one tile."""

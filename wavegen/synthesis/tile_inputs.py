@@ -11,9 +11,9 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from wavegen.synthesis.tiles import LANES, BFloat
+from wavegen.synthesis.vector_code import LANES, Arguments, BFloat, load, store
 
-_FLOATS, _BFLOATS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(BFloat(), LANES)
+_BFLOATS = ir.VectorType(BFloat(), LANES)
 
 
 def paired_order(inputs: int) -> np.ndarray:
@@ -31,14 +31,9 @@ def put(typing_context, destination, d, source, s):
         raise TypingError(f"no way to put {source.dtype} into {destination.dtype}")
 
     def codegen(context, builder, signature, args):
-        def address(position):
-            array = context.make_array(signature.args[position])(context, builder, args[position])
-            index = context.cast(builder, args[position + 1], signature.args[position + 1], types.intp)
-            return builder.gep(array.data, [index])
-
-        numbers = builder.load(builder.bitcast(address(2), _FLOATS.as_pointer()))
-        numbers.align = 4
-        store_inputs(builder, numbers, address(0), signature.args[0].dtype)
+        given = Arguments(context, builder, signature, args)
+        numbers = load(builder, given.element(2, given.number(3)))
+        store_inputs(builder, numbers, given.element(0, given.number(1)), destination.dtype)
         return context.get_dummy_value()
 
     return types.void(destination, d, source, s), codegen
@@ -48,4 +43,4 @@ def store_inputs(builder: ir.IRBuilder, numbers: ir.Value, address: ir.Value, el
     """Emits what writes a vector of 16 floats as inputs: as they are, or in words."""
     if element == types.int32:
         numbers = builder.fptrunc(numbers, _BFLOATS)
-    builder.store(numbers, builder.bitcast(address, numbers.type.as_pointer())).align = 4
+    store(builder, numbers, address)

@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from wavegen.synthesis.conditioning_windows import Window
+from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.packed_teacher import Net
 from wavegen.synthesis.sequential_kernel import Feed, Memory
 from wavegen.synthesis.signals import COUNTER_STRIDE
-from wavegen.synthesis.tiles import aligned_zeros
 
 _COLUMNS_AT_ONCE = 16
 """Columns (samples times utterances) whose past is summed in one product."""
