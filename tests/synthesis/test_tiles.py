@@ -6,7 +6,7 @@ from numba import njit
 
 from wavegen.synthesis.packed_matrix import PackedMatrix, aligned_zeros, round_to_bfloat16
 from wavegen.synthesis.tile_inputs import paired_order, put
-from wavegen.synthesis.tiles import BFLOAT16, BFLOAT16_WEIGHTS, FLOAT32, PAIR, TALL, WIDE, product_tile
+from wavegen.synthesis.tiles import BFLOAT16, BFLOAT16_WEIGHTS, FLOAT32, SHAPES, product_tile, tile_shapes
 from wavegen.synthesis.vector_code import LANES
 
 # What one factor may err by, relative: nothing beside the sums' own rounding, or half a place of 8 bits.
@@ -23,7 +23,9 @@ def compiled(rows, columns):
     return multiply
 
 
-TILES = {shape: compiled(*shape) for shape in [WIDE, PAIR, (TALL, 1), (1, 1)]}
+TILES = {
+    shape: compiled(*shape) for shape in {SHAPES.wide, SHAPES.pair, *SHAPES.narrow, (SHAPES.tall, 1), (1, 1)}
+}
 
 
 @njit
@@ -74,7 +76,7 @@ def test_a_tile_adds_its_product(shape, precision):
 def test_every_shape_gives_the_same_bits(precision):
     rng = np.random.default_rng(0)
     inputs, columns = 48, 12
-    width = LANES * TALL
+    width = LANES * SHAPES.tall
     packed = PackedMatrix.of(rng.standard_normal((width, inputs)).astype(np.float32), precision)
     numbers, _ = as_inputs(rng.standard_normal((columns, inputs)).astype(np.float32), precision)
     stride = numbers.size // columns
@@ -119,3 +121,21 @@ def test_aligned_zeros_begin_on_a_cache_line():
     for size in (1, 7, 1000):
         array = aligned_zeros(size, np.int32)
         assert array.ctypes.data % 64 == 0 and array.shape == (size,) and not array.any()
+
+
+REGISTERS = {"avx512f": (1, 32), "avx2": (2, 16), "sse2": (4, 16), "neon": (4, 32)}
+"""Of one vector of 16 floats, and of the processor."""
+
+
+@pytest.mark.parametrize("feature", REGISTERS)
+def test_tiles_fill_the_registers_and_no_more_than_those(feature):
+    shapes = tile_shapes(frozenset([feature]), "aarch64" if feature == "neon" else "x86_64")
+    per_vector, registers = REGISTERS[feature]
+    for rows, columns in (shapes.wide, shapes.pair, *shapes.narrow, (shapes.tall, 1)):
+        accumulators = rows * columns * per_vector
+        assert accumulators + min(rows, per_vector) + 1 <= registers
+    rows, columns = shapes.wide
+    assert rows * columns * per_vector >= registers / 2
+    # Leftover columns are taken by narrower and narrower tiles.
+    assert columns > shapes.narrow[0][1] >= shapes.narrow[1][1] > 1 or shapes.wide[1] <= 2
+    assert shapes.pair[0] in (1, 2)

@@ -1,9 +1,11 @@
 """Products of a packed matrix with any number of columns, out of tiles."""
 
+from collections.abc import Callable
+
 from numba import njit
 
 from wavegen.synthesis.compiled_sources import INNER
-from wavegen.synthesis.tiles import TALL, WIDE, product_tile
+from wavegen.synthesis.tiles import SHAPES, product_tile
 from wavegen.synthesis.vector_code import LANES
 
 LEAN = {**INNER, "_nrt": False}
@@ -14,77 +16,64 @@ third of the time."""
 OPTIONS = {**LEAN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
 
-_ROWS, _COLUMNS = WIDE
-_EIGHT = TALL >= 8
-_wide, _pair, _low = product_tile(_ROWS, _COLUMNS), product_tile(2, _COLUMNS), product_tile(1, _COLUMNS)
-_eight, _six, _four = product_tile(8, 1), product_tile(6, 1), product_tile(4, 1)
-_two, _one = product_tile(2, 1), product_tile(1, 1)
-
-
-PANEL = 8 * LANES
+PANEL = SHAPES.tall * LANES
 """Outputs whose weights lie together, input by input: longer rows would be read a page at a time."""
+
+
+@njit(**OPTIONS)
+def _nothing(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r):
+    """Behind the last output."""
+
+
+def _product(columns: int, first_rows: int, *fewer_rows: int) -> Callable:
+    """A panel's product with a whole number of ``columns``, from output ``r`` on.
+
+    Outputs outermost, as many rows of them at once as are left: weights that were loaded meet every column
+    before they leave the cache.
+    """
+    tile = product_tile(first_rows, columns)
+    rest = _product(columns, *fewer_rows) if fewer_rows else _nothing
+
+    @njit(**OPTIONS)
+    def product(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r):
+        while r + LANES * first_rows <= width:
+            for c in range(begin, end, columns):
+                at = s + c * sum_stride + r
+                tile(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+            r += LANES * first_rows
+        rest(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r)
+
+    return product
+
+
+def _rows_down_from(most: int, *rows: int) -> list[int]:
+    return [most, *(r for r in rows if r < most)]
+
+
+_WIDE, _NARROW, _LEAST = (columns for _, columns in (SHAPES.wide, *SHAPES.narrow))
+_wide = _product(_WIDE, *_rows_down_from(SHAPES.wide[0], 2, 1))
+_narrow, _least = (_product(columns, *_rows_down_from(rows, 1)) for rows, columns in SHAPES.narrow)
+_single = _product(1, *_rows_down_from(SHAPES.tall, 6, 4, 2, 1))
 
 
 @njit(**OPTIONS)
 def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
     """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
 
-    The weights lie in panels of ``PANEL`` outputs, the last one narrower, one after the other.
+    The weights lie in panels of ``PANEL`` outputs, the last one narrower, one after the other. Columns that
+    wide tiles leave over meet narrower ones, and more outputs at once: independent sums hide the latency of
+    each.
     """
+    wide = columns - columns % _WIDE
+    narrow = wide + (columns - wide) // _NARROW * _NARROW
+    least = narrow + (columns - narrow) // _LEAST * _LEAST
     for first in range(0, width, PANEL):
-        panel = min(PANEL, width - first)
-        _add_panel(
-            weights,
-            w + first * rows,
-            rows,
-            panel,
-            inputs,
-            x,
-            offsets,
-            o,
-            columns,
-            sums,
-            s + first,
-            sum_stride,
-        )
-
-
-@njit(**OPTIONS)
-def _add_panel(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
-    """The product with one panel.
-
-    Outputs outermost: weights that were loaded meet every column before they leave the cache. A column that
-    is left over meets as many outputs at once as there are: independent sums hide the latency of each.
-    """
-    whole = columns - columns % _COLUMNS
-    r = 0
-    while r < width and whole:
-        left = (width - r) // LANES
-        for c in range(0, whole, _COLUMNS):
-            at = s + c * sum_stride + r
-            if left >= _ROWS:
-                _wide(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-            elif left >= 2:
-                _pair(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-            else:
-                _low(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-        r += LANES * (_ROWS if left >= _ROWS else min(left, 2))
-    for c in range(whole, columns):
-        r = 0
-        while r < width:
-            left, at = (width - r) // LANES, s + c * sum_stride + r
-            if left >= 8 and _EIGHT:
-                _eight(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-                r += LANES * 8
-            elif left >= 6 and _EIGHT:
-                _six(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-                r += LANES * 6
-            elif left >= 4:
-                _four(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-                r += LANES * 4
-            elif left >= 2:
-                _two(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-                r += LANES * 2
-            else:
-                _one(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
-                r += LANES
+        p, n, at = w + first * rows, min(PANEL, width - first), s + first
+        if wide > 0:
+            _wide(weights, p, rows, n, inputs, x, offsets, o, 0, wide, sums, at, sum_stride, 0)
+        if narrow > wide:
+            _narrow(weights, p, rows, n, inputs, x, offsets, o, wide, narrow, sums, at, sum_stride, 0)
+        if least > narrow:
+            _least(weights, p, rows, n, inputs, x, offsets, o, narrow, least, sums, at, sum_stride, 0)
+        if columns > least:
+            _single(weights, p, rows, n, inputs, x, offsets, o, least, columns, sums, at, sum_stride, 0)

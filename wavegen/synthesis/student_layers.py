@@ -18,11 +18,11 @@ from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
 from wavegen.synthesis.tile_inputs import put
-from wavegen.synthesis.tiles import PAIR, product_tile
+from wavegen.synthesis.tiles import SHAPES, product_tile
 from wavegen.synthesis.upsampled_sums import begin_sums
 from wavegen.synthesis.vector_code import LANES
 
-COLUMNS = PAIR[1]
+_ROWS, COLUMNS = SHAPES.pair
 """Time steps of one tile."""
 
 # Columns of the table of flows. A place is where something begins in its array.
@@ -59,7 +59,7 @@ FLOW_FIELDS = 25
 LAYER_FIELDS = 8
 INPUTS, PAST, DILATION, GATES, START, FRAME, OUTPUT, OUTPUT_BIAS = range(LAYER_FIELDS)
 
-_pair, _single = product_tile(*PAIR), product_tile(1, COLUMNS)
+_pair, _single = product_tile(_ROWS, COLUMNS), product_tile(1, COLUMNS)
 _SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
 
 
@@ -148,12 +148,12 @@ def gates(net, table, layer, speech, scratch, source, time, count):
             for tap in range(taps):
                 x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
                 w = weight + tap * rows * PANEL
-                _pair(net.weights, w, PANEL, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
+                _add_panel(net.weights, w, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
             if table[SIDE_ROWS]:
                 x = table[SIDE] + (time + c) * table[SIDE_ROW]
                 w = weight + taps * rows * PANEL
                 rows_ = table[SIDE_ROWS]
-                _pair(net.weights, w, PANEL, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
+                _add_panel(net.weights, w, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
             for column in range(COLUMNS):
                 h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
                 put_gated(scratch.hidden, h, sums, column * PANEL)
@@ -209,19 +209,18 @@ def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
         weight = w + panel * rows * PANEL
         for c in range(0, count, COLUMNS):
             x = c * hidden_row
-            _pair(
-                weights,
-                weight,
-                PANEL,
-                scratch.hidden,
-                x,
-                offsets,
-                0,
-                rows,
-                sums,
-                c * row + panel * PANEL,
-                row,
-            )
+            at = c * row + panel * PANEL
+            _add_panel(weights, weight, scratch.hidden, x, offsets, 0, rows, sums, at, row)
+
+
+@njit(**INNER)
+def _add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
+    """One panel's product with ``COLUMNS`` columns: in one tile where the registers hold it, else in two."""
+    if _ROWS == 2:
+        _pair(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
+    else:
+        _single(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
+        _single(weights, w + LANES, PANEL, inputs, x, offsets, o, rows, sums, s + LANES, stride)
 
 
 @njit(**INNER)

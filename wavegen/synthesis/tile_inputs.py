@@ -11,9 +11,7 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from wavegen.synthesis.vector_code import LANES, Arguments, BFloat, load, store
-
-_BFLOATS = ir.VectorType(BFloat(), LANES)
+from wavegen.synthesis.vector_code import Arguments, load, store, to_bfloat16
 
 
 def paired_order(inputs: int) -> np.ndarray:
@@ -42,5 +40,5 @@ def put(typing_context, destination, d, source, s):
 def store_inputs(builder: ir.IRBuilder, numbers: ir.Value, address: ir.Value, element: types.Type) -> None:
     """Emits what writes a vector of 16 floats as inputs: as they are, or in words."""
     if element == types.int32:
-        numbers = builder.fptrunc(numbers, _BFLOATS)
+        numbers = to_bfloat16(builder, numbers)
     store(builder, numbers, address)

@@ -14,15 +14,16 @@ with the weights laid out input by input (``PackedMatrix``), every column of inp
 
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from wavegen import processor
 from wavegen.synthesis.vector_code import (
     FLOATS,
+    HAS_BFLOAT16,
     INTP,
     LANES,
     WORDS,
@@ -38,17 +39,41 @@ from wavegen.synthesis.vector_code import (
 FLOAT32, BFLOAT16_WEIGHTS, BFLOAT16 = range(3)
 """What is multiplied: float32; bfloat16 weights with float32 inputs; both in bfloat16, summed in float32."""
 
-_FEATURES = llvm.get_host_cpu_features()
-HAS_BFLOAT16_PRODUCTS = bool(_FEATURES.get("avx512bf16"))
-"""Whether this machine multiplies pairs of bfloat16 in one instruction, twice as many a second as float32."""
 
-WIDE = (4, 4) if _FEATURES.get("avx512f") else (2, 3)
-"""(rows, columns) of a tile for many columns: 16 or 6 accumulators (of 32 or, halved, 16 registers)."""
-PAIR = (2, 12) if _FEATURES.get("avx512f") else (2, 3)
-"""The same for two rows only, the signal's and the gate's: 24 or 6 accumulators."""
-TALL = 8 if _FEATURES.get("avx512f") else 4
-"""Rows of a tile for one column: enough independent sums to hide the latency of a multiply–add."""
+@dataclass(frozen=True)
+class TileShapes:
+    """Shapes of tiles for one kind of registers, each (rows, columns).
 
+    Attributes:
+        wide: for many columns and rows: the most products for each load.
+        pair: for many columns and two rows, the signal's and the gate's; or for one row after the other.
+        narrow: two shapes for columns that are left over, the wider first; a single column needs none.
+        tall: rows of a tile for a single column: sums enough to hide the latency of a multiply–add.
+    """
+
+    wide: tuple[int, int]
+    pair: tuple[int, int]
+    narrow: tuple[tuple[int, int], tuple[int, int]]
+    tall: int
+
+
+def tile_shapes(features: frozenset[str], architecture: str) -> TileShapes:
+    """The shapes for a processor with these features.
+
+    Beside the accumulators a row of weights and one input have to find a register. A vector of 16 floats is
+    one register of AVX-512 (of 32), two of AVX (of 16), four of SSE (of 16) and of NEON (of 32).
+    """
+    if "avx512f" in features:
+        return TileShapes(wide=(4, 4), pair=(2, 12), narrow=((4, 2), (4, 2)), tall=8)
+    if "avx" in features or "avx2" in features:
+        return TileShapes(wide=(1, 6), pair=(1, 6), narrow=((1, 4), (2, 2)), tall=4)
+    if architecture == "aarch64":
+        return TileShapes(wide=(1, 6), pair=(1, 6), narrow=((1, 4), (1, 2)), tall=4)
+    return TileShapes(wide=(1, 2), pair=(1, 2), narrow=((1, 2), (1, 2)), tall=2)
+
+
+SHAPES = tile_shapes(processor.features(), processor.architecture())
+"""Those of this processor."""
 _PRECISIONS = {
     (types.float32, types.float32): FLOAT32,
     (types.int32, types.float32): BFLOAT16_WEIGHTS,
@@ -143,7 +168,7 @@ class _TileEmitter:
             total = fma(builder, low, broadcast(builder, first), total)
             return fma(builder, builder.bitcast(weight, FLOATS), broadcast(builder, second), total)
         pair = broadcast(builder, first)
-        if HAS_BFLOAT16_PRODUCTS:
+        if HAS_BFLOAT16:
             name = "llvm.x86.avx512bf16.dpbf16ps.512"
             kind = ir.FunctionType(FLOATS, [FLOATS, _BFLOATS, _BFLOATS])
             function = cgutils.get_or_insert_function(builder.module, kind, name)

@@ -10,9 +10,10 @@ from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.packed_teacher import Net
 from wavegen.synthesis.sequential_kernel import Feed, Memory
 from wavegen.synthesis.signals import COUNTER_STRIDE
+from wavegen.synthesis.tiles import SHAPES
 
-_COLUMNS_AT_ONCE = 16
-"""Columns (samples times utterances) whose past is summed in one product."""
+_COLUMNS_AT_ONCE = -(-16 // SHAPES.wide[1]) * SHAPES.wide[1]
+"""Columns (samples times utterances) whose past is summed in one product: whole tiles, 16 or some more."""
 
 
 class UtteranceGroup:

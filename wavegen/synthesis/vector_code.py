@@ -1,15 +1,22 @@
 """What the engines' vector code is written with: LLVM instructions on 16 floats at once, through Numba.
 
-The vectors are LLVM's own, 16 floats wide whatever the machine's registers are, so the code runs everywhere.
-Functions here emit into a function that Numba is compiling; ``builder`` is where.
+The vectors are LLVM's own, 16 floats wide whatever the processor's registers are, so the code runs
+everywhere. Functions here emit into a function that Numba is compiling; ``builder`` is where. None of them
+emits what a processor could only do by a call into a library: the call would cost a hundred times the
+instruction, and not every process has the library.
 """
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from wavegen import processor
+
 LANES = 16
 """Floats in one vector."""
+
+HAS_BFLOAT16 = "avx512bf16" in processor.features()
+"""Whether instructions round to bfloat16, and multiply pairs of them twice as fast as float32."""
 
 
 class BFloat(ir.types.Type):
@@ -68,8 +75,23 @@ def constant(number: float, kind: ir.VectorType = FLOATS) -> ir.Constant:
 
 
 def fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """a · b + c, rounded once."""
+    """a · b + c, rounded once where the processor has an instruction for that, else twice."""
     kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
-    return builder.call(
-        cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32"), [a, b, c]
-    )
+    # "fma" would round once everywhere: by a call for each number on processors without the instruction.
+    name = f"llvm.fmuladd.v{LANES}f32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+
+
+def to_bfloat16(builder: ir.IRBuilder, numbers: ir.Value) -> ir.Value:
+    """The nearest bfloat16 of 16 floats, ties to even, NaN kept: 16 half-words."""
+    if HAS_BFLOAT16:
+        return builder.fptrunc(numbers, ir.VectorType(BFloat(), LANES))
+    bits = builder.bitcast(numbers, WORDS)
+    upper = builder.lshr(bits, constant(16, WORDS))
+    odd = builder.and_(upper, constant(1, WORDS))
+    nearest = builder.add(bits, builder.add(odd, constant(0x7FFF, WORDS)))
+    # Rounding would carry a NaN with low bits alone into infinity; its highest bit of mantissa keeps it one.
+    quiet = builder.or_(upper, constant(0x40, WORDS))
+    is_nan = builder.fcmp_unordered("uno", numbers, numbers)
+    rounded = builder.select(is_nan, quiet, builder.lshr(nearest, constant(16, WORDS)))
+    return builder.trunc(rounded, ir.VectorType(ir.IntType(16), LANES))
