@@ -8,12 +8,7 @@ from wavegen.synthesis.compiled_sources import INNER
 from wavegen.synthesis.tiles import SHAPES, product_tile
 from wavegen.synthesis.vector_code import LANES
 
-LEAN = {**INNER, "_nrt": False}
-"""Without Numba's runtime: nothing is allocated in the sequential engine, and it would count references to
-every array of a named tuple at every call, with locked instructions on counters that all threads share: a
-third of the time."""
-
-OPTIONS = {**LEAN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
 
 PANEL = SHAPES.tall * LANES

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wavegen.synthesis.compiled_sources import SOURCES
+from wavegen.synthesis.compiled_sources import ENTRY, SOURCES
 from wavegen.synthesis.drawing import draw
 from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
-from wavegen.synthesis.products import LEAN, OPTIONS, add_product
+from wavegen.synthesis.products import OPTIONS, add_product
 from wavegen.synthesis.signals import COUNTER_STRIDE, wait_for, write_counter
 from wavegen.synthesis.vector_code import LANES
 
@@ -249,7 +249,7 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
 
 
 def _entry(sources: str):
-    @njit(**LEAN, cache=True, no_cfunc_wrapper=True)
+    @njit(**ENTRY, no_cfunc_wrapper=True)
     def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
         _ = sources
         _run_stage(net, memory, feed, stage, first, last, num_stages, counters)

@@ -5,7 +5,6 @@ would cost more than the work. A counter is one element of an int64 array, writt
 thread spins, and gives its core away after a while, so that more threads than cores are slow but never stuck.
 """
 
-import platform
 import sys
 
 from llvmlite import ir
@@ -13,6 +12,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from wavegen import processor
 from wavegen.synthesis.vector_code import Arguments
 
 COUNTER_STRIDE = 16
@@ -63,7 +63,7 @@ def _pause(typing_context):
     """Tells the core that this is a waiting loop, where the machine has a word for that."""
 
     def codegen(context, builder, signature, args):
-        if platform.machine().lower() in ("x86_64", "amd64"):
+        if processor.architecture() == "x86_64":
             kind = ir.FunctionType(ir.VoidType(), [])
             builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
         return context.get_dummy_value()
