@@ -1,7 +1,7 @@
 """The command line: ``wavegen <recipe> [key=value ...]``.
 
 Exit status: 0, done; 1, a defect of wavegen (with its traceback); 2, something the user can mend (one
-sentence); 130, interrupted.
+sentence); 130, interrupted; 141, whoever read the standard output has gone.
 """
 
 import difflib

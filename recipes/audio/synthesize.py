@@ -1,11 +1,12 @@
-"""Speak a text with a trained voice, into a 16-bit WAV file.
+"""Speak a text with a trained voice, into a 16-bit WAV file or a player.
 
 The text is spoken as it stands, whatever its punctuation. It may also come from a file, or from standard
 input with text_file=-. The student speaks by default; speaker=teacher lets the teacher speak, sample by
-sample.
+sample. output=- is standard output: a player behind a pipe sounds while the rest is still being spoken.
 
 Examples:
   wavegen synthesize text="Good morning, how are you?" checkpoint=runs/quickstart output=morning.wav
+  wavegen synthesize text="Good morning, how are you?" checkpoint=runs/quickstart output=- | aplay
   fortune | wavegen synthesize text_file=- checkpoint=runs/quickstart output=fortune.wav
 """
 
@@ -13,16 +14,18 @@ import time
 
 from omegaconf import DictConfig
 
-from wavegen.audio.waveform import write_waveform
 from wavegen.models.bundle import load_voice
-from wavegen.synthesis.text import read_text, speak
+from wavegen.standard_output import check_output, say_beside
+from wavegen.synthesis.precision import explain_precision
+from wavegen.synthesis.text import prepare_speech, read_text
 
 
 def main(config: DictConfig) -> None:
+    check_output(config.output)
     text = read_text(config.text, config.text_file)
     voice = load_voice(config.checkpoint)
     start = time.perf_counter()
-    waveform = speak(
+    speech = prepare_speech(
         voice,
         text,
         speaker=config.speaker,
@@ -30,9 +33,10 @@ def main(config: DictConfig) -> None:
         precision=config.precision,
         seed=config.seed,
     )
-    seconds, duration_s = time.perf_counter() - start, len(waveform) / voice.sample_rate
-    write_waveform(config.output, waveform.numpy(), voice.sample_rate)
-    print(
-        f"{config.output}: {duration_s:.2f} s of speech at {voice.sample_rate} Hz by the {config.speaker}, "
-        f"made in {seconds:.2f} s"
+    speech.write(config.output)
+    seconds = time.perf_counter() - start
+    say_beside(
+        config.output,
+        f"{config.output}: {speech.duration_s:.2f} s of speech at {speech.sample_rate} Hz by the "
+        f"{config.speaker}, made in {seconds:.2f} s in {explain_precision(config.precision, config.speaker)}",
     )

@@ -1,4 +1,5 @@
 import errno
+import io
 import struct
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from wavegen.audio.waveform import read_waveform, resample, to_grid, write_waveform
+from wavegen.audio.waveform import read_waveform, resample, stream_waveform, to_grid, write_waveform
 from wavegen.errors import UserError
 
 RATE = 16000
@@ -35,6 +36,48 @@ def test_writing_clips_and_rounds(tmp_path):
     write_waveform(tmp_path / "a.wav", torch.tensor([2.0, -3.0, 0.3 * 2**-15, 0.7 * 2**-15]), RATE)
     read, _ = read_waveform(tmp_path / "a.wav")
     np.testing.assert_array_equal(read[0], np.array([1 - 2**-15, -1, 0, 2**-15], np.float32))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    hnp.arrays(
+        np.float32, st.integers(0, 200), elements=st.floats(-1.5, 1.5, width=32, allow_subnormal=False)
+    ),
+    st.integers(1, 70),
+    st.sampled_from([8000, 22050, 48000]),
+)
+def test_a_stream_has_the_bytes_of_the_file(tmp_path_factory, waveform, block_samples, rate):
+    path, file = tmp_path_factory.mktemp("stream") / "a.wav", io.BytesIO()
+    write_waveform(path, waveform, rate)
+    tensor = torch.from_numpy(waveform)
+    stream_waveform(file, tensor.split(block_samples), len(tensor), rate)
+    assert file.getvalue() == path.read_bytes()
+
+
+def test_a_stream_is_heard_from_the_header_on(tmp_path):
+    """Whatever was given is in the reader's hands before the next block is asked for."""
+    seen = []
+
+    def blocks():
+        for _ in range(3):
+            seen.append((tmp_path / "a.wav").stat().st_size)
+            yield torch.zeros(10)
+
+    with (tmp_path / "a.wav").open("wb") as file:
+        stream_waveform(file, blocks(), 30, RATE)
+    assert seen == [44, 64, 84]
+
+
+def test_a_stream_refuses_what_is_no_number_or_no_wav(tmp_path):
+    file = io.BytesIO()
+    blocks = [torch.zeros(10), torch.tensor([0.0, float("nan")])]
+    with pytest.raises(UserError, match="holds NaN or infinity"):
+        stream_waveform(file, blocks, 12, RATE)
+    assert len(file.getvalue()) == 44 + 20
+    with pytest.raises(ValueError, match="expected 12 samples in all, got 10"):
+        stream_waveform(io.BytesIO(), blocks[:1], 12, RATE)
+    with pytest.raises(UserError, match="less than 4 GiB"):
+        stream_waveform(io.BytesIO(), [], 1 << 31, RATE)
 
 
 def test_grid_of_tensors_and_arrays_agree():

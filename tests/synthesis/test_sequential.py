@@ -33,6 +33,48 @@ def test_engine_and_reference_speak_the_same_in_any_order(teacher, make_context)
     assert expected.std() > 0.02
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_stream_is_the_whole_waveform_in_windows(teacher, make_context, precision):
+    teacher.float()
+    context = {key: value.float() for key, value in make_context(2, 100).items()}
+    sampler = SequentialSampler(teacher, precision=precision)
+    whole = speak(sampler, context, torch.tensor([399, 399]))
+    blocks = list(sampler.stream(context, 399, generator=torch.Generator().manual_seed(5)))
+    assert [block.shape for block in blocks] == [(2, 128), (2, 128), (2, 128), (2, 15)]
+    assert torch.equal(torch.cat(blocks, 1), whole)
+
+
+def test_a_stream_leaves_torch_as_it_was_while_it_rests(teacher, make_context):
+    teacher.float()
+    context = {key: value.float() for key, value in make_context(1, 100).items()}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        stream = SequentialSampler(teacher).stream(context, 400)
+        next(stream)
+        assert torch.get_num_threads() == threads + 1
+        assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        assert sum(block.shape[1] for block in stream) == 400 - 128
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_stream_of_what_the_engine_cannot_run_is_spoken_whole(teacher, make_context):
+    sampler, context = SequentialSampler(teacher), make_context(1, 10)  # in float64
+    with pytest.warns(UserWarning, match="float64"):
+        (block,) = sampler.stream(context, 40, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(block, speak(sampler, context, torch.tensor([40])))
+
+
+def test_a_stream_without_a_length_or_with_a_short_context_is_refused(teacher, make_context):
+    teacher.float()
+    context = {key: value.float() for key, value in make_context(1, 10).items()}
+    with pytest.raises(UserError, match="num_samples: expected at least 1, got 0"):
+        SequentialSampler(teacher).stream(context, 0)
+    with pytest.raises(UserError, match="covers 40 samples"):
+        next(SequentialSampler(teacher).stream(context, 41))
+
+
 def test_the_speech_is_what_the_model_expects(teacher, make_context):
     """The laws' own standard deviates of what was spoken are standard: no bias, no lost variance."""
     teacher.float()
@@ -80,7 +122,7 @@ def test_broken_weights_are_refused_not_spoken(teacher, make_context):
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"precision": "float16"}, "precision must be one of auto, float32, bfloat16, got 'float16'"),
         ({"num_threads": 0}, "num_threads must be at least 1, got 0"),
         ({"num_threads": -2}, "num_threads must be at least 1, got -2"),
     ],

@@ -3,68 +3,18 @@
 import dataclasses
 import io
 import sys
-from dataclasses import asdict
 
 import pytest
 import torch
 
-from wavegen.audio.pitch import describe_tracker
 from wavegen.errors import UserError
-from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
-from wavegen.synthesis.text import front_end, read_text, sampler_of, speak
+from wavegen.synthesis.text import front_end, prepare_speech, read_text, sampler_of
 
 
-@pytest.fixture(scope="module")
-def voice(mini_corpus, tmp_path_factory):
-    """Both models with their initial weights, read back from a run folder."""
-    run = tmp_path_factory.mktemp("run")
-    part = {
-        "_target_": "wavegen.nets.conditioning.FrameConditioning",
-        "in_channels": mini_corpus.encoder.layout.num_features,
-        "channels": 4,
-        "hidden_channels": 4,
-        "hop_samples": mini_corpus.hop_samples,
-    }
-    wavenet = {
-        "_target_": "wavegen.nets.wavenet.WaveNet",
-        "_partial_": True,
-        "dilations": [1, 2],
-        "residual_channels": 4,
-        "gate_channels": 4,
-        "skip_channels": 0,
-        "output_channels": 4,
-        "conditioning": [part],
-    }
-    models = {
-        "teacher": {
-            "_target_": "wavegen.models.teacher.WaveNetTeacher",
-            "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
-            "wavenet": wavenet,
-        },
-        "student": {
-            "_target_": "wavegen.models.student.WaveNetStudent",
-            "wavenets": [wavenet, wavenet],
-            "family": {"_target_": "wavegen.distributions.normal.Normal", "_partial_": True},
-            "hop_samples": mini_corpus.hop_samples,
-        },
-    }
-    describe_voice(
-        run,
-        {
-            "sample_rate": mini_corpus.sample_rate,
-            "hop_samples": mini_corpus.hop_samples,
-            "encoder": mini_corpus.encoder.to_dict(),
-            "register": mini_corpus.register.to_dict(),
-            "espeak": asdict(mini_corpus.espeak_voice),
-            "pitch": describe_tracker(mini_corpus.pitch),
-            "models": models,
-        },
-    )
-    for name, config in models.items():
-        save_weights(run, name, build_model(config, source="test"))
-    return load_voice(run)
+def speak(voice, text, **settings):
+    return prepare_speech(voice, text, **settings).whole()
 
 
 @pytest.mark.parametrize("text", ["Hello", "", "a, b = {c} ${d} 'e' \"f\"", "Grüße\nund mehr"])

@@ -2,8 +2,9 @@
 
 import io
 import struct
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import librosa
 import numpy as np
@@ -54,22 +55,63 @@ def read_waveform(path: str | Path) -> tuple[np.ndarray, int]:
 def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample_rate: int) -> None:
     """Write ``waveform`` (samples,) as 16-bit PCM WAV, complete or not at all.
 
-    The only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
-
     Raises:
         UserError: the waveform holds NaN or infinity; the place cannot be written to, or the disk is full.
         ValueError: ``waveform`` has more than one dimension.
     """
-    path = Path(path)
+    pcm, encoded = to_pcm(waveform, f"{path} is not written"), io.BytesIO()
+    soundfile.write(encoded, pcm, sample_rate, subtype="PCM_16", format="WAV")
+    write_bytes(path, encoded.getvalue())
+
+
+def stream_waveform(
+    file: BinaryIO, blocks: Iterable[np.ndarray | torch.Tensor], num_samples: int, sample_rate: int
+) -> None:
+    """Write blocks (samples,) of a waveform of ``num_samples`` in all as they come: 16-bit PCM WAV.
+
+    The bytes are those of :func:`write_waveform`; ``file`` need not seek, and is flushed after the header and
+    after each block, so that a player which reads it sounds at once.
+
+    Raises:
+        UserError: a block holds NaN or infinity, then what stands before it is written; the waveform is
+            longer than a WAV file can be, 4 GiB.
+        ValueError: the blocks have another number of samples in all.
+    """
+    size, written = 2 * num_samples, 0
+    if size + 36 >= 1 << 32:
+        raise UserError(f"a WAV file holds less than 4 GiB, got a waveform of {num_samples} samples")
+    form = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
+    layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)  # PCM, mono
+    file.write(form + layout + struct.pack("<4sI", b"data", size))
+    file.flush()
+    for block in blocks:
+        pcm = to_pcm(block, "the waveform's stream ends here")
+        file.write(pcm.astype("<i2").tobytes())
+        file.flush()
+        written += len(pcm)
+    if written != num_samples:
+        raise ValueError(f"expected {num_samples} samples in all, got {written}")
+
+
+def to_pcm(waveform: np.ndarray | torch.Tensor, refusal: str) -> np.ndarray:
+    """``waveform`` (samples,) as int16: the nearest multiples of 2⁻¹⁵, ties to even.
+
+    The only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
+
+    Args:
+        waveform: of any real type.
+        refusal: what is not done for samples that are no numbers, as the error's beginning.
+
+    Raises:
+        UserError: the waveform holds NaN or infinity.
+        ValueError: ``waveform`` has more than one dimension.
+    """
     samples = np.asarray(torch.as_tensor(waveform).detach().cpu(), dtype=np.float64)
     if samples.ndim != 1:
         raise ValueError(f"expected a waveform of shape (samples,), got {samples.shape}")
     if not np.isfinite(samples).all():
-        raise UserError(f"{path} is not written: its waveform holds NaN or infinity, expected finite samples")
-    pcm = np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
-    encoded = io.BytesIO()
-    soundfile.write(encoded, pcm, sample_rate, subtype="PCM_16", format="WAV")
-    write_bytes(path, encoded.getvalue())
+        raise UserError(f"{refusal}: its waveform holds NaN or infinity, expected finite samples")
+    return np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

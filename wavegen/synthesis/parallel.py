@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from wavegen.errors import UserError
 from wavegen.synthesis.conditioning_windows import Unsupported
 from wavegen.synthesis.noise_windows import NOISE_SAMPLES, NoiseWindows
+from wavegen.synthesis.precision import CHOICES, settled_precision
 from wavegen.synthesis.student_engine import StudentEngine
 from wavegen.synthesis.supported_models import check_finite, check_settings
 
@@ -26,9 +27,9 @@ class ParallelSampler:
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
         temperature: scales the noise; 1 samples the model.
-        precision: of the engine's matrix products, "float32" or "bfloat16": the latter rounds both factors
-            to 8 bits of mantissa (sums stay in float32), for up to twice the speed where the machine has such
-            products.
+        precision: of the engine's matrix products, "float32", "bfloat16" or "auto": bfloat16 rounds both
+            factors to 8 bits of mantissa (sums stay in float32), for up to twice the speed where the machine
+            has such products; auto is whichever is faster here, and the attribute says which.
         num_threads: of the engine; None for the cores that this process may use.
 
     Raises:
@@ -43,9 +44,9 @@ class ParallelSampler:
         precision: str = "float32",
         num_threads: int | None = None,
     ) -> None:
-        check_settings(precision, num_threads)
+        check_settings(precision, num_threads, precisions=CHOICES)
         self.student, self.temperature = student, temperature
-        self.precision, self.num_threads = precision, num_threads
+        self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False
 
     def sample(

@@ -1,12 +1,14 @@
 """The sequential sampler: a causal model speaks one sample after another."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.errors import UserError
 from wavegen.synthesis.conditioning_windows import Unsupported
+from wavegen.synthesis.precision import CHOICES, settled_precision
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.supported_models import check_settings
 from wavegen.synthesis.teacher_engine import TeacherEngine
@@ -22,7 +24,8 @@ class SequentialSampler:
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
         temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
-        precision: ``float32``; or ``bfloat16``, which rounds the weights and is faster.
+        precision: ``float32``; ``bfloat16``, which rounds the weights; or ``auto``, whichever is faster here,
+            and the attribute says which.
         num_threads: None for as many cores as this process may use. The speech does not depend on it.
 
     Raises:
@@ -37,9 +40,9 @@ class SequentialSampler:
         precision: str = "float32",
         num_threads: int | None = None,
     ) -> None:
-        check_settings(precision, num_threads)
+        check_settings(precision, num_threads, precisions=CHOICES)
         self.model, self.temperature = model, temperature
-        self.precision, self.num_threads = precision, num_threads
+        self.precision, self.num_threads = settled_precision(precision, "teacher"), num_threads
         self._warned = False
 
     @torch.inference_mode()
@@ -62,26 +65,62 @@ class SequentialSampler:
         Raises:
             UserError: where a weight is not finite, or the context is too short.
         """
-        try:
-            engine = TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
-        except Unsupported as reason:
-            if not self._warned:
-                warnings.warn(
-                    f"the compiled sampler cannot run this model: {reason}; it speaks step by step, which is "
-                    f"slow",
-                    stacklevel=2,
-                )
-                self._warned = True
+        engine = self._engine()
+        if engine is None:
             reference = ReferenceSampler(self.model, temperature=self.temperature)
             return reference.sample(context, lengths, generator=generator, progress=progress)
         order = lengths.argsort(descending=True)
         uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
         if context is not None:
             context = {key: value[order.to(value.device)] for key, value in context.items()}
-        with torch.autocast(engine.device.type, enabled=False):  # training may speak in the middle of it
-            spoken = engine.speak(
-                context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
-            )
+        spoken = engine.speak(
+            context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
+        )
         result = torch.empty_like(spoken)
         result[order.cpu()] = spoken
         return result.to(engine.device)
+
+    def stream(
+        self,
+        context: Mapping[str, Tensor] | None,
+        num_samples: int,
+        *,
+        generator: torch.Generator | None = None,
+        progress: bool = False,
+    ) -> Iterator[Tensor]:
+        """The same waveform as it is spoken: blocks ``(batch, samples)`` of 32 frames, the last one shorter.
+
+        Together they are ``sample``'s result of equal lengths, bit for bit. A model that the engine cannot
+        run is spoken whole before the one block that there is then.
+
+        Args:
+            context: as of ``sample``; None, of an unconditional model, speaks one utterance.
+            num_samples: of every utterance.
+            generator: source of the uniforms, which are drawn now.
+            progress: show a bar.
+
+        Raises:
+            UserError: as ``sample``, and for a length under 1; all before the first block.
+        """
+        if num_samples < 1:
+            raise UserError(f"num_samples: expected at least 1, got {num_samples}")
+        lengths = torch.full((len(next(iter(context.values()))) if context else 1,), num_samples)
+        engine = self._engine()
+        if engine is None:
+            return iter([self.sample(context, lengths, generator=generator, progress=progress)])
+        uniforms = torch.rand(2, num_samples, len(lengths), generator=generator)
+        blocks = engine.stream(context, lengths, uniforms, temperature=self.temperature, progress=progress)
+        return (block.to(engine.device) for block in blocks)
+
+    def _engine(self) -> TeacherEngine | None:
+        try:
+            return TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
+        except Unsupported as reason:
+            if not self._warned:
+                warnings.warn(
+                    f"the compiled sampler cannot run this model: {reason}; it speaks step by step, which is "
+                    f"slow",
+                    stacklevel=3,
+                )
+                self._warned = True
+            return None

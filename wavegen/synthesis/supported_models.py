@@ -1,5 +1,7 @@
 """Which models the engines run: WaveNets made of the project's own layers, in float32."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -7,18 +9,18 @@ from wavegen.errors import UserError
 from wavegen.models.student import WaveNetStudent
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
 from wavegen.synthesis.conditioning_windows import Unsupported
-
-PRECISIONS = ("float32", "bfloat16")
-"""What the samplers' matrix products may multiply."""
+from wavegen.synthesis.precision import PRECISIONS
 
 
-def check_settings(precision: str, num_threads: int | None) -> None:
+def check_settings(
+    precision: str, num_threads: int | None, *, precisions: Sequence[str] = PRECISIONS
+) -> None:
     """
     Raises:
-        UserError: for a precision or a number of threads that there is not.
+        UserError: for a precision that is none of ``precisions``, or a number of threads that there is not.
     """
-    if precision not in PRECISIONS:
-        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got '{precision}'")
+    if precision not in precisions:
+        raise UserError(f"precision must be one of {', '.join(precisions)}, got '{precision}'")
     if num_threads is not None and num_threads < 1:
         raise UserError(f"num_threads must be at least 1, got {num_threads}")
 

@@ -78,21 +78,52 @@ class TeacherEngine:
             temperature: scales the spread of each conditional.
             progress: show a bar.
         """
-        u_component, noise = uniforms[0].numpy(), self._noise(uniforms[1]).numpy()
-        waveform = np.zeros((len(lengths), int(lengths[0])), np.float32)
-        bar = tqdm(total=waveform.shape[1], desc="speaking", unit="sample", disable=not progress, leave=False)
+        blocks = self.stream(context, lengths, uniforms, temperature=temperature, progress=progress)
+        return torch.cat(list(blocks), 1)
+
+    def stream(
+        self,
+        context: Mapping[str, Tensor] | None,
+        lengths: Tensor,
+        uniforms: Tensor,
+        *,
+        temperature: float = 1.0,
+        progress: bool = False,
+    ) -> Iterator[Tensor]:
+        """The waveforms of :meth:`speak` as they are spoken, a window of conditioning at a time."""
+        num_samples, spoken = int(lengths[0]), 0
+        draws = (uniforms[0].numpy(), self._noise(uniforms[1]).numpy())
+        windows = self._run(context, lengths.tolist())
+        bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)
         with bar:
-            for window, groups in self._run(context, lengths.tolist()):
-                here = slice(window.start, window.stop)
-                for group in groups:
-                    group.to_speak(u_component[here], noise[here], temperature)
-                _run_all(groups)
-                for group in groups:
-                    waveform[group.members, here] = group.spoken
-                bar.update(window.stop - window.start)
-        for row, length in enumerate(lengths.tolist()):
-            waveform[row, length:] = 0
-        return torch.from_numpy(waveform)
+            while spoken < num_samples:
+                block = self._speak_window(windows, lengths, draws, temperature)
+                spoken += block.shape[1]
+                bar.update(block.shape[1])
+                yield block
+
+    @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
+    def _speak_window(
+        self,
+        windows: Iterator[tuple[Window, list[UtteranceGroup]]],
+        lengths: Tensor,
+        draws: tuple[np.ndarray, np.ndarray],
+        temperature: float,
+    ) -> Tensor:
+        """The next window of every utterance; torch is as it was before while a stream rests."""
+        with torch.autocast(self.device.type, enabled=False):  # training may speak in the middle of it
+            window, groups = next(windows)
+        u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
+        for group in groups:
+            group.to_speak(u_component, noise, temperature)
+        _run_all(groups)
+        block = torch.zeros(len(lengths), window.stop - window.start)
+        for group in groups:
+            block[torch.from_numpy(group.members)] = torch.from_numpy(group.spoken)
+        inside = torch.arange(window.start, window.stop) < lengths[:, None]
+        return block.masked_fill_(~inside, 0.0)
 
     @torch.inference_mode()
     @torch.autocast("cpu", enabled=False)

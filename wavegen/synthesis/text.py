@@ -4,9 +4,6 @@ import logging
 import sys
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from wavegen.audio.pitch import pitch_tracker
 from wavegen.errors import UserError
 from wavegen.linguistics.espeak import EspeakVoice
@@ -16,6 +13,7 @@ from wavegen.linguistics.register import VoiceRegister
 from wavegen.models.bundle import Voice
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
+from wavegen.synthesis.speech import Speech
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ def sampler_of(
     return engine(model, temperature=temperature, precision=precision)
 
 
-def speak(
+def prepare_speech(
     voice: Voice,
     text: str,
     *,
@@ -83,15 +81,15 @@ def speak(
     temperature: float = 1.0,
     precision: str = "float32",
     seed: int = 0,
-) -> Tensor:
-    """The text spoken by the voice, ``(samples,)``; neither rounded nor clipped.
+) -> Speech:
+    """The text as the voice will speak it.
 
     Args:
         voice: see :func:`wavegen.models.bundle.load_voice`.
         text: taken as it stands.
         speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
         temperature: of the sampling; 1 samples the model.
-        precision: ``float32``, or ``bfloat16``, which rounds the weights and is faster.
+        precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, whichever is faster here.
         seed: of the noise.
 
     Raises:
@@ -99,7 +97,5 @@ def speak(
     """
     sampler = sampler_of(voice, speaker, temperature, precision)
     context, _, num_frames = front_end(voice).analyse(text)
-    lengths = torch.tensor([num_frames * voice.hop_samples])
-    generator = torch.Generator().manual_seed(seed)
-    options = {"progress": sys.stderr.isatty()} if isinstance(sampler, SequentialSampler) else {}
-    return sampler.sample(collate_contexts([context]), lengths, generator=generator, **options)[0]
+    num_samples = num_frames * voice.hop_samples
+    return Speech(sampler, collate_contexts([context]), num_samples, voice.sample_rate, seed)

@@ -1,0 +1,64 @@
+"""A voice that is read back from a run folder."""
+
+from dataclasses import asdict
+
+import pytest
+
+from wavegen.audio.pitch import describe_tracker
+from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+
+
+@pytest.fixture(scope="session")
+def voice_folder(mini_corpus, tmp_path_factory):
+    """The run folder of a small voice that has learned nothing: both models with their initial weights."""
+    run = tmp_path_factory.mktemp("run")
+    part = {
+        "_target_": "wavegen.nets.conditioning.FrameConditioning",
+        "in_channels": mini_corpus.encoder.layout.num_features,
+        "channels": 4,
+        "hidden_channels": 4,
+        "hop_samples": mini_corpus.hop_samples,
+    }
+    wavenet = {
+        "_target_": "wavegen.nets.wavenet.WaveNet",
+        "_partial_": True,
+        "dilations": [1, 2],
+        "residual_channels": 4,
+        "gate_channels": 4,
+        "skip_channels": 0,
+        "output_channels": 4,
+        "conditioning": [part],
+    }
+    models = {
+        "teacher": {
+            "_target_": "wavegen.models.teacher.WaveNetTeacher",
+            "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
+            "wavenet": wavenet,
+        },
+        "student": {
+            "_target_": "wavegen.models.student.WaveNetStudent",
+            "wavenets": [wavenet, wavenet],
+            "family": {"_target_": "wavegen.distributions.normal.Normal", "_partial_": True},
+            "hop_samples": mini_corpus.hop_samples,
+        },
+    }
+    describe_voice(
+        run,
+        {
+            "sample_rate": mini_corpus.sample_rate,
+            "hop_samples": mini_corpus.hop_samples,
+            "encoder": mini_corpus.encoder.to_dict(),
+            "register": mini_corpus.register.to_dict(),
+            "espeak": asdict(mini_corpus.espeak_voice),
+            "pitch": describe_tracker(mini_corpus.pitch),
+            "models": models,
+        },
+    )
+    for name, config in models.items():
+        save_weights(run, name, build_model(config, source="test"))
+    return run
+
+
+@pytest.fixture(scope="session")
+def voice(voice_folder):
+    return load_voice(voice_folder)
