@@ -27,6 +27,14 @@ SMALL_STUDENT = [
     "student_training.dev_batches=1",
     "student_training.num_workers=0",
 ]
+SMALL_FLOW = [
+    "flow_model.num_steps=1",
+    "flow_model.hidden_channels=4",
+    "flow_training.max_steps=6",
+    "flow_training.batch_size=8",
+    "flow_training.validate_every_steps=3",
+    "flow_training.dev_batches=2",
+]
 
 
 @pytest.fixture
@@ -43,6 +51,23 @@ def compose_config():
         return config
 
     return build
+
+
+@pytest.fixture
+def train_flow():
+    """``train_flow(run, *overrides)``: fits a flow of a handful of channels to digits, in a second."""
+    from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
+    from wavegen.training.run_folder import open_run
+
+    def train(run, *overrides):
+        configs = resource_directory("configs")
+        config = composition.compose_config("flow", [*SMALL_FLOW, *overrides], configs=configs)
+        config.run = str(run)
+        data, context = load_data(config)
+        fill_in_event(config, data, context)
+        return train_density(config, new_flow(config), data, context, open_run(config))
+
+    return train
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
-from wavegen.errors import UserError
 from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
+from wavegen.training.checkpoints import LAST, CheckpointFiles, resumable
 from wavegen.training.step_seed import StepSeed
 
 
@@ -76,7 +76,7 @@ def fit(
     precision: str = "auto",
     callbacks: Sequence[lightning.Callback] = (),
 ) -> None:
-    """Fit to ``max_steps`` steps, or go on where ``run/checkpoints/<stage>/last.ckpt`` stands.
+    """Fit to ``max_steps`` steps, or go on where the checkpoint in ``run/checkpoints/<stage>`` stands.
 
     When it returns, the module holds the Polyak-averaged weights.
 
@@ -96,12 +96,13 @@ def fit(
         callbacks: more of them; they see the averaged weights while validating.
 
     Raises:
-        UserError: on a checkpoint that cannot be read; on numbers that are none (see ``check_finite``).
+        UserError: on checkpoints that cannot be read or written; on numbers that are none (see
+            ``check_finite``).
         KeyboardInterrupt: after Ctrl-C, with the checkpoint saved.
     """
     prepare_process()
     folder = run / "checkpoints" / stage
-    last = folder / "last.ckpt"
+    last = folder / LAST
     saver = ModelCheckpoint(
         dirpath=folder,
         filename="last",
@@ -122,6 +123,7 @@ def fit(
         num_sanity_val_steps=0,
         logger=TensorBoardLogger(save_dir=run, name="tensorboard", version=stage),
         enable_model_summary=False,
+        plugins=[CheckpointFiles()],
         callbacks=[
             StepSeed(seed),
             StepsAreBatches(),
@@ -135,7 +137,7 @@ def fit(
     )
     try:
         lightning_trainer.fit(
-            module, datamodule=data, ckpt_path=resumable(last, max_steps), weights_only=True
+            module, datamodule=data, ckpt_path=resumable(folder, max_steps), weights_only=True
         )
     except SystemExit:
         # Lightning turns Ctrl-C into an exit; our caller words the farewell.
@@ -143,26 +145,6 @@ def fit(
             raise KeyboardInterrupt from None
         raise
     lightning_trainer.save_checkpoint(last)
-
-
-def resumable(last: Path, max_steps: int) -> Path | None:
-    """The checkpoint to go on from, None when there is none.
-
-    Raises:
-        UserError: where it is truncated, corrupt, or holds objects beyond tensors and plain values.
-    """
-    if not last.exists():
-        return None
-    try:
-        step = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["global_step"]
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"{last} cannot be read as a training checkpoint ({reason}); delete it to train this stage anew"
-        ) from error
-    if step > max_steps:
-        raise UserError(f"{last} stands at step {step}, expected at most max_steps = {max_steps}")
-    return last
 
 
 class StepsAreBatches(lightning.Callback):
