@@ -12,6 +12,9 @@ from pathlib import Path
 
 from wavegen.errors import UserError
 
+LEFT_OVERS = ".wavegen-*.tmp"
+"""Names of unfinished files, which a killed process leaves behind, as a pattern."""
+
 _MOST_LINKS = 40
 """Symbolic links that Linux follows for one name."""
 
@@ -72,7 +75,7 @@ def _is_replaced(target: Path, mode: int | None) -> bool:
 def _replacing(target: Path, mode: int | None) -> Iterator[Path]:
     """A new file in the same folder, which takes the name of ``target`` in the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".wavegen-{secrets.token_hex(8)}.tmp"
+    temporary = target.parent / LEFT_OVERS.replace("*", secrets.token_hex(8))
     # Whoever may not read what is replaced must not read this meanwhile; the umask acts on new files' 666.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:

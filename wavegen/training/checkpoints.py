@@ -12,7 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
 from wavegen.errors import UserError
-from wavegen.files import atomic_path
+from wavegen.files import LEFT_OVERS, atomic_path
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -38,7 +38,7 @@ class CheckpointFiles(TorchCheckpointIO):
                 before is still there.
         """
         path = Path(path)
-        for left_over in path.parent.glob(f".{path.name}.*.tmp"):
+        for left_over in path.parent.glob(LEFT_OVERS):
             left_over.unlink(missing_ok=True)
         try:
             with atomic_path(path) as temporary:
