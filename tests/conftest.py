@@ -2,6 +2,7 @@
 
 import functools
 import os
+import runpy
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ from wavegen.runtime import prepare_process
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+pytest_xdist_make_scheduler = runpy.run_path(str(Path(__file__).with_name("file_scheduling.py")))[
+    "pytest_xdist_make_scheduler"
+]
 
 # Two processes that compile and keep one function at a time may leave a cache that crashes the next (ufuncs
 # behind librosa's pYIN did): every worker has its own. Numba reads this when it is imported, which is later.

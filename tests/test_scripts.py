@@ -1,5 +1,6 @@
-"""What scripts/setup says on a machine where something is missing, and scripts/measure.py about a command."""
+"""What scripts/setup says where something is missing, measure.py of a command; what scripts/test runs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -123,3 +124,57 @@ def test_measure_hands_on_the_status_and_sees_all_processes() -> None:
     assert result.stdout.startswith("two of them: 0 min ")
     peak_gib = float(result.stdout.split("peak memory ")[1].split()[0])
     assert 0.27 < peak_gib < 0.6
+
+
+@pytest.fixture
+def tests_checkout(tmp_path: Path) -> Path:
+    """A checkout whose interpreter writes down what it is asked to do and as which CPU, and does nothing."""
+    scripts, programs = tmp_path / "scripts", tmp_path / ".venv" / "bin"
+    scripts.mkdir()
+    programs.mkdir(parents=True)
+    for name in ("test", "as-avx2", "as-sse2"):
+        shutil.copy(ROOT / "scripts" / name, scripts / name)
+    _write_program(scripts / "setup", "exit 0")
+    _write_program(programs / "ruff", "exit 0")
+    _write_program(programs / "python", 'echo "${NUMBA_CPU_NAME:-own} $@" >>asked.txt; exit ${STATUS:-0}')
+    return tmp_path
+
+
+def _test(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(checkout / "scripts" / "test"), *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("NUMBA")} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_all_tests_run_in_processes_that_may_die_and_the_engines_as_on_lesser_cpus(tests_checkout) -> None:
+    result = _test(tests_checkout)
+    assert result.returncode == 0 and result.stdout.endswith("all passed\n")
+    asked = [line.split() for line in (tests_checkout / "asked.txt").read_text().splitlines()]
+    cpus = ["own", "own"]
+    for name, cpu in (("AVX2", "haswell"), ("SSE2", "x86-64")):
+        if f"engines as on {name}: left out, as this machine cannot imitate it" not in result.stdout:
+            assert f"== engines as on {name}\n" in result.stdout
+            cpus.append(cpu)
+    assert [words[0] for words in asked] == cpus
+    for words in asked:
+        assert words[1:5] == ["-m", "pytest", "-q", "@tests/parallel.args"]
+        assert ("tests/synthesis" in words) == (words[0] != "own")
+        assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
+
+
+def test_arguments_select_tests_and_leave_the_lesser_cpus_out(tests_checkout) -> None:
+    result = _test(tests_checkout, "tests/flows", "-x", STATUS="5")
+    assert result.returncode == 0
+    asked = (tests_checkout / "asked.txt").read_text().splitlines()
+    assert len(asked) == 2 and all(line.endswith(" tests/flows -x") for line in asked)
+    assert "engines as on AVX2: left out, as arguments select tests" in result.stdout
+
+
+def test_a_step_that_fails_is_named_in_the_end(tests_checkout) -> None:
+    result = _test(tests_checkout, STATUS="5")  # nothing to run, which nobody asked for
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[:2] == ["failed: fast tests", "failed: slow tests"]
