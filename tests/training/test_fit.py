@@ -154,3 +154,35 @@ def test_a_divergence_below_zero_beyond_its_error_is_warned_of(
     assert bool(found) == warned
     if warned:
         assert found[0].startswith("step 0: the KL is -")
+
+
+@pytest.mark.parametrize("spelling", ["local://{victim}", "{folder}/../../../{name}"])
+def test_a_checkpoint_handed_over_deletes_nothing(
+    compose_config, killed_at, mini_corpus, tmp_path, monkeypatch, spelling
+):
+    """Lightning keeps in a checkpoint which file its next save makes superfluous, and deletes that."""
+    keys = []
+
+    class Recorded(fit_module.StepsAreBatches):
+        def on_train_start(self, trainer, module):
+            keys.append(trainer.checkpoint_callback.state_key)
+            super().on_train_start(trainer, module)
+
+    monkeypatch.setattr(fit_module, "StepsAreBatches", Recorded)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "letters.txt").write_text("dear all", encoding="utf-8")
+    config = compose_config("teacher", f"run={tmp_path / 'run'}")
+    config.teacher_training.checkpoint_every_minutes = 1e-5
+    run = start(config, mini_corpus)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        killed_at(patch, step=5, save_at=4)
+        train_teacher(config, mini_corpus, run)
+    last = run / "checkpoints" / "teacher" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    path = spelling.format(victim=victim, folder=last.parent.absolute(), name=victim.name)
+    content["callbacks"][keys[0]] = {"best_model_path": path, "best_model_score": None}
+    torch.save(content, last)
+    train_teacher(config, mini_corpus, run)
+    assert (victim / "letters.txt").read_text(encoding="utf-8") == "dear all"
+    assert last.exists()

@@ -103,7 +103,7 @@ def fit(
     prepare_process()
     folder = run / "checkpoints" / stage
     last = folder / LAST
-    saver = ModelCheckpoint(
+    saver = TimedCheckpoint(
         dirpath=folder,
         filename="last",
         save_top_k=1,
@@ -174,6 +174,20 @@ class SaveOnInterrupt(lightning.Callback):
         complete = trainer.global_step > 0 and self.average.covers(trainer)
         if isinstance(exception, KeyboardInterrupt) and complete:
             trainer.save_checkpoint(self.path)
+
+
+class TimedCheckpoint(ModelCheckpoint):
+    """Saves whenever some time has passed, always to the same file, and knows nothing of earlier runs.
+
+    Lightning's own writes into every checkpoint which path its next save makes superfluous, takes that back
+    from the checkpoint a run goes on from, and deletes it, whatever it is: a folder too, and anywhere.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
 
 
 class StepProgress(TQDMProgressBar):
