@@ -86,6 +86,7 @@ def test_a_tracker_comes_back_from_its_description(tracker):
         ({"name": "PraatPitch", "max_hz": float("inf")}, "max_hz must be a number"),
         ({"name": "PraatPitch", "min_hz": 500}, "min_hz=500 and max_hz=400"),
         ({"name": "PraatPitch", "min_hz": 0}, "min_hz=0"),
+        ({"name": "PraatPitch", "min_hz": 1e-9}, "1 <= min_hz < max_hz, got min_hz=1e-09"),
     ],
 )
 def test_what_describes_no_tracker_is_refused(description, reason):

@@ -374,6 +374,52 @@ def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, n
         Corpus.open(directory).cuts("dev")
 
 
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (
+            lambda data: data["voice"].update(voice="../../x"),
+            "corpus.json: the espeak voice '../../x' is no name",
+        ),
+        (lambda data: data["voice"].update(pitch="high"), "corpus.json: the espeak voice's pitch is 'high'"),
+        (lambda data: data["voice"].update(command="x"), "corpus.json is malformed"),
+        (
+            lambda data: data["encoder"]["layout"].update(context_width=10**5),
+            "corpus.json: .*a context_width of",
+        ),
+        (
+            lambda data: data["settings"]["pitch"].update(min_hz=1e-9),
+            "corpus.json: a pitch tracker needs 1 <=",
+        ),
+    ],
+)
+def test_settings_of_a_corpus_handed_over_are_checked(sentences, tmp_path, change, reason):
+    directory = tmp_path / "out"
+    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    data = json.loads((directory / "corpus.json").read_text(encoding="utf-8"))
+    change(data)
+    (directory / "corpus.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UserError, match=reason):
+        Corpus.open(directory)
+
+
+def test_a_corpus_handed_over_takes_no_memory_for_what_is_not_there(sentences, tmp_path):
+    directory = tmp_path / "out"
+    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    frames = directory / "frames" / f"{next(corpus.utterances('dev')).id}.npy"
+    with frames.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (2**45, 20)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UserError, match=f"the frames {frames} cannot be read"):
+        list(corpus.utterances("dev"))
+    (directory / "dev.cuts.jsonl.gz").write_bytes(gzip.compress(b"[" * 100_000))
+    with pytest.raises(UserError, match="dev.cuts.jsonl.gz is missing or malformed"):
+        corpus.cuts("dev")
+    (directory / "corpus.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(UserError, match="corpus.json is unreadable or no JSON"):
+        Corpus.open(directory)
+
+
 def test_a_corpus_knows_its_pitch_tracker(sentences, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "parselmouth", None)  # nobody needs Praat who chose the other
     source = EspeakCorpus(sentences=str(sentences))

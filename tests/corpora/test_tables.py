@@ -3,6 +3,7 @@
 import runpy
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -108,4 +109,9 @@ def test_other_failures(tmp_path):
         table(tmp_path / "a.csv")
     np.savez(tmp_path / "a.npz", data=np.array(["x", "y"]))
     with pytest.raises(UserError, match="data: expected numbers of shape"):
+        table(tmp_path / "a.npz")
+    with ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("data.npy", "w") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (2**45, 20)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UserError, match="a.npz cannot be read as NPZ arrays of plain numbers"):
         table(tmp_path / "a.npz")

@@ -96,6 +96,41 @@ def test_an_unknown_voice_is_named():
         EspeakVoice("klingon-x").speak("hello")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../voices/!v/f3",
+        "en-us+../../x",
+        "!v/f3",
+        "/etc/passwd",
+        "en-us+" + "x" * 50,
+        "x" * 100,
+        "",
+        "en\0",
+        None,
+    ],
+)
+def test_a_voice_that_is_a_path_is_named_before_espeak_sees_it(name):
+    """Any of the first four may end the process."""
+    with pytest.raises(UserError, match="the espeak voice .* is no name"):
+        EspeakVoice(name)
+
+
+@pytest.mark.parametrize("name", ["en-us+f3", "en-us+Mr serious", "English (America)", "gmw/en-US", "zh"])
+def test_names_of_voices_are_names(name):
+    assert EspeakVoice(name).voice == name
+
+
+@pytest.mark.parametrize(
+    "setting, range_",
+    [({"words_per_minute": 10**9}, "80 to 450"), ({"words_per_minute": "fast"}, "80 to 450")]
+    + [({"pitch": 100}, "0 to 99"), ({"pitch": 50.0}, "0 to 99"), ({"pitch": -1}, "0 to 99")],
+)
+def test_a_setting_out_of_its_range_is_named(setting, range_):
+    with pytest.raises(UserError, match=f"{next(iter(setting))} is .*, expected a whole number of {range_}"):
+        EspeakVoice(**setting)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.text(max_size=40))
 def test_any_text_is_spoken_or_refused_in_one_sentence(text):

@@ -140,6 +140,7 @@ def test_digests_tell_layouts_apart():
         lambda d: d["layout"].update(phones=["a", "b"]),
         lambda d: d["layout"].update(context_width="2"),
         lambda d: d["layout"].update(context_width=-1),
+        lambda d: d["layout"].update(context_width=10**5),
         lambda d: d["layout"].update(columns=["phone"]),
     ],
 )

@@ -123,9 +123,9 @@ def pitch_tracker(description: Mapping[str, object]) -> PitchTracker:
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise UserError(f"the pitch tracker's {key} must be a number of Hz, got {value!r}")
     tracker = kind(**{key: float(value) for key, value in values.items()})
-    if not 0 < tracker.min_hz < tracker.max_hz:
+    if not 1 <= tracker.min_hz < tracker.max_hz:  # three periods of silence are added at both ends
         raise UserError(
-            f"a pitch tracker needs 0 < min_hz < max_hz, got min_hz={tracker.min_hz:g} and "
+            f"a pitch tracker needs 1 <= min_hz < max_hz, got min_hz={tracker.min_hz:g} and "
             f"max_hz={tracker.max_hz:g}"
         )
     return tracker

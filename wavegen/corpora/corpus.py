@@ -21,6 +21,7 @@ from wavegen.linguistics.register import VoiceRegister
 
 FORMAT_VERSION = 1
 SPLITS = ("train", "dev", "test")
+_MALFORMED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Corpus:
         try:
             lines = gzip.decompress(path.read_bytes()).decode().splitlines()
             return CutSet.from_cuts(self._cut(json.loads(line)) for line in lines)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except _MALFORMED as error:
             raise UserError(f"{path} is missing or malformed: {error}") from error
 
     def utterances(self, split: str) -> Iterator[Utterance]:
@@ -144,7 +145,7 @@ class Corpus:
         channels, sample_rate = read_waveform(path)
         try:
             frames = np.load(frames_path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
             raise UserError(f"the frames {frames_path} cannot be read: {error}") from error
         num_columns = len(self.encoder.layout.columns)
         if not (isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.dtype == np.float32):

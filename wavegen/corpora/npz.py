@@ -25,7 +25,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                     f"{', '.join(archive.files) or 'none'}"
                 )
             return {name: archive[name] for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise UserError(f"{path} cannot be read as NPZ arrays of plain numbers ({error})") from error
 
 

@@ -41,10 +41,13 @@ def number(value: float, digits: int) -> str:
 def read_json(path: Path) -> dict:
     """Raises ``UserError`` where an evaluation's file is missing or broken."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"report: {path} is missing: run `wavegen evaluate` into this folder first."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"report: {path} cannot be read as JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise UserError(f"report: {path} must hold a JSON object, got {type(content).__name__}.")
+    return content

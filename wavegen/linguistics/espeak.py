@@ -7,6 +7,7 @@ espeak-ng is GPL-3 and stays behind this one file. The library, its data and its
 import _ctypes
 import ctypes
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ _RATE, _PITCH = 1, 3
 _EVENT_END_OF_LIST, _EVENT_WORD, _EVENT_END_OF_CLAUSE, _EVENT_PHONEME = 0, 1, 5, 7
 _PRIMARY_STRESS, _SECONDARY_STRESS = "'ˈ", ",ˌ"
 _SHORTEST_PHONE_S = 0.010
+# What espeak makes a path of: two dots lead out of its data, a file that is no voice ends the process, and
+# a long variant overflows a buffer.
+_VOICE_NAME = re.compile(r"(?![/!])[\w' (),/-]{1,60}(\+[\w -]{0,30})?")
 
 
 class _EventId(ctypes.Union):
@@ -88,11 +92,26 @@ class EspeakVoice:
         voice: espeak's name, variants by plus sign (``en-us``, ``en-us+f3``).
         words_per_minute: speaking rate, 80 to 450.
         pitch: 0 to 99; 50 is the voice's own.
+
+    Raises:
+        UserError: a setting is out of its range, or ``voice`` no name.
     """
 
     voice: str = "en-us"
     words_per_minute: int = 165
     pitch: int = 50
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.voice, str) and _VOICE_NAME.fullmatch(self.voice)):
+            raise UserError(
+                f"the espeak voice {self.voice!r} is no name, expected one such as en-us or en-us+f3"
+            )
+        for name, least, most in (("words_per_minute", 80, 450), ("pitch", 0, 99)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise UserError(
+                    f"the espeak voice's {name} is {value!r}, expected a whole number of {least} to {most}"
+                )
 
     def speak(self, text: str) -> SpokenUtterance:
         """Say ``text`` as it stands: markup, braces and brackets are text like any other.

@@ -104,6 +104,8 @@ class FeatureLayout:
             phones, width, columns = tuple(data["phones"]), data["context_width"], list(data["columns"])
             if not all(isinstance(phone, str) for phone in phones) or type(width) is not int:
                 raise TypeError("phones must be strings and context_width a whole number")
+            if not 0 <= width <= len(columns):
+                raise TypeError(f"a context_width of {width} is not that of {len(columns)} columns")
         except (KeyError, TypeError) as error:
             raise UserError(f"malformed feature layout: {error!r}") from error
         layout = cls(phones, width)
