@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 
 from wavegen.corpora.corpus import Corpus
 from wavegen.corpora.segments import SegmentStream
+from wavegen.evaluation.material import own_directory
 from wavegen.models.bundle import load_voice
 from wavegen.objectives.distillation import IndependentDraws, StratifiedDraws, teacher_density
 from wavegen.runtime import prepare_process
@@ -54,7 +54,7 @@ def main() -> None:
     prepare_process()
     torch.manual_seed(0)
     voice = load_voice(arguments.run)
-    directory = arguments.corpus or OmegaConf.load(arguments.run / "config.yaml").corpus.directory
+    directory = arguments.corpus or own_directory(arguments.run)
     past = max(voice.student.receptive_field, voice.teacher.receptive_field)
     stream = SegmentStream(
         corpus=Corpus.open(directory),

@@ -10,14 +10,12 @@ bfloat16. The student speaks the same noise in both; what differs is stated as a
 import argparse
 import json
 import math
-from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from wavegen.corpora.corpus import Corpus
-from wavegen.evaluation.material import load_utterances
+from wavegen.evaluation.material import load_utterances, own_directory
 from wavegen.files import write_bytes
 from wavegen.linguistics.features import collate_contexts
 from wavegen.models.bundle import load_voice
@@ -63,7 +61,7 @@ def main() -> None:
     arguments = parser.parse_args()
     prepare_process()
     voice = load_voice(arguments.run)
-    directory = arguments.corpus or OmegaConf.load(Path(arguments.run) / "config.yaml").corpus.directory
+    directory = arguments.corpus or own_directory(arguments.run)
     corpus = Corpus.open(directory)
     utterances = list(load_utterances(voice, corpus, "test", arguments.utterances))
     bits, counts, ratios = {precision: 0.0 for precision in PRECISIONS}, 0, []

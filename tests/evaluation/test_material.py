@@ -49,12 +49,24 @@ def test_a_relative_directory_is_looked_for_where_one_stands(corpus, tmp_path, m
         open_corpus(NO_CHOICE, run)
 
 
-@pytest.mark.parametrize("content", ["", "corpus: {directory: null}", "corpus: {directory: 3}", "[", None])
+@pytest.mark.parametrize(
+    "content",
+    ["", "corpus: {directory: null}", "corpus: {directory: 3}", "corpus: x", "[", None]
+    + ["corpus: {directory: !!python/object/apply:pathlib.Path [x]}", "'corpus: {directory: x}'"],
+)
 def test_a_run_that_names_no_corpus_is_said(tmp_path, content):
     if content is not None:
         (tmp_path / "config.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="config.yaml does not name a corpus.*corpus.directory=DIR"):
         open_corpus(NO_CHOICE, tmp_path)
+
+
+def test_a_run_handed_over_resolves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hunter2")
+    run = own_corpus(tmp_path / "run", "'${oc.env:SECRET}'")
+    with pytest.raises(UserError, match="does not exist") as caught:
+        open_corpus(NO_CHOICE, run)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("recipe, words", [("distill", []), ("evaluate", ["checkpoint=RUN"])])

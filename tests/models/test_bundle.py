@@ -5,10 +5,13 @@ import dataclasses
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.models.bundle import build_model, describe_voice, load_voice, require_match, save_weights
@@ -101,7 +104,7 @@ def test_truncated_weights_are_named(run, keep):
     assert_refused(run, path, "corrupt or truncated")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"no json", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [b"", b"{", b"no json", b"\xff\xfe\x00", b"[" * 100_000])
 def test_garbage_for_a_description_is_named(run, content):
     (run / "voice.json").write_bytes(content)
     assert_refused(run, run / "voice.json", "JSON")
@@ -129,6 +132,10 @@ def test_a_missing_entry_is_named(run, key):
         "wavegen.models.bundle.Path.write_text",
         "wavegen.training.fit.fit",
         "wavegen.models.bundle.nothing_like_it",
+        "wavegen.models.bundle.load_voice",  # defined in a room of models, and no model
+        "wavegen.models.bundle.describe_voice",
+        "wavegen.corpora.image_files.image_folder",  # allowed in a run, where data are read
+        "lightning.Trainer",
         "wavegenerator.models.x",
         "builtins.eval",
         ["os.system"],
@@ -150,7 +157,7 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    assert_refused(run, run / "voice.json", repr(target), "expected only objects of wavegen.")
+    assert_refused(run, run / "voice.json", repr(target), "none of those that wavegen's own")
     assert not proof.exists()
 
 
@@ -174,16 +181,55 @@ def test_weights_of_another_model_are_named(run):
 
 
 @pytest.mark.parametrize(
-    "change",
+    "change, words",
     [
-        lambda teacher: teacher.pop("head"),
-        lambda teacher: teacher.update(surplus=1),
-        lambda teacher: teacher["wavenet"].update(gate_channels="wide"),
+        (lambda teacher: teacher.pop("head"), "has no 'head'"),
+        (lambda teacher: teacher.update(surplus=1), "has the argument 'surplus'"),
+        (lambda teacher: teacher["wavenet"].update(gate_channels="wide"), "wavenet.gate_channels is 'wide'"),
+        (lambda teacher: teacher["wavenet"].update(gate_channels=10**12), "a whole number up to 65536"),
+        (lambda teacher: teacher["wavenet"]["dilations"].update(num_layers=10**9), "up to 65536"),
+        (lambda teacher: teacher["wavenet"].update(input_gain=float("inf")), "wavenet.input_gain is inf"),
+        (
+            lambda teacher: teacher.update(wavenet=WAVENET["dilations"]),
+            "wavenet is a wavegen.nets",
+        ),
+        (lambda teacher: teacher.update(head=WAVENET), "head is a wavegen.nets.wavenet.WaveNet"),
+        (lambda teacher: teacher.update(_convert_="none"), "has the key '_convert_'"),
+        (lambda teacher: teacher.clear(), "describes no model"),
+        (lambda teacher: teacher.update(teacher.pop("wavenet")["dilations"]), "has the argument 'head'"),
+        (lambda teacher: teacher["wavenet"].update(skip_channels=-1), "cannot be built"),
     ],
 )
-def test_a_model_that_cannot_be_built_is_named(run, change):
+def test_a_model_that_cannot_be_built_is_named(run, change, words):
     rewrite(run, lambda content: change(content["models"]["teacher"]))
-    assert_refused(run, run / "voice.json", "cannot be built")
+    assert_refused(run, run / "voice.json", words)
+
+
+def test_a_model_of_more_parameters_than_the_file_holds_is_refused_before_they_are_filled(run, monkeypatch):
+    filled = []
+    monkeypatch.setattr(nn.Conv1d, "reset_parameters", lambda module: filled.append(module.weight.numel()))
+    rewrite(run, lambda content: content["models"]["teacher"]["wavenet"].update(residual_channels=5000))
+    num_values = sum(tensor.numel() for tensor in load_file(run / "teacher.safetensors").values())
+    assert_refused(run, "does not fit the model of", f"it holds {num_values} numbers, the model has more")
+    assert sum(filled) <= num_values
+
+
+def test_a_model_of_more_parameters_than_memory_holds_is_refused(monkeypatch):
+    memory = 4 * sum(parameter.numel() for parameter in build_model(TEACHER, source="teacher").parameters())
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=memory))
+    build_model(TEACHER, source="teacher")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=memory - 4))
+    with pytest.raises(UserError, match=f"teacher describes a model larger than memory, {memory - 4} bytes"):
+        build_model(TEACHER, source="teacher")
+
+
+@pytest.mark.parametrize(
+    "sample_rate, hop_samples",
+    [(10**12, 5 * 10**9), (8000, 10**9), (8000, -40), (0, 0), (7800, 39), (8040, 40), (192_200, 961)],
+)
+def test_a_voice_of_no_sample_rate_is_named(run, sample_rate, hop_samples):
+    rewrite(run, lambda content: content.update(sample_rate=sample_rate, hop_samples=hop_samples))
+    assert_refused(run, run / "voice.json", f"sample_rate {sample_rate} and hop_samples {hop_samples}")
 
 
 def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
@@ -196,6 +242,9 @@ def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
 def test_a_malformed_encoder_is_named(run):
     rewrite(run, lambda content: content["encoder"].update(mean=["none"]))
     assert_refused(run, run / "voice.json", "malformed feature encoder")
+    rewrite(run, lambda content: content["encoder"].update(mean=[0.0] * 6))
+    rewrite(run, lambda content: content["encoder"]["layout"].update(context_width=10**5))
+    assert_refused(run, run / "voice.json", "a context_width of 100000")
 
 
 def test_folders_without_a_voice_are_named(run, tmp_path):

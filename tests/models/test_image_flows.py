@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from wavegen.errors import UserError
 from wavegen.flows import Compose, Logit, MixtureOfLogisticsLogit, Squeeze, VariationalDequantization
+from wavegen.models.bundle import build_model
 from wavegen.models.dequantized import centred, scaled_logit, variational_noise
 from wavegen.models.flow_plus_plus import flow_plus_plus
 from wavegen.models.glow import glow
@@ -185,7 +185,7 @@ def test_ablation_is_configuration():
         {"_target_": "wavegen.models.real_nvp.bounded_affine"},
     ):
         for permutation in ("reverse", "shuffle", "invertible_1x1", "lu_1x1"):
-            flow = instantiate(
+            flow = build_model(
                 {
                     "_target_": "wavegen.models.glow.glow",
                     "image_shape": [1, 8, 8],
@@ -193,6 +193,9 @@ def test_ablation_is_configuration():
                     "hidden_channels": 4,
                     "transform": transform,
                     "permutation": {"_target_": f"wavegen.models.glow.{permutation}", "_partial_": True},
-                }
+                    "prior": {"_target_": "wavegen.models.priors.standard_prior", "_partial_": True},
+                    "preprocessing": {"_target_": "wavegen.models.dequantized.scaled_logit"},
+                },
+                source="flow_model",
             )
             assert flow().log_prob(torch.randint(0, 256, (2, 1, 8, 8))).isfinite().all()

@@ -72,6 +72,7 @@ def test_training_ends_with_the_average_and_resumption_carries_it_on(
     recorded = type("Recorded", (Trajectory,), {"weights": [], "averages": []})
     monkeypatch.setattr(fit_module, "PolyakAverage", recorded)
     overrides = [f"run={tmp_path}", "teacher_training.precision=32-true", "teacher_training.schedule=null"]
+    overrides += [f"corpus.directory={mini_corpus.directory}"]
     config = compose_config("teacher", *overrides, "teacher_training.max_steps=3")
     run = start(config, mini_corpus)
     train_teacher(config, mini_corpus, run)

@@ -33,6 +33,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     compose_config, killed_at, mini_corpus, tmp_path, monkeypatch
 ):
     overrides = ["teacher_training.precision=32-true", "teacher.wavenet.input_dropout=0.5"]
+    overrides += [f"corpus.directory={mini_corpus.directory}"]
     run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "whole")
     with monkeypatch.context() as patch:
         killed_at(patch, step=5, save_at=4)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import hydra.utils
 import numpy as np
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.array import Array, TemporalArray
@@ -17,6 +16,7 @@ from omegaconf import DictConfig
 
 from wavegen.audio.pitch import FRAME_S, PitchTracker, PraatPitch, describe_tracker, pitch_tracker
 from wavegen.audio.waveform import resample, to_grid, write_waveform
+from wavegen.calls import build
 from wavegen.corpora.corpus import FORMAT_VERSION, SPLITS, Corpus
 from wavegen.corpora.files import read_json, write_array, write_json
 from wavegen.corpora.source import CorpusItem, CorpusSource, SkippedUtterance
@@ -54,7 +54,7 @@ def preparation(corpus_config: Mapping) -> dict:
     # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with
     # it.
     return {
-        key: hydra.utils.instantiate(value) if isinstance(value, Mapping | DictConfig) else value
+        key: build(value) if isinstance(value, Mapping | DictConfig) else value
         for key, value in corpus_config.items()
         if key not in ("name", "root")
     }

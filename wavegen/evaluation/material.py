@@ -6,14 +6,13 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf import DictConfig
 
 from wavegen.corpora.corpus import Corpus, Utterance
 from wavegen.corpora.prepare import ensure_prepared
 from wavegen.errors import UserError
 from wavegen.models.bundle import Voice
+from wavegen.plain_yaml import read_plain_yaml
 
 
 def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
@@ -44,10 +43,10 @@ def own_directory(checkpoint: str | Path) -> Path:
     """
     path = Path(checkpoint) / "config.yaml"
     try:
-        own = OmegaConf.select(OmegaConf.load(path), "corpus.directory")
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} does not name a corpus ({reason}): give corpus.directory=DIR.") from error
+        corpus = read_plain_yaml(path).get("corpus")
+    except UserError as error:
+        raise UserError(f"{path} does not name a corpus ({error}): give corpus.directory=DIR.") from error
+    own = corpus.get("directory") if isinstance(corpus, dict) else None
     if not isinstance(own, str):
         raise UserError(f"{path} does not name a corpus: give corpus.directory=DIR.")
     return Path(own)

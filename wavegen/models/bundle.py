@@ -6,22 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from hydra.errors import HydraException
-from hydra.utils import get_object, instantiate
 from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
+from wavegen.calls import build, check_calls, is_kind, product
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
 from wavegen.linguistics.features import FeatureEncoder
+from wavegen.models.parameter_budget import parameter_budget
+from wavegen.targets import MODEL_PARTS, TARGET, refuse_foreign_targets
 
 if TYPE_CHECKING:  # whoever only speaks need not wait for Lhotse
     from wavegen.corpora.corpus import Corpus
 
 FORMAT_VERSION = 1
-MODEL_ROOMS = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192_000  # Hz; a corpus's is a multiple of 200
 
 
 @dataclass
@@ -65,12 +68,12 @@ def save_weights(run: Path, name: str, model: nn.Module) -> None:
 
 
 def load_voice(run: str | Path) -> Voice:
-    """Read a run folder that may come from a stranger: nothing is unpickled, only model parts of wavegen are
-    instantiated.
+    """Read a run folder that may come from a stranger: nothing is unpickled, and only the model parts of
+    ``wavegen.targets`` are instantiated.
 
     Raises:
-        UserError: naming the file, where it is missing, malformed, truncated, of another format, or names a
-            target outside wavegen.
+        UserError: naming the file, where it is missing, malformed, truncated, of another format, or describes
+            anything but such models.
     """
     run = Path(run)
     description = read_description(run / "voice.json")
@@ -89,8 +92,22 @@ def load_model(run: Path, description: Mapping[str, Any], name: str) -> nn.Modul
     weights = run / f"{name}.safetensors"
     if not weights.exists() or name not in description["models"]:
         return None
-    model = build_model(description["models"][name], source=run / "voice.json")
-    return load_weights(model, weights, run / "voice.json")
+    return load_built(description["models"][name], weights, f"{run / 'voice.json'}, {name}")
+
+
+def load_built(config: Any, weights: Path, source: str | Path) -> nn.Module:
+    """The model of a configuration with the weights of a file, in evaluation mode.
+
+    Raises:
+        UserError: as :func:`build_model` and :func:`load_weights`; before memory is taken for more parameters
+            than the file holds.
+    """
+    tensors = read_weights(weights)
+    num_values = sum(tensor.numel() for tensor in tensors.values())
+    what = f"{weights} does not fit the model of {source}"
+    with parameter_budget(num_values, f"{what}: it holds {num_values} numbers, the model has more"):
+        model = build_model(config, source)
+    return _fill(model, tensors, weights, source)
 
 
 def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Module:
@@ -102,12 +119,20 @@ def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Modu
     Raises:
         UserError: where the file is corrupt, or of another model.
     """
+    return _fill(model, read_weights(weights), weights, source)
+
+
+def read_weights(weights: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises UserError where it is corrupt."""
     try:
-        tensors = load_file(weights)
+        return load_file(weights)
     except (SafetensorError, OSError) as error:
         raise UserError(
             f"{weights} is corrupt or truncated ({error}), expected a safetensors file"
         ) from error
+
+
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], weights: Path, source: str | Path) -> nn.Module:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -116,60 +141,29 @@ def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Modu
     return model.eval()
 
 
-def build_model(config: Mapping[str, Any], source: str | Path) -> nn.Module:
-    """Instantiate a model configuration whose every ``_target_`` lies inside wavegen.
-
-    Raises:
-        UserError: on a foreign target; on arguments that do not fit, in the model's own words if it has some.
-    """
-    refuse_foreign_targets(config, source)
-    try:
-        return instantiate(dict(config), _convert_="all")
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error  # hydra wraps whatever a constructor raised
-        if isinstance(cause, UserError):
-            raise cause from error
-        reason = str(cause).splitlines()[0]
-        raise UserError(f"{source} describes a model that cannot be built ({reason})") from error
-
-
-def refuse_foreign_targets(node: Any, source: str | Path, allowed: tuple[str, ...] = MODEL_ROOMS) -> None:
-    """A configuration someone was handed is data: it may name only what models are made of.
-
-    A target counts by where its object is *defined*, so that ``wavegen.models.bundle.write_bytes`` is refused
-    too. An interpolation is refused because resolvers can make nodes, and so targets, out of a string.
+def build_model(config: Any, source: str | Path) -> nn.Module:
+    """Instantiate a model configuration that may come from a stranger.
 
     Args:
-        node: any part of the configuration.
+        config: names model parts of ``wavegen.targets`` only, with arguments that fit them.
         source: its file, for the message.
-        allowed: prefixes of the modules whose objects may be named.
 
     Raises:
-        UserError: naming the first target or interpolation that is refused.
+        UserError: on anything else, and on more parameters than this machine's memory holds; in the model's
+            own words if it has some.
     """
-    if isinstance(node, str) and "${" in node:
-        raise UserError(f"{source} holds the interpolation {node!r}, expected plain values")
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            target = node["_target_"]
-            if not (isinstance(target, str) and target.startswith(allowed) and defined_in(target, allowed)):
-                raise UserError(
-                    f"{source} names the target {target!r}, expected only objects of {', '.join(allowed)}"
-                )
-        for key, value in node.items():
-            refuse_foreign_targets(key, source, allowed)
-            refuse_foreign_targets(value, source, allowed)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            refuse_foreign_targets(value, source, allowed)
-
-
-def defined_in(target: str, allowed: tuple[str, ...]) -> bool:
-    """Whether the dotted name exists and its object is defined in one of the modules allowed."""
+    refuse_foreign_targets(config, source, allowed=MODEL_PARTS)
+    check_calls(config, source)
+    if not (isinstance(config, Mapping) and TARGET in config and is_kind(product(config), nn.Module)):
+        raise UserError(f"{source} describes no model, expected a {TARGET} that makes one")
+    memory = psutil.virtual_memory().total
     try:
-        return get_object(target).__module__.startswith(allowed)
-    except Exception:  # hydra wraps whatever the import raised; a name that cannot be found is not allowed
-        return False
+        with parameter_budget(memory // 4, f"{source} describes a model larger than memory, {memory} bytes"):
+            return build(dict(config), _convert_="all")
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__ or error  # hydra wraps whatever a constructor raised
+        reason = (str(cause) or type(cause).__name__).splitlines()[0]
+        raise UserError(f"{source} describes a model that cannot be built ({reason})") from error
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -180,7 +174,7 @@ def read_description(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path.parent} is no voice: {path} is missing; train one with 'wavegen distill'"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON ({error})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT_VERSION:
         got = description.get("format") if isinstance(description, dict) else type(description).__name__
@@ -189,6 +183,12 @@ def read_description(path: Path) -> dict[str, Any]:
     for key, kind in wanted.items():
         if not isinstance(description.get(key), kind):
             raise UserError(f"{path} has no valid entry '{key}', expected {kind.__name__}")
+    rate, hop_samples = description["sample_rate"], description["hop_samples"]
+    if not (MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE and rate == 200 * hop_samples):
+        raise UserError(
+            f"{path} has sample_rate {rate} and hop_samples {hop_samples}, expected {MIN_SAMPLE_RATE} to "
+            f"{MAX_SAMPLE_RATE} Hz, and a frame of 5 ms of it"
+        )
     return description
 
 

@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import lightning
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from wavegen.calls import build
 from wavegen.corpora.context import LabelContext, NoContext
 from wavegen.corpora.images import ImageSet
 from wavegen.corpora.tables import TableSet
@@ -19,12 +18,13 @@ from wavegen.errors import UserError
 from wavegen.files import write_bytes
 from wavegen.flows import Flow
 from wavegen.metrics.bits import bits_per_dimension
-from wavegen.models.bundle import build_model, load_weights, save_weights
+from wavegen.models.bundle import build_model, load_built, save_weights
+from wavegen.plain_yaml import read_plain_yaml
 from wavegen.training.clock import TrainingClock
 from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
 from wavegen.training.fit import fit, fit_settings, optimisation
-from wavegen.training.run_folder import CONFIG, read_config
+from wavegen.training.run_folder import CONFIG
 from wavegen.training.selection import BestOnDev
 
 WEIGHTS = "flow.safetensors"
@@ -37,12 +37,7 @@ def load_data(config: DictConfig) -> tuple[ImageSet | TableSet, NoContext | Labe
     Raises:
         UserError: in the words of the source, where it is missing or holds something else.
     """
-    try:
-        return instantiate(config.data), instantiate(config.context)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):  # hydra wraps whatever a builder raised
-            raise error.__cause__ from error
-        raise
+    return build(config.data), build(config.context)
 
 
 def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoContext | LabelContext) -> None:
@@ -110,7 +105,7 @@ def train_density(
             **optimisation(config.flow_training),
         ),
         data=DensityData(data=data, batch_size=config.flow_training.batch_size, seed=config.seed),
-        trainer=instantiate(config.trainer),
+        trainer=build(config.trainer),
         run=run,
         stage="flow",
         seed=config.seed,
@@ -142,7 +137,7 @@ def load_flow(run: str | Path) -> Flow:
     run = Path(run)
     if not (run / WEIGHTS).exists():
         raise UserError(f"{run} holds no trained flow: {run / WEIGHTS} is missing")
-    model_config = read_config(run / CONFIG).get("flow_model")
+    model_config = read_plain_yaml(run / CONFIG).get("flow_model")
     if not isinstance(model_config, dict):
         raise UserError(f"{run / CONFIG} has no 'flow_model', expected the configuration of a flow's run")
-    return load_weights(build_model(model_config, source=run / CONFIG), run / WEIGHTS, run / CONFIG)
+    return load_built(model_config, run / WEIGHTS, f"{run / CONFIG}, flow_model")

@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import (
     LearningRateMonitor,
     ModelCheckpoint,
@@ -17,6 +16,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
+from wavegen.calls import build
 from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
 from wavegen.training.checkpoints import LAST, CheckpointFiles, resumable
@@ -54,8 +54,8 @@ def optimisation(settings: DictConfig) -> dict[str, Any]:
     """Builders of optimiser and schedule."""
     resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
     return {
-        "optimizer": instantiate(resolved.optimizer),
-        "schedule": None if resolved.schedule is None else instantiate(resolved.schedule),
+        "optimizer": build(resolved.optimizer),
+        "schedule": None if resolved.schedule is None else build(resolved.schedule),
     }
 
 

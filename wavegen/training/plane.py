@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,6 @@ from typing import Any
 
 import lightning
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.utils.data import DataLoader
 
+from wavegen.calls import build
 from wavegen.distributions.energies import PlaneDensity
 from wavegen.errors import UserError
 from wavegen.models.bundle import save_weights
@@ -121,6 +122,9 @@ def _entries(config: Configuration, key: str) -> Iterable[tuple[str, Configurati
     entries = [(name, entry) for name, entry in config[key].items() if entry is not None]
     if not entries:
         raise UserError(f"{key}: expected at least one entry, got none")
+    for name, _ in entries:  # it becomes a part of file names
+        if not re.fullmatch(r"[\w+-]+", name):
+            raise UserError(f"{key} has the entry {name!r}, expected a name of letters, digits, _, + and -")
     return entries
 
 
@@ -156,13 +160,13 @@ def train_cell(cell: Cell, run: Path) -> str | None:
     """Fits one cell and writes its weights; returns the sentence of a ``UserError``, None for success."""
     with _one_thread(), _lightning_without_greetings():
         lightning.seed_everything(cell.seed, verbose=False)
-        flow, target = instantiate(cell.model), instantiate(cell.target)
+        flow, target = build(cell.model), build(cell.target)
         optimisation = dict(cell.optimisation)
         max_steps, gradient_clip = optimisation.pop("max_steps"), optimisation.pop("gradient_clip")
         module = PlaneTraining(
             flow=flow,
-            objective=instantiate(cell.objective)(target=target),
-            **{key: instantiate(value) for key, value in optimisation.items()},
+            objective=build(cell.objective)(target=target),
+            **{key: build(value) for key, value in optimisation.items()},
         )
         trainer = lightning.Trainer(
             accelerator="cpu",  # of nets this small a step is over before an accelerator is told of it
@@ -192,7 +196,7 @@ def _weights(run: Path, cell: Cell) -> Path:
 
 
 def _load(cell: Cell, run: Path) -> Fit:
-    flow, path = instantiate(cell.model), _weights(run, cell)
+    flow, path = build(cell.model), _weights(run, cell)
     try:
         flow.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -200,7 +204,7 @@ def _load(cell: Cell, run: Path) -> Fit:
         raise UserError(
             f"{path} cannot be read as weights of {cell.name[1]} ({reason}); delete it to train anew"
         ) from error
-    return Fit(instantiate(cell.target), flow.eval())
+    return Fit(build(cell.target), flow.eval())
 
 
 @contextlib.contextmanager

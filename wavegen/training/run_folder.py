@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from wavegen.calls import check_calls
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
-from wavegen.models.bundle import refuse_foreign_targets
+from wavegen.plain_yaml import read_plain_yaml
+from wavegen.targets import refuse_foreign_targets
 
 CONFIG = "config.yaml"
-ALLOWED_TARGETS = ("wavegen.", "torch.optim.", "lightning.")
 # Keys that may differ between the start and the resumption of a run: where and how to run, not what.
 FREE_KEYS = {"run", "resume", "trainer", "evaluation", "experiment"}
 
@@ -20,37 +19,44 @@ FREE_KEYS = {"run", "resume", "trainer", "evaluation", "experiment"}
 def resume_config(config: DictConfig) -> DictConfig:
     """The configuration to run: with ``resume=RUN`` the one RUN was started with, else this one.
 
+    RUN may come from a stranger. What its configuration calls is held to ``wavegen.targets``, and nothing is
+    written but into RUN: its corpus has to be there.
+
     Raises:
-        UserError: where RUN has no readable ``config.yaml``, or one of another recipe.
+        UserError: where RUN has no readable ``config.yaml``, or one of another recipe; where that calls
+            anything else, or its corpus is missing.
     """
     if config.resume is None:
         return config
     path = Path(config.resume) / CONFIG
     if not path.exists():
         raise UserError(f"resume={config.resume} is no run: {path} is missing")
-    started = OmegaConf.create(read_config(path))
-    missing = [key for key in config if key not in started]
-    if missing:
-        raise UserError(f"{path} is of another recipe: it has no '{missing[0]}'")
+    content = read_plain_yaml(path)
+    for key, own in OmegaConf.to_container(config).items():
+        if key not in content:
+            raise UserError(f"{path} is of another recipe: it has no '{key}'")
+        if isinstance(own, dict) and not isinstance(content[key], dict):
+            raise UserError(f"{path}: {key} is {content[key]!r}, expected settings")
+    advice = "; a run of parts of your own goes on by the command that started it, without resume="
+    refuse_foreign_targets(content, path, advice=advice)
+    check_calls(content, path)
+    if "evaluation" in config and (unknown := content["evaluation"].keys() - config.evaluation.keys()):
+        raise UserError(f"{path}: evaluation has the key '{min(unknown)}', which no evaluation has")
+    if "corpus" in config:
+        _require_corpus(content["corpus"].get("directory"), path)
+    started = OmegaConf.create(content)
     started.run, started.resume = config.resume, None
     return started
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A run's resolved configuration; it may come from a stranger, so it may name only what a run is made of.
-
-    Raises:
-        UserError: where it is no readable YAML mapping, or names other code.
-    """
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, OmegaConfBaseException, YAMLError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read as YAML ({reason})") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds a {type(content).__name__}, expected a mapping")
-    refuse_foreign_targets(content, path, ALLOWED_TARGETS)
-    return content
+def _require_corpus(directory: Any, path: Path) -> None:
+    if not isinstance(directory, str):
+        raise UserError(f"{path}: corpus.directory is {directory!r}, expected a prepared corpus's folder")
+    if not (Path(directory) / "corpus.json").is_file():
+        raise UserError(
+            f"{path}: there is no corpus in corpus.directory={directory}, and a resumed run writes into its "
+            "own folder alone: prepare the corpus first (wavegen prepare)"
+        )
 
 
 def open_run(config: DictConfig) -> Path:
@@ -66,7 +72,7 @@ def open_run(config: DictConfig) -> Path:
     resolved = OmegaConf.to_container(config, resolve=True)
     path = run / CONFIG
     if path.exists():
-        there = read_config(path)
+        there = read_plain_yaml(path)
         key = first_difference(
             {k: v for k, v in there.items() if k not in FREE_KEYS},
             {k: v for k, v in resolved.items() if k not in FREE_KEYS},

@@ -8,12 +8,12 @@ from typing import Any
 
 import lightning
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from wavegen.audio.pitch import describe_tracker
+from wavegen.calls import build
 from wavegen.corpora.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.models.bundle import (
@@ -83,7 +83,7 @@ def check_distillable(config: DictConfig, lender: Voice | None) -> None:
     else:
         teacher = lender.teacher
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
-    objective = instantiate(config.objective)
+    objective = build(config.objective)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
     context = {
         "features": torch.zeros(1, config.voice.num_features, num_frames),
@@ -163,7 +163,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     module = DistillationTraining(
         teacher=teacher,
         student=student,
-        **instantiate(config.objective),
+        **build(config.objective),
         **optimisation(config.student_training),
     )
     past = max(student.receptive_field, teacher.receptive_field)
@@ -196,7 +196,7 @@ def run_fit(
     fit(
         module=module,
         data=data,
-        trainer=instantiate(config.trainer),
+        trainer=build(config.trainer),
         run=run,
         stage=stage,
         seed=config.seed,

@@ -1,0 +1,172 @@
+"""Arguments of a configuration are held to the annotations of what they are handed to."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from wavegen.calls import LARGEST, build, check_calls, fits, in_words
+from wavegen.errors import UserError
+from wavegen.flows import Bijection
+from wavegen.linguistics.espeak import EspeakVoice
+
+NUMBERS = st.integers(-LARGEST, LARGEST)
+REALS = st.one_of(st.integers(-1000, 1000), st.floats(-1e200, 1e200, allow_subnormal=False))
+REALS = REALS.filter(lambda value: abs(value) < 1e300)
+KINDS = {
+    int: NUMBERS,
+    float: REALS,
+    bool: st.booleans(),
+    str: st.text(),
+    str | Path: st.text(),
+    int | None: st.one_of(st.none(), NUMBERS),
+    Sequence[int]: st.lists(NUMBERS),
+    float | list[float]: st.one_of(REALS, st.lists(REALS)),
+    tuple[int, float]: st.tuples(NUMBERS, REALS).map(list),
+    Sequence[tuple[int, int, int]]: st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS).map(list)),
+    Literal["cos", "linear"]: st.sampled_from(["cos", "linear"]),
+}
+PLAIN = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_subnormal=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=2)),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+def test_a_value_of_an_annotations_kind_fits(data):
+    hint = data.draw(st.sampled_from([*KINDS]))
+    assert fits(data.draw(KINDS[hint]), hint)
+
+
+@given(PLAIN)
+def test_what_fits_is_what_the_annotation_says(value):
+    whole = type(value) is int and abs(value) <= LARGEST
+    number = type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e300
+    assert fits(value, int) == whole
+    assert fits(value, float) == number
+    assert fits(value, bool) == isinstance(value, bool)
+    assert fits(value, str) == isinstance(value, str)
+    assert fits(value, int | None) == (whole or value is None)
+    assert fits(value, Sequence[str]) == (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+    assert fits(value, tuple[str, str]) == (fits(value, list[str]) and len(value) == 2)
+    for hint in (nn.Module, Callable[..., nn.Module], None, EspeakVoice):
+        assert not fits(value, hint)
+
+
+def call(target, partial=False, **arguments):
+    return {"_target_": target, **({"_partial_": True} if partial else {}), **arguments}
+
+
+WAVENET = call("wavegen.nets.wavenet.WaveNet", partial=True)
+REVERSE = "wavegen.models.glow.reverse"
+
+
+@pytest.mark.parametrize(
+    "node, hint, expected",
+    [
+        (call("wavegen.flows.Affine"), nn.Module, True),
+        (call("wavegen.flows.Affine"), nn.Module | None, True),
+        (call("wavegen.flows.Affine"), Bijection, False),
+        (call("wavegen.flows.Affine", partial=True), nn.Module, False),
+        (call("wavegen.flows.Affine"), int, False),
+        (call("wavegen.models.dequantized.scaled_logit"), Bijection | None, True),
+        (call("wavegen.models.maf.maf"), Bijection, False),
+        (WAVENET, Callable[..., nn.Module], True),
+        ([WAVENET, WAVENET], Sequence[Callable[..., nn.Module]], True),
+        ([WAVENET, 1], Sequence[Callable[..., nn.Module]], False),
+        (WAVENET, nn.Module, False),
+        (WAVENET, Callable[[int], Bijection], False),
+        (call(REVERSE, partial=True), Callable[[int, int], Bijection], True),
+        (call("wavegen.models.priors.standard_prior", partial=True), Callable[..., Bijection | None], True),
+        (call("wavegen.models.priors.standard_prior", partial=True), Callable[..., Bijection], False),
+        (call("wavegen.models.dequantized.variational_noise"), Callable[[int], object], True),
+        (call("wavegen.corpora.tables.table"), Callable[..., nn.Module], False),
+        (call("wavegen.nets.wavenet.dilation_cycles"), Sequence[int], True),
+        (call("wavegen.nets.wavenet.dilation_cycles"), Sequence[str], False),
+        (call("wavegen.nets.wavenet.dilation_cycles"), int, False),
+    ],
+)
+def test_a_call_fits_where_what_it_gives_does(node, hint, expected):
+    assert fits(node, hint) == expected
+
+
+TRAINER = "lightning.Trainer"
+ESPEAK = "wavegen.corpora.espeak_corpus.EspeakCorpus"
+
+
+@pytest.mark.parametrize(
+    "node, reason",
+    [
+        (call("wavegen.audio.pitch.PraatPitch", min_hz="60"), "a.b.min_hz is '60', expected a number"),
+        (call("wavegen.audio.pitch.PraatPitch", min_hz=True), "a.b.min_hz is True, expected a number"),
+        (call("wavegen.audio.pitch.PraatPitch", min_hz=float("nan")), "a.b.min_hz is nan, expected a number"),
+        (call("wavegen.audio.pitch.PraatPitch", low=1), "a.b has the argument 'low', which wavegen.audio"),
+        (call("wavegen.flows.Additive", anything=1), "a.b has the argument 'anything', which"),
+        (call("wavegen.flows.Additive", args=[1]), "a.b has the argument 'args', which"),
+        (call("wavegen.nets.wavenet.dilation_cycles", num_layers=3), "a.b has no 'cycle_length', which"),
+        (call("wavegen.flows.BoundedLogScale", bound=[1]), "a.b.bound is [1], expected a number"),
+        (
+            call("wavegen.models.maf.maf", features=2, hidden=[64, "x"]),
+            "expected a list (a whole number up to",
+        ),
+        (call("wavegen.models.maf.maf", features=2**16 + 1), "expected a whole number up to 65536"),
+        (
+            call("wavegen.models.maf.maf", features=2, transform=3),
+            "a.b.transform is 3, expected an object of Module",
+        ),
+        (call(ESPEAK, voice={"voice": "en-us"}), "a.b.voice is a mapping, expected an object of EspeakVoice"),
+        (call(ESPEAK, voice=call("wavegen.flows.Affine")), "a.b.voice is a wavegen.flows.Affine, expected"),
+        (call(ESPEAK, sentences=["x"]), "a.b.sentences is ['x'], expected text or null"),
+        (call("wavegen.corpora.tables.table", path=3), "a.b.path is 3, expected text"),
+        (call("torch.optim.Adam", partial=True, lr="0.1"), "a.b.lr is '0.1', expected a number"),
+        (call("torch.optim.Adam", partial=True, params=[1]), "a.b.params is [1], expected"),
+        (call(TRAINER, partial=True, default_root_dir="/tmp/x"), "a.b.default_root_dir is '/tmp/x'"),
+        (call(TRAINER, partial=True, profiler="pytorch"), "a.b.profiler is 'pytorch', expected"),
+        (call(TRAINER, partial=True, model_registry="name"), "a.b.model_registry is 'name', expected null"),
+        (call(TRAINER, partial=True, logger="x"), "a.b.logger is 'x', expected"),
+        (call(TRAINER, partial=True, callbacks=[call("wavegen.flows.Affine")]), "a.b.callbacks is ["),
+        (call(TRAINER, partial=True, plugins=call("wavegen.flows.Affine")), "a.b.plugins is a wavegen.flows"),
+        (
+            call(TRAINER, partial=True, strategy=call("wavegen.flows.Affine")),
+            "a.b.strategy is a wavegen.flows",
+        ),
+        (call(TRAINER, partial=True, max_time={"days": 1}), "a.b.max_time is a mapping"),
+        (call(TRAINER, partial=True, enable_dark_mode=True), "a.b has the argument 'enable_dark_mode'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(node, reason):
+    with pytest.raises(UserError) as caught:
+        check_calls({"a": {"b": node}}, "config.yaml")
+    assert str(caught.value).startswith("config.yaml: ") and reason in str(caught.value)
+    with pytest.raises(UserError, match=r"config.yaml: \[1\]\.c"):
+        check_calls([0, {"c": node}], "config.yaml")
+
+
+def test_a_trainer_takes_numbers_and_switches():
+    arguments = {
+        "accelerator": "cpu",
+        "strategy": "ddp",
+        "devices": "auto",
+        "num_nodes": 1,
+        "precision": "64",
+    }
+    check_calls(call(TRAINER, partial=True, deterministic=True, **arguments), "config.yaml")
+    check_calls(call(TRAINER, partial=True, devices=[0, 1]), "config.yaml")
+
+
+@pytest.mark.parametrize("hint", [*KINDS, Callable[..., nn.Module], nn.Module | None])
+def test_every_annotation_has_words(hint):
+    assert not {"typing", "class", "<", "~", "NoneType"} & set(in_words(hint).split())
+
+
+def test_what_a_constructor_tells_the_user_is_not_wrapped():
+    with pytest.raises(UserError, match="the espeak voice '../x' is no name"):
+        build(call("wavegen.linguistics.espeak.EspeakVoice", voice="../x"))

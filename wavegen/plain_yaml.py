@@ -1,0 +1,53 @@
+"""YAML that somebody was handed: a mapping of plain values, without tags and aliases."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wavegen.errors import UserError
+
+LARGEST_BYTES = 2**20  # a run's configuration has some ten thousand
+DEEPEST = 50
+
+
+def read_plain_yaml(path: str | Path) -> dict[str, Any]:
+    """The content of a YAML file, its interpolations unresolved.
+
+    Scalars are read as OmegaConf writes them (``1e-3`` is a number). A tag could make other objects than
+    numbers and text; few aliases of aliases make a mapping of any size.
+
+    Raises:
+        UserError: where it cannot be read, is no mapping, or holds a tag or an alias.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        if len(content) > LARGEST_BYTES:
+            raise UserError(f"{path} is larger than {LARGEST_BYTES} bytes, expected a run's configuration")
+        text = content.decode("utf-8")
+        _refuse_all_but_plain(text, path)
+        return OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False)
+    except (OSError, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} cannot be read as YAML ({reason})") from error
+
+
+def _refuse_all_but_plain(text: str, path: str | Path) -> None:
+    """Look at the file's events before any of them becomes an object."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise UserError(f"{path}, line {line}: expected plain values, got the alias *{event.anchor}")
+        if getattr(event, "tag", None) is not None:
+            raise UserError(f"{path}, line {line}: expected plain values, got the tag {event.tag}")
+        # The first node must be a mapping: OmegaConf reads a text once more, as YAML of its own.
+        if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+            raise UserError(f"{path} holds no settings, expected a mapping as in 'key: value'")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UserError(f"{path}, line {line}: nested more than {DEEPEST} deep")
