@@ -3,9 +3,11 @@
 Usage: python scripts/measure.py NAME COMMAND [ARGUMENT ...]
 
 Memory is the proportional set size (pages that several processes share are counted once), summed over the
-process tree twice a second. The command's exit status is handed on.
+process tree twice a second. The command's exit status is handed on, and so are SIGTERM and SIGHUP to it: it
+shall save what it has, and this script outlives it.
 """
 
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +31,9 @@ def main() -> int:
     name, *command = sys.argv[1:]
     started, peak_bytes = time.monotonic(), 0
     process = subprocess.Popen(command)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # as under nohup
+            signal.signal(signum, lambda number, _: process.send_signal(number))
     while True:
         try:
             status = process.wait(INTERVAL_S)

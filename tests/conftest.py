@@ -3,6 +3,7 @@
 import functools
 import os
 import runpy
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import settings
 
 from wavegen.distributions.logistic import Logistic
+from wavegen.interruption import SIGNALS
 from wavegen.models.student import WaveNetStudent
 from wavegen.models.teacher import WaveNetTeacher
 from wavegen.nets.conditioning import FrameConditioning
@@ -39,6 +41,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def seed() -> None:
     """Every test starts from the same state of torch's generator, alone or among others."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def heeded_signals():
+    """A signal that nobody takes fails the test; it is heeded even where the tests run under nohup."""
+
+    def missed(signum, frame):
+        raise AssertionError(f"nobody took signal {signum}")
+
+    before = {signum: signal.signal(signum, missed) for signum in SIGNALS}
+    yield
+    for signum, there in before.items():
+        signal.signal(signum, there)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -43,9 +44,12 @@ RECIPES = {
         """Fails in the way that it is asked to."""
 
         import errno
+        import os
         import sys
+        import time
 
         from wavegen.errors import UserError
+        from wavegen.interruption import Interrupted
 
 
         def main(config):
@@ -53,6 +57,11 @@ RECIPES = {
                 raise UserError("corpus/x.wav: expected 16000 Hz, got 8000 Hz")
             if config.how == "interrupt":
                 raise KeyboardInterrupt
+            if config.how == "signal":
+                os.kill(os.getpid(), config.signum)
+                time.sleep(60)
+            if config.how == "signal-in-training":
+                raise Interrupted(config.signum, "the teacher is saved at step 7")
             if config.how == "interrupt-in-lightning":
                 try:
                     raise KeyboardInterrupt
@@ -94,6 +103,7 @@ CONFIGS = {
         """,
     "fail.yaml": """
         how: defect
+        signum: 15
         resume: null
         run: runs/a b
         """,
@@ -260,12 +270,51 @@ def test_user_error_is_one_line_and_its_traceback_on_demand(run, monkeypatch: py
     assert "Traceback" in err and err.endswith("error: corpus/x.wav: expected 16000 Hz, got 8000 Hz\n")
 
 
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of recipe ``fail`` is there to be resumed."""
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path / "runs" / "a b" / "config.yaml", "how: defect")
+
+
 @pytest.mark.parametrize("how", ["interrupt", "interrupt-in-lightning"])
-def test_interrupt_says_how_to_resume(run, how: str) -> None:
+def test_interrupt_says_how_to_resume(run, begun, how: str) -> None:
     status, _, err = run("fail", f"how={how}")
     assert status == 130
     assert "Traceback" not in err
     assert "wavegen fail resume='runs/a b'" in err
+
+
+def test_what_was_not_begun_is_not_to_be_resumed(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("fail", "how=interrupt") == (130, "", "\ninterrupted: the same command starts it again\n")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_recipe_at_once_and_says_how_to_resume(
+    run, begun, heeded_signals, signum: signal.Signals
+) -> None:
+    before = signal.getsignal(signum)
+    status, out, err = run("fail", "how=signal", f"signum={signum.value}")
+    assert (status, out) == (128 + signum, "")
+    assert err == f"\n{signum.name}: go on with `wavegen fail resume='runs/a b'`\n"
+    assert signal.getsignal(signum) == before
+
+
+def test_what_a_training_saved_is_said(run, begun) -> None:
+    status, _, err = run("fail", "how=signal-in-training", "signum=2")
+    saved = "interrupted: the teacher is saved at step 7; go on with `wavegen fail resume='runs/a b'`"
+    assert (status, err) == (130, f"\n{saved}\n")
+
+
+def test_a_signal_before_anything_runs_is_one_word(
+    run, heeded_signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wavegen.cli._load", lambda *_: None)
+    monkeypatch.setattr("wavegen.composition.compose_config", lambda *_, **__: os.kill(os.getpid(), 15))
+    assert run("fail") == (143, "", "\nSIGTERM\n")
 
 
 @pytest.mark.parametrize("how", ["disk", "disk-in-library"])

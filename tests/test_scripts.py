@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +179,25 @@ def test_a_step_that_fails_is_named_in_the_end(tests_checkout) -> None:
     result = _test(tests_checkout, STATUS="5")  # nothing to run, which nobody asked for
     assert result.returncode == 1
     assert result.stderr.splitlines()[:2] == ["failed: fast tests", "failed: slow tests"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_measure_hands_signals_on_and_waits(signum: signal.Signals) -> None:
+    """A command that saves what it has must not be left behind, nor its last words be lost."""
+    code = (
+        "import signal, sys, time; signal.signal(int(sys.argv[1]), lambda *_: sys.exit('saved'));"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "scripts/measure.py", "name", sys.executable, "-c", code, str(signum.value)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL),  # the tests may run under nohup
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "saved\n")
+    assert out.startswith("name: 0 min ")

@@ -1,7 +1,8 @@
 """The command line: ``wavegen <recipe> [key=value ...]``.
 
 Exit status: 0, done; 1, a defect of wavegen (with its traceback); 2, something the user can mend (one
-sentence); 130, interrupted; 141, whoever read the standard output has gone.
+sentence); 128 + its number, a signal has interrupted it: 130, Ctrl-C; 143, SIGTERM; 129, SIGHUP; 141, whoever
+read the standard output has gone.
 """
 
 import difflib
@@ -9,6 +10,7 @@ import errno
 import importlib.util
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from wavegen import __version__
 from wavegen.errors import UserError
+from wavegen.interruption import Interrupted, handling, raise_interrupted
 from wavegen.recipe_help import describe, describe_all, find_recipes
 from wavegen.resources import resource_directory
 
@@ -38,19 +41,19 @@ def main(
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(
-            words,
-            recipes or resource_directory("recipes"),
-            configs or resource_directory("configs"),
-        )
+        with handling(raise_interrupted, (signal.SIGTERM, signal.SIGHUP)):
+            return _dispatch(
+                words,
+                recipes or resource_directory("recipes"),
+                configs or resource_directory("configs"),
+            )
     except UserError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == "1":
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before anything ran; a recipe's own is handled where the recipe is run
-        print("\ninterrupted", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, Interrupted) as error:  # before anything ran; a recipe's own is handled there
+        return _end_interrupted(_find_interrupt(error))
 
 
 def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
@@ -103,11 +106,11 @@ def _run(recipe: str, script: Path, config: "DictConfig") -> int:
         _load(recipe, script).main(config)
     except UserError:
         raise
-    except (KeyboardInterrupt, SystemExit) as error:
-        if not _was_interrupted(error):
+    except (KeyboardInterrupt, Interrupted, SystemExit) as error:
+        interrupt = _find_interrupt(error)
+        if interrupt is None:
             raise
-        print(f"\ninterrupted: {_how_to_resume(recipe, config)}", file=sys.stderr)
-        return 130
+        return _end_interrupted(interrupt, _how_to_resume(recipe, config))
     except MissingMandatoryValue as error:  # a value without default (`???`) that was not given
         raise UserError(f"{error.full_key} must be given: add {error.full_key}=…") from error
     except Exception as error:
@@ -130,9 +133,22 @@ def _load(recipe: str, script: Path) -> ModuleType:
     return module
 
 
-def _was_interrupted(error: BaseException) -> bool:
-    """Lightning saves, then turns Ctrl-C into ``sys.exit(1)``; the interrupt is still behind it."""
-    return any(isinstance(link, KeyboardInterrupt) for link in _chain(error))
+def _find_interrupt(error: BaseException) -> Interrupted | None:
+    """The signal behind an error, which libraries may have turned into another: ``sys.exit(1)``, say."""
+    for link in _chain(error):
+        if isinstance(link, Interrupted):
+            return link
+        if isinstance(link, KeyboardInterrupt):
+            return Interrupted(signal.SIGINT)
+    return None
+
+
+def _end_interrupted(interrupt: Interrupted, advice: str = "") -> int:
+    """The last words: what came, what was saved, how to go on; and the exit status."""
+    came = "interrupted" if interrupt.signum == signal.SIGINT else signal.Signals(interrupt.signum).name
+    words = "; ".join(clause for clause in (interrupt.kept, advice) if clause)
+    print(f"\n{came}: {words}" if words else f"\n{came}", file=sys.stderr)
+    return 128 + interrupt.signum
 
 
 def _find_full_disk(error: BaseException) -> str | None:
@@ -159,6 +175,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _how_to_resume(recipe: str, config: "DictConfig") -> str:
     folder = config.get("resume") or config.get("run")
-    if "resume" in config:
-        return f"go on with `wavegen {recipe} resume={shlex.quote(str(folder)) if folder else 'RUN'}`"
+    if "resume" in config and folder and (Path(folder) / "config.yaml").is_file():
+        return f"go on with `wavegen {recipe} resume={shlex.quote(str(folder))}`"
     return "the same command starts it again"

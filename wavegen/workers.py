@@ -1,7 +1,6 @@
 """One function over many items, in several processes, under a progress bar."""
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from wavegen.interruption import leave_signals_to_main
 from wavegen.runtime import prepare_process, quiet_libraries
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -48,7 +48,7 @@ def map_in_processes(
 def _begin() -> None:
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    leave_signals_to_main()
     prepare_process()
     quiet_libraries()
     torch.set_num_threads(1)

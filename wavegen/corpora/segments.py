@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from wavegen.corpora.corpus import Corpus
 from wavegen.errors import UserError
+from wavegen.interruption import leave_signals_to_main
 from wavegen.linguistics.features import collate_contexts
 from wavegen.runtime import prepare_process
 
@@ -132,11 +133,16 @@ class SegmentStream(IterableDataset):
 
 
 def segment_loader(stream: SegmentStream, num_workers: int) -> DataLoader:
-    """A loader of whole batches; its workers flush denormals like every process of ours."""
+    """A loader of whole batches."""
     return DataLoader(
         stream,
         batch_size=None,
         num_workers=num_workers,
-        worker_init_fn=prepare_process,
+        worker_init_fn=_begin_worker,
         persistent_workers=num_workers > 0,
     )
+
+
+def _begin_worker(number: int) -> None:
+    leave_signals_to_main()
+    prepare_process()

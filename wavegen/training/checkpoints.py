@@ -8,6 +8,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -51,6 +52,20 @@ class CheckpointFiles(TorchCheckpointIO):
             reason = str(error) if isinstance(error, UserError) else f"{path} does not read back ({error})"
             kept = "; the checkpoint before it is kept" if path.exists() else ""
             raise UserError(f"{reason}{kept}") from error
+
+
+class TimedCheckpoint(ModelCheckpoint):
+    """Saves whenever some time has passed, always to the same file, and knows nothing of earlier runs.
+
+    Lightning's own writes into every checkpoint which path its next save makes superfluous, takes that back
+    from the checkpoint a run goes on from, and deletes it, whatever it is: a folder too, and anywhere.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
 
 
 def _write(checkpoint: dict[str, Any], path: Path) -> None:

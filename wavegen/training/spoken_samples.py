@@ -1,9 +1,12 @@
 """Free-running speech while training: bits alone do not make a voice."""
 
+from contextlib import nullcontext
+
 import lightning
 import torch
 
 from wavegen.corpora.corpus import Corpus
+from wavegen.interruption import handling, raise_interrupted
 from wavegen.linguistics.features import collate_contexts
 from wavegen.metrics.level import level_rms
 from wavegen.metrics.pitch import harmonicity_db
@@ -52,11 +55,15 @@ class SpokenSamples(lightning.Callback):
         self.count = state_dict["count"]
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if (self.count + 1) % self.every == 0 and trainer.is_global_zero:
+            self.log_speech(trainer, module)
         self.count += 1
-        if trainer.sanity_checking or self.count % self.every or not trainer.is_global_zero:
-            return
+
+    def log_speech(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         context = {key: value.to(module.device) for key, value in self.context.items()}
-        speech = module.speak(context, self.lengths, torch.Generator().manual_seed(self.seed)).cpu()
+        # This may take minutes, and leaves nothing half done; beside it other processes wait for this one.
+        with handling(raise_interrupted) if trainer.world_size == 1 else nullcontext():
+            speech = module.speak(context, self.lengths, torch.Generator().manual_seed(self.seed)).cpu()
         values: dict[str, float] = {}
         for name, waveforms in (("speech", speech), ("recording", self.recordings)):
             pairs = list(zip(waveforms, self.voiced, self.lengths.tolist(), strict=True))
@@ -69,7 +76,7 @@ class SpokenSamples(lightning.Callback):
         for index, (waveform, length) in enumerate(zip(speech, self.lengths.tolist(), strict=True)):
             audio = waveform[:length].clamp(-1, 1)
             writer.add_audio(f"spoken/{index}", audio, trainer.global_step, self.sample_rate)
-            if self.count == self.every:
+            if self.count + 1 == self.every:
                 writer.add_audio(f"recording/{index}", self.recordings[index], 0, self.sample_rate)
 
 

@@ -1,0 +1,45 @@
+"""A resumed training goes on where its checkpoint stands, as if it had never been stopped."""
+
+from typing import Any
+
+import lightning
+
+
+class Resumption(lightning.Callback):
+    """Sets right what Lightning would count or leave out after a resumption.
+
+    - It counts a batch before it is worked on and restores that count: a checkpoint from the midst of a batch
+      would move all later validations one step forward. Here, steps are batches.
+    - A validation that is due at the checkpoint's step and was not made, or was broken off, is passed over or
+      gone on with in its middle. Here, it is made, whole.
+
+    Stands behind the callbacks that validate, and behind the budget.
+
+    Args:
+        validate_every_steps: when validations are due, beside the end.
+    """
+
+    def __init__(self, validate_every_steps: int) -> None:
+        self.validate_every_steps = validate_every_steps
+        self.validated_at: int | None = None
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self.validated_at = trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validated_at": self.validated_at}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validated_at = state_dict["validated_at"]
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        step, loop = trainer.global_step, trainer.fit_loop.epoch_loop
+        count = loop.batch_progress.total
+        count.ready = count.started = count.processed = count.completed = step
+        loop.val_loop.restarting = False
+        loop.val_loop.reset_restart_stage()
+        due = step > 0 and (step % self.validate_every_steps == 0 or trainer.should_stop)
+        if due and self.validated_at != step:
+            trainer.validating = True
+            loop.val_loop.run()
+            trainer.training = True

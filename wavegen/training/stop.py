@@ -1,0 +1,104 @@
+"""The end of a training that a signal asks for: after the step under way, with a checkpoint."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning
+from lightning.pytorch.utilities import rank_zero_only
+
+from wavegen.interruption import Interrupted, handling, say
+from wavegen.training.averaging import PolyakAverage
+
+
+class StopOnSignal(lightning.Callback):
+    """Ctrl-C, SIGTERM and SIGHUP end the fit between two steps, or two batches of a validation.
+
+    There the checkpoint is saved and ``Interrupted`` raised. Until that is done more signals change nothing,
+    and one line says so. A signal to one process of a distributed training ends all of them after the same
+    step. Any other exception leaves the last good checkpoint alone. Lightning's own handler of SIGTERM, which
+    would end the training without saving, is put aside.
+
+    Stands behind the average in the list of callbacks, which first tidies up after an interrupted validation.
+
+    Args:
+        path: of the checkpoint.
+        stage: what is trained, for the messages.
+        average: of the weights; a checkpoint is whole when it covers the last step.
+    """
+
+    def __init__(self, path: Path, stage: str, average: PolyakAverage) -> None:
+        self.path, self.stage, self.average = path, stage, average
+        self.received: int | None = None
+        self._signals: tuple[int, ...] = ()
+        self._has_warned = False
+        self._first_step: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While the block runs, signals are remembered; :meth:`check` acts on them."""
+        with handling(self._remember) as self._signals:
+            yield
+
+    def _remember(self, signum: int, frame: FrameType | None) -> None:
+        if self.received is None:
+            self.received = signum
+            self._say(f"{signal.Signals(signum).name}: saving the {self.stage} as soon as its step is done")
+        elif not self._has_warned:
+            self._has_warned = True
+            self._say(
+                f"wavegen ends when the {self.stage} is saved; Ctrl-\\ ends it at once, with what was saved "
+                f"before"
+            )
+
+    @rank_zero_only
+    def _say(self, line: str) -> None:
+        say(line)
+
+    def check(self, trainer: lightning.Trainer, kept: str = "") -> None:
+        """Ends the fit if a signal has come to any of the processes.
+
+        Raises:
+            Interrupted: in all of them.
+        """
+        if trainer.strategy.reduce_boolean_decision(self.received is not None, all=False):
+            raise Interrupted(self.received or signal.SIGTERM, kept)
+
+    def _take_over(self) -> None:
+        for signum in self._signals:
+            signal.signal(signum, self._remember)
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self._take_over()
+        self._first_step = trainer.global_step
+        self.check(trainer)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.check(trainer)
+
+    def on_validation_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self._take_over()  # a resumed training may begin with a validation
+        self.check(trainer)
+
+    def on_validation_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.check(trainer)
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self.check(trainer)
+
+    def on_exception(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        if not isinstance(exception, (KeyboardInterrupt, Interrupted)):
+            return
+        self.received = self.received or getattr(exception, "signum", signal.SIGINT)
+        step = trainer.global_step
+        if self._first_step is None or not self.average.covers(trainer):
+            return  # in the midst of being restored, or of a step: neither makes a checkpoint
+        if step > self._first_step:
+            trainer.save_checkpoint(self.path)
+        if isinstance(exception, Interrupted):
+            exception.kept = f"the {self.stage} is saved at step {step}" if step else ""
