@@ -261,3 +261,16 @@ def test_an_untouched_configuration_can_be_resumed(hand_over, mini_corpus):
     run = hand_over("teacher")("corpus.directory", str(mini_corpus.directory))
     config = resume_config(compose_config("teacher", [f"resume={run}"], configs=CONFIGS))
     assert (config.run, config.resume, config.corpus.name) == (str(run), None, "espeak")
+
+
+@pytest.mark.parametrize("words", [["resume={run}"], ["run={run}"]])
+def test_links_out_of_a_run_are_not_followed(hand_over, tmp_path, capsys, words):
+    run = hand_over("duality", "trainer.num_jobs=1")("seed", "0")
+    letters = tmp_path / "letters.txt"
+    letters.write_text("dear all", encoding="utf-8")
+    (run / "figures").mkdir()
+    (run / "figures" / "here.png").symlink_to(run / "config.yaml")
+    (run / "metrics.json").symlink_to(letters)
+    message = refused(capsys, "duality", *(word.format(run=run) for word in words))
+    assert f"{run / 'metrics.json'} is a link out of the run, to {letters}" in message
+    assert letters.read_text(encoding="utf-8") == "dear all"

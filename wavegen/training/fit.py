@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wavegen.calls import build
 from wavegen.interruption import Interrupted
+from wavegen.processor import multiplies_bfloat16
 from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
 from wavegen.training.budget import Budget
@@ -32,7 +33,7 @@ def fastest_precision() -> str:
     """
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"
 
 
 FIT_SETTINGS = (

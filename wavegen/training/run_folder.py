@@ -1,5 +1,6 @@
 """The folder a run writes: its configuration, and the right to go on in it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,17 @@ def resume_config(config: DictConfig) -> DictConfig:
     return started
 
 
+def _refuse_links(run: Path) -> None:
+    """A link in a run from a stranger would have files written wherever it leads."""
+    for folder, subfolders, files in os.walk(run):
+        for path in (Path(folder) / name for name in (*subfolders, *files)):
+            if path.is_symlink() and not path.resolve().is_relative_to(run.resolve()):
+                raise UserError(
+                    f"{path} is a link out of the run, to {path.resolve()}; expected a run folder that keeps "
+                    "its files itself"
+                )
+
+
 def _require_corpus(directory: Any, path: Path) -> None:
     if not isinstance(directory, str):
         raise UserError(f"{path}: corpus.directory is {directory!r}, expected a prepared corpus's folder")
@@ -72,6 +84,7 @@ def open_run(config: DictConfig) -> Path:
     resolved = OmegaConf.to_container(config, resolve=True)
     path = run / CONFIG
     if path.exists():
+        _refuse_links(run)
         there = read_plain_yaml(path)
         key = first_difference(
             {k: v for k, v in there.items() if k not in FREE_KEYS},
