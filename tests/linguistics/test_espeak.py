@@ -1,4 +1,5 @@
 import multiprocessing
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavegen.errors import UserError
+from wavegen.linguistics import espeak
 from wavegen.linguistics.espeak import EspeakVoice
 from wavegen.linguistics.phones import EN_US_PHONES
 
@@ -141,3 +143,85 @@ def test_any_text_is_spoken_or_refused_in_one_sentence(text):
     assert len(spoken.waveform) > 0
     assert {p.phone for p in spoken.phones} <= set(EN_US_PHONES)
     assert all(p.duration_s >= 0 for p in spoken.phones)
+
+
+@pytest.mark.parametrize("text", ["A.B.C." * 64, "a.b. c.d. " * 100, "щ." * 200, "'s" * 300, "𝐀.;" * 70])
+def test_tokens_that_espeak_has_no_room_for_are_spoken(text):
+    """They killed the process."""
+    letters = sum(character.isalpha() for character in text)
+    assert len(EspeakVoice().speak(text).phones) > letters / 4
+
+
+def test_a_text_that_kills_espeak_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(espeak, "break_long_tokens", lambda text: text)
+    with pytest.raises(UserError, match=r"cannot speak the text 'A\.B\..*…': its process was ended by SIG"):
+        EspeakVoice().speak("A.B.C." * 100)
+    assert names(EspeakVoice(), "over") == ["oʊ", "v", "ɚ"]
+
+
+def test_a_text_of_hours_is_refused(monkeypatch):
+    monkeypatch.setattr(espeak, "_LONGEST_S", 6.0)
+    with pytest.raises(UserError, match="'word word .*…' takes more than 0.1 minutes to say"):
+        EspeakVoice().speak("word " * 200)
+
+
+UNITS = [
+    "A.",
+    "a.",
+    "щ.",
+    "𝐀.",
+    "中",
+    "'s",
+    "b",
+    "7",
+    "7,",
+    "1.",
+    "B",
+    "ba-",
+    "?",
+    "-",
+    "…",
+    "é",
+    "\u0301",
+    "\u200d",
+]
+UNITS += [
+    "😀",
+    "👩\u200d👧",
+    "[[",
+    "]]",
+    "<b>",
+    "&amp;",
+    "\x00",
+    "\x01200s",
+    "\n",
+    "\u2028",
+    "ß.",
+    "Ⅳ.",
+    "½",
+    "⠿",
+    "\ud800",
+]
+
+
+def nasty_text(generator: random.Random) -> str:
+    """Up to six things, each of them up to 400 times."""
+    pieces = []
+    for _ in range(generator.randint(1, 6)):
+        unit = "".join(generator.choices(UNITS, k=generator.randint(1, 3)))
+        pieces.append(unit * generator.choice([1, 2, 5, 30, 100, 400]))
+    return generator.choice(["", " ", ", "]).join(pieces)
+
+
+@pytest.mark.parametrize("number", [40, pytest.param(2000, marks=pytest.mark.slow)])
+def test_no_text_kills_the_process_that_asks(number):
+    generator = random.Random(number)
+    refused = []
+    for _ in range(number):
+        text = nasty_text(generator)
+        try:
+            assert len(EspeakVoice(words_per_minute=450).speak(text).waveform) > 0
+        except UserError as error:
+            refused.append(str(error))
+    assert len(refused) < number / 4
+    assert names(EspeakVoice(), "over") == ["oʊ", "v", "ɚ"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
+from wavegen.linguistics import espeak
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.text import front_end, prepare_speech, read_text, sampler_of
@@ -81,6 +82,17 @@ def test_the_named_model_speaks(voice):
 def test_nothing_to_say_is_said(voice, text):
     with pytest.raises(UserError):
         speak(voice, text)
+
+
+def test_dotted_letters_without_end_are_spoken(voice):
+    """They killed the process, at 64 times already."""
+    assert len(speak(voice, "A.B.C." * 64)) / voice.sample_rate > 15
+
+
+def test_a_text_that_kills_espeak_is_refused_in_one_sentence(voice, monkeypatch):
+    monkeypatch.setattr(espeak, "break_long_tokens", lambda text: text)
+    with pytest.raises(UserError, match="cannot speak the text 'A.B.C.*': its process was ended by"):
+        speak(voice, "A.B.C." * 100)
 
 
 @pytest.mark.parametrize("entry", ["espeak", "register", "pitch"])
