@@ -20,9 +20,8 @@ _SHORTEST_PHONE_S = 0.010
 # What espeak makes a path of: two dots lead out of its data, a file that is no voice ends the process, and
 # a long variant overflows a buffer.
 _VOICE_NAME = re.compile(r"(?![/!])[\w' (),/-]{1,60}(\+[\w -]{0,30})?")
-_LONGEST_S = (
-    3600.0  # of one utterance: 160 MB in espeak's process; what trains or speaks afterwards needs more
-)
+# Of one utterance: 160 MB in espeak's process; what trains or speaks afterwards needs more.
+_LONGEST_S = 3600.0
 
 _process = EspeakProcess()
 
