@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from wavegen.corpora.corpus import Corpus
+from wavegen.evaluation.benchmark.precisions import NO_ENGINE, of_student
 from wavegen.evaluation.material import load_utterances, own_directory
 from wavegen.files import write_bytes
 from wavegen.linguistics.features import collate_contexts
@@ -70,7 +71,7 @@ def main() -> None:
         if voice.teacher is not None:
             for precision, value in teacher_bits(voice.teacher, utterance.waveform, context).items():
                 bits[precision] += value * count
-        if voice.student is not None:
+        if voice.student is not None and "bfloat16" in of_student():
             ratios.append(student_noise_db(voice.student, count, context, index))
         counts += count
     result = {"utterances": len(utterances), "samples": counts}
@@ -79,6 +80,8 @@ def main() -> None:
         result["teacher_cost_bits_per_sample"] = (bits["bfloat16"] - bits["float32"]) / counts
     if ratios:
         result["student_signal_to_noise_db"] = {"least": min(ratios), "mean": sum(ratios) / len(ratios)}
+    elif voice.student is not None:
+        result["student_left_out"] = NO_ENGINE
     for key, value in result.items():
         print(f"{key:40} {value}")
     if arguments.json:

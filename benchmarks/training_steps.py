@@ -18,8 +18,9 @@ from omegaconf import OmegaConf
 
 from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
 from wavegen.evaluation.benchmark.plain import PlainWaveNet
+from wavegen.evaluation.benchmark.precisions import left_out
 from wavegen.evaluation.benchmark.timing import interleaved
-from wavegen.evaluation.benchmark.training_steps import FORMS, training_subjects
+from wavegen.evaluation.benchmark.training_steps import FORMS, forms_here, training_subjects
 from wavegen.files import write_bytes
 from wavegen.nets.wavenet import WaveNet
 from wavegen.resources import resource_directory
@@ -58,7 +59,7 @@ def gradient_errors(config: dict, num_frames: int = 8) -> dict[str, float]:
         return torch.cat([p.grad.double().flatten() for p in student.parameters() if p.grad is not None])
 
     exact = gradient(PlainWaveNet, "float64")
-    forms = {"plain, bfloat16": (PlainWaveNet, "bfloat16"), **FORMS}
+    forms = forms_here({"plain, bfloat16": (PlainWaveNet, "bfloat16"), **FORMS})
     return {
         form: ((gradient(net, precision) - exact).norm() / exact.norm()).item()
         for form, (net, precision) in forms.items()
@@ -101,7 +102,10 @@ def main() -> None:
         )
     for form, error in errors.items():
         print(f"gradient error of a distillation step, {form:20} {error:.1e}")
+    for reason in left_out().get("training", ()):
+        print(f"left out: {reason}")
     record = {"config": config, "steps": [m.record() for m in measured], "gradient_errors": errors}
+    record["left_out"] = left_out().get("training", [])
     write_bytes(arguments.output, (json.dumps(record, indent=1) + "\n").encode())
     print(f"written to {arguments.output}")
 

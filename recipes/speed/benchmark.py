@@ -3,7 +3,9 @@
 The machine's best matrix product, the teacher with and without cached states, the student plainly and by its
 engine, training steps, time to first audio, peak memory, and cost against length, depth and width; beside
 them, where it is installed (`pip install 'wavegen[bench]'`), the peer's sampler. What is compared takes turns
-in one process. Absolute figures are the machine's and the moment's: read ratios.
+in one process. Every table is printed when it is measured; a slow machine measures less, to end in time, and
+what it would do by a reference loop is left out. Absolute figures are the machine's and the moment's: read
+ratios.
 
 Examples:
   wavegen benchmark
@@ -13,7 +15,7 @@ Examples:
 
 from omegaconf import DictConfig, OmegaConf
 
-from wavegen.evaluation.benchmark.report import write_report
+from wavegen.evaluation.benchmark.report import Report
 from wavegen.evaluation.benchmark.sections import chosen_sections, measure
 from wavegen.training.run_folder import open_run
 
@@ -21,6 +23,7 @@ from wavegen.training.run_folder import open_run
 def main(config: DictConfig) -> None:
     sections = chosen_sections(config.only)
     run = open_run(config)
-    results = measure(OmegaConf.to_container(config, resolve=True), sections)
-    print(write_report(results, run))
+    report = Report(run)
+    results = measure(OmegaConf.to_container(config, resolve=True), sections, report.tell)
+    report.finish(results)
     print(f"The figure is {run / 'benchmark.png'}.")

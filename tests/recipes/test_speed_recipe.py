@@ -5,13 +5,16 @@ That it runs, and that what it writes is complete; how fast anything is, no test
 
 import json
 import math
+import re
 
 import pytest
 from PIL import Image
 
 from wavegen.cli import main
+from wavegen.evaluation.benchmark import precisions, sections
+from wavegen.evaluation.benchmark.machine import describe_machine
 from wavegen.evaluation.benchmark.peer import find_peer
-from wavegen.evaluation.benchmark.report import write_report
+from wavegen.evaluation.benchmark.report import Report
 from wavegen.evaluation.benchmark.sections import SECTIONS
 
 NARROW = {"kernel_size": 3, "residual_channels": 16, "gate_channels": 32, "output_channels": 16}
@@ -77,6 +80,11 @@ def test_all_sections_are_measured_and_written(benchmark):
         for batch in (1, 2)
         for threads in (1, 2)
     }
+    student = {r["precision"] for r in results["rates"] if r["subject"] == "student, engine"}
+    assert student == set(precisions.of_student())
+    assert {r["precision"] for r in results["peak"]} == set(precisions.of_torch())
+    assert results["left_out"] == precisions.left_out()
+    assert not any(r["shortened"] for r in results["rates"] + results["shape"])
     assert all(row["measured"] is None for row in results["gpu"].values())
     memory = results["memory"]
     assert memory["after_imports_mb"] < memory["with_model_and_features_mb"] <= memory["peak_mb"]
@@ -84,12 +92,13 @@ def test_all_sections_are_measured_and_written(benchmark):
     assert width > height > 500
 
 
-def test_tables_fit_a_terminal(benchmark, tmp_path):
+def test_tables_fit_a_terminal(benchmark, tmp_path, capsys):
     results = json.loads((benchmark / "benchmark.json").read_text(encoding="utf-8"))
     results["machine"]["processor"] = "A processor whose name tells everything about it, " * 3
     fresh = [{"build_s": 1.0, "first_sound_s": 10.0}] * len(results["first_audio"]["warm"])
     results["first_audio"]["fresh_process"] = {"compiling": fresh, "loading": fresh}
-    lines = write_report(results, tmp_path).splitlines()
+    Report(tmp_path).finish(results)
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 50 and [line for line in lines if len(line) > 100] == []
 
 
@@ -103,6 +112,44 @@ def test_chosen_sections_alone(tmp_path, capsys):
     assert "rates" not in results and "memory" not in results
 
 
+def test_a_table_is_printed_when_it_is_measured(tmp_path, capsys, monkeypatch):
+    """What stood on the terminal when the training steps began, and what was added until the end."""
+    printed = []
+
+    def training_subjects(*arguments):
+        printed.append(capsys.readouterr().out)
+        return []
+
+    monkeypatch.setattr(sections, "training_subjects", training_subjects)
+    assert main(["benchmark", *BRIEF, "only=[machine,training]", f"run={tmp_path / 'run'}"]) == 0
+    (before,), after = printed, capsys.readouterr().out
+    assert describe_machine(2)["processor"][:40] in before and "GFLOP/s" in before
+    assert "GFLOP/s" not in after and "No GPU was measured" in after
+
+
+def test_what_the_cpu_does_not_multiply_is_left_out_and_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(precisions, "multiplies_bfloat16", lambda: False)
+    assert main(["benchmark", *BRIEF, "only=[machine,training]", f"run={tmp_path / 'run'}"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(f"left out: {precisions.NO_PRODUCTS}") == 2
+    results = json.loads((tmp_path / "run" / "benchmark.json").read_text(encoding="utf-8"))
+    assert {r["precision"] for r in results["peak"] + results["training"]} == {"float32"}
+    assert results["left_out"]["peak"] == [precisions.NO_PRODUCTS]
+
+
+def test_without_time_all_is_measured_a_little(tmp_path, capsys):
+    """A hundredth of a second for everything: one call of each, cut short where it can be, and it is said."""
+    words = [*BRIEF, "max_minutes=0.0001", "repeats=3", "only=[student,training,length]"]
+    assert main(["benchmark", *words, f"run={tmp_path / 'run'}"]) == 0
+    results = json.loads((tmp_path / "run" / "benchmark.json").read_text(encoding="utf-8"))
+    assert all(len(r["all"]) == 1 and r["shortened"] for r in results["rates"] + results["training"])
+    assert results["student_length"]["streams"][-1]["length_s"] < 2
+    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert (
+        "To end within 0.0001 minutes: " in said and " calls are shorter or fewer, teacher's lengths" in said
+    )
+
+
 def test_a_section_that_there_is_not_is_named(tmp_path, capsys):
     assert main(["benchmark", "only=[machine,teachers]", f"run={tmp_path / 'run'}"]) == 2
     assert f"only: expected some of {', '.join(SECTIONS)}, got teachers" in capsys.readouterr().err
@@ -111,3 +158,5 @@ def test_a_section_that_there_is_not_is_named(tmp_path, capsys):
     assert "got none" in capsys.readouterr().err
     assert main(["benchmark", "only=[machine]", "threads=0", f"run={tmp_path / 'other'}"]) == 2
     assert "threads: expected at least 1 or null, got 0" in capsys.readouterr().err
+    assert main(["benchmark", "only=[machine]", "max_minutes=0", f"run={tmp_path / 'third'}"]) == 2
+    assert "max_minutes: expected more than 0 or null, got 0" in capsys.readouterr().err

@@ -12,7 +12,7 @@ def small_config():
         "sample_rate": 800,
         "batch_size": 3,
         "utterance_s": 0.1,
-        "best_precision": "bfloat16",
+        "best_precision": "auto",
         "conditioning": {"channels": 4, "hop_samples": 8},
         "teacher": {
             "num_layers": 3,

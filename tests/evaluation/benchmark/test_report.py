@@ -1,6 +1,9 @@
+import json
+from pathlib import Path
+
 import pytest
 
-from wavegen.evaluation.benchmark.report import number, table, warnings_of
+from wavegen.evaluation.benchmark.report import Report, number, table, warnings_of
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,18 @@ def test_warnings_are_noted_once_a_subject():
     slow = {"subject": "engine", "warnings": ["speaks step by step"]}
     results = {"rates": [slow, slow, {"subject": "student", "warnings": []}], "shape": [slow]}
     assert warnings_of(results) == ["engine: speaks step by step"]
+
+
+def test_a_file_of_the_first_layout_is_read(tmp_path, capsys):
+    """That of the figures in benchmarks/README.md."""
+    path = Path(__file__).parents[3] / "benchmarks" / "results" / "speed.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    Report(tmp_path).finish(results)
+    printed = capsys.readouterr().out
+    assert results["machine"]["processor"] in printed and "× uncached" in printed
+    assert "left out" not in printed and "To end within" not in printed
+    again = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
+    assert again["asked_and_measured"] == results["asked_and_measured"]
 
 
 def test_columns_are_aligned():

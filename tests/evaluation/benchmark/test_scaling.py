@@ -1,6 +1,14 @@
+import time
+
 import pytest
 
-from wavegen.evaluation.benchmark.scaling import against_shape, fit_line, teacher_against_length
+from wavegen.evaluation.benchmark.scaling import (
+    TRIAL_S,
+    against_shape,
+    fit_line,
+    in_time,
+    teacher_against_length,
+)
 
 
 def test_a_line_is_found_again():
@@ -26,6 +34,17 @@ def test_teacher_lengths(small_config):
     assert [stream["length_s"] for stream in found["streams"]] == [0.1, 0.2, 0.4]
     assert all(len(stream["seconds"]) == 1 and stream["seconds"][0] > 0 for stream in found["streams"])
     assert found["largest_relative_residual"] >= 0
+
+
+def test_lengths_are_shortened_alike_to_what_there_is_time_for():
+    assert in_time([1, 2], [3, 1], 0.5, 100.0) == 1.0
+    assert in_time([1, 2], [3, 1], 0.5, 1.0) == pytest.approx(0.4)  # 2.5 s otherwise
+    assert in_time([1, 2], [3, 1], 0.5, -1.0) == 0.0
+
+
+def test_teacher_lengths_at_the_deadline(small_config):
+    found = teacher_against_length(small_config, 1, deadline=time.monotonic())
+    assert [stream["length_s"] for stream in found["streams"]] == [TRIAL_S / 10]
 
 
 def test_depths_and_widths_change_one_thing_at_a_time(small_config):

@@ -10,13 +10,16 @@ from typing import Any
 from wavegen.errors import UserError
 
 
-def ask_child(module: str, settings: Mapping[str, Any], **environment: str) -> Any:
+def ask_child(
+    module: str, settings: Mapping[str, Any], *, timeout_s: float | None = None, **environment: str
+) -> Any:
     """What a module, run as a program with the settings as JSON at its input, prints last, read as JSON.
 
     Its progress bars go where this process's go.
 
     Raises:
         UserError: where it fails; what it said stands above.
+        subprocess.TimeoutExpired: where it is not done within ``timeout_s``; it is ended.
     """
     done = subprocess.run(
         [sys.executable, "-m", module],
@@ -25,6 +28,7 @@ def ask_child(module: str, settings: Mapping[str, Any], **environment: str) -> A
         stdout=subprocess.PIPE,
         text=True,
         check=False,
+        timeout=timeout_s,
     )
     if done.returncode:
         raise UserError(

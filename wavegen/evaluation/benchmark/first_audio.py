@@ -1,17 +1,23 @@
 """Time to first audio: how long after the call the first sound is there."""
 
+import math
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from wavegen.evaluation.benchmark.children import answer, ask_child, settings_of_child
 from wavegen.evaluation.benchmark.nets import check_sound, make_context, make_student, make_teacher
+from wavegen.evaluation.benchmark.precisions import of_student
 from wavegen.evaluation.benchmark.timing import Subject, interleaved
 from wavegen.runtime import prepare_process
 from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.precision import PRECISIONS
 from wavegen.synthesis.sequential import SequentialSampler
 
 TEACHER_S = 0.02
@@ -30,7 +36,7 @@ def first_sounds(config: Mapping[str, Any], threads: int) -> dict[tuple[str, str
     num_samples = round(UTTERANCE_S * rate)
     context = make_context(config["conditioning"], num_samples)
 
-    def of_student(precision: str) -> Callable[[], Call]:
+    def of_speaker(precision: str) -> Callable[[], Call]:
         def build() -> Call:
             student = make_student(config["student"], config["conditioning"], seed=seed)
             sampler = ParallelSampler(student, precision=precision, num_threads=threads)
@@ -56,15 +62,15 @@ def first_sounds(config: Mapping[str, Any], threads: int) -> dict[tuple[str, str
 
         return build
 
-    makers = {"student, first block": of_student, f"teacher, first {1000 * TEACHER_S:.0f} ms": of_teacher}
-    return {
-        (title, precision): maker(precision)
-        for title, maker in makers.items()
-        for precision in ("float32", "bfloat16")
+    student, teacher = "student, first block", f"teacher, first {1000 * TEACHER_S:.0f} ms"
+    return {(student, precision): of_speaker(precision) for precision in of_student()} | {
+        (teacher, precision): of_teacher(precision) for precision in PRECISIONS
     }
 
 
-def time_to_first_audio(config: Mapping[str, Any], threads: int) -> list[dict[str, Any]]:
+def time_to_first_audio(
+    config: Mapping[str, Any], threads: int, deadline: float = math.inf
+) -> list[dict[str, Any]]:
     """Milliseconds from call to sound with everything loaded, medians, in this process."""
     subjects, samples = [], {}
     for (title, precision), build in first_sounds(config, threads).items():
@@ -74,7 +80,11 @@ def time_to_first_audio(config: Mapping[str, Any], threads: int) -> list[dict[st
         subjects.append(Subject(labels, lambda size, call=call: call(), threads, largest=1))
     # Short and cheap: many more than of what takes its time.
     measured = interleaved(
-        subjects, repeats=4 * config["repeats"] + 1, duration_s=0.0, title="time to first audio"
+        subjects,
+        repeats=4 * config["repeats"] + 1,
+        duration_s=0.0,
+        title="time to first audio",
+        deadline=deadline,
     )
     records = []
     for measurement in measured:
@@ -93,16 +103,21 @@ def time_to_first_audio(config: Mapping[str, Any], threads: int) -> list[dict[st
     return records
 
 
-def fresh_processes(config: Mapping[str, Any], threads: int) -> dict[str, list[dict[str, Any]]]:
+def fresh_processes(
+    config: Mapping[str, Any], threads: int, deadline: float = math.inf
+) -> dict[str, list[dict[str, Any]]]:
     """Seconds that a new process spends on building an engine and on its first sound.
 
     Once with nothing compiled yet (as after an installation), once with what that process has kept on disk.
+    What is not done by ``deadline`` is not there.
     """
-    with tempfile.TemporaryDirectory() as cache:
-        return {
-            name: ask_child(MODULE, {**config, "threads": threads}, NUMBA_CACHE_DIR=cache)
-            for name in ("compiling", "loading")
-        }
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as cache, suppress(subprocess.TimeoutExpired):
+        for name in ("compiling", "loading"):
+            left_s = None if math.isinf(deadline) else max(0.0, deadline - time.monotonic())
+            settings = {**config, "threads": threads, "title": f"a new process, {name}"}
+            found[name] = ask_child(MODULE, settings, timeout_s=left_s, NUMBA_CACHE_DIR=cache)
+    return found
 
 
 def main() -> None:
@@ -111,7 +126,10 @@ def main() -> None:
     prepare_process()
     torch.set_num_threads(config["threads"])
     records = []
-    for (title, precision), build in first_sounds(config, config["threads"]).items():
+    makers = first_sounds(config, config["threads"]).items()
+    for (title, precision), build in tqdm(
+        makers, desc=config["title"], unit="engine", disable=None, leave=False
+    ):
         started = time.perf_counter()
         call = build()
         built = time.perf_counter()

@@ -1,5 +1,6 @@
 """The machine: what it is, and the most operations a second that its matrix product reaches."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,24 +13,31 @@ import psutil
 import torch
 
 from wavegen import __version__
+from wavegen.evaluation.benchmark.precisions import of_torch
 from wavegen.evaluation.benchmark.timing import Measurement, Subject, interleaved
+from wavegen.processor import features
 from wavegen.workers import available_cores
 
 FEATURES = ("avx2", "avx512f", "avx512bf16", "avx512vnni", "amx-bf16", "amx-int8", "neon", "bf16", "i8mm")
-"""Of the processor, as LLVM names them: what decides which products are fast."""
+"""As LLVM names them: what decides which products are fast."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def describe_machine(threads: int) -> dict[str, Any]:
-    """Processor, cores, memory, versions and features: what figures of two machines differ by."""
-    features = llvmlite.binding.get_host_cpu_features()
+    """Processor, cores, memory, versions and features: what figures of two machines differ by.
+
+    Features are those that the engines are compiled for, which ``scripts/as-avx2`` makes fewer than the
+    processor's own; ``torch`` chooses its kernels by a capability of its own.
+    """
     return {
         "processor": _processor(),
+        "compiled_for": numba.core.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": available_cores(),
         "threads": threads,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "features": [name for name in FEATURES if features.get(name)],
+        "features": [name for name in FEATURES if name in features()],
         "system": f"{platform.system()} {platform.machine()}",
         "load_before": list(psutil.getloadavg()),
         "versions": {
@@ -67,16 +75,18 @@ def matrix_product(size: int, precision: str, threads: int) -> Subject:
 
 
 def machine_peak(
-    sizes: Sequence[int], threads: int, *, repeats: int, duration_s: float
+    sizes: Sequence[int], threads: int, *, repeats: int, duration_s: float, deadline: float = math.inf
 ) -> dict[str, list[Measurement]]:
-    """Operations a second of every size, by precision, the fastest size first."""
-    subjects = [matrix_product(size, precision, threads) for precision in DTYPES for size in sizes]
-    measured = interleaved(subjects, repeats=repeats, duration_s=duration_s, title="matrix products")
+    """Operations a second of every size, by precision that the CPU multiplies, the fastest size first."""
+    subjects = [matrix_product(size, precision, threads) for precision in of_torch() for size in sizes]
+    measured = interleaved(
+        subjects, repeats=repeats, duration_s=duration_s, title="matrix products", deadline=deadline
+    )
     return {
         precision: sorted(
             (m for m in measured if m.labels["precision"] == precision), key=lambda m: m.median, reverse=True
         )
-        for precision in DTYPES
+        for precision in of_torch()
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +17,76 @@ from wavegen.evaluation.benchmark.summary import (
     uncached_rate,
 )
 from wavegen.files import write_bytes
+from wavegen.synthesis.precision import PRECISIONS
 
 WIDTH = 100
+ENTRIES = ("peak", "rates", "training", "shape")
+"""Of the results: lists of what was timed."""
 NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
 
 
-def write_report(results: dict[str, Any], run: Path) -> str:
-    """Writes ``benchmark.json`` and ``benchmark.png`` into the folder; returns the tables as text."""
-    results = results | {
-        "notes": [*results["notes"], *warnings_of(results), NO_GPU],
+class Report:
+    """Prints every table when what it needs is there, and writes the files in the end.
+
+    Args:
+        run: the folder of ``benchmark.json`` and ``benchmark.png``.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._told: set[Callable] = set()
+
+    def tell(self, results: Mapping[str, Any]) -> None:
+        """Prints the tables that have not been printed yet, of what has been measured."""
+        for part in PARTS:
+            if part not in self._told and (lines := list(part(results))):
+                print("\n".join([*([""] if self._told else []), *lines]), flush=True)
+                self._told.add(part)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Writes the files, and prints what is left to say."""
+        results = complete(results)
+        write_bytes(self.run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
+        benchmark_figure(results, self.run / "benchmark.png")
+        self.tell(results)
+
+
+def complete(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results of all sections, with what they say of one another."""
+    return {
+        **results,
+        "notes": [*results["notes"], *warnings_of(results), *_shortened(results), NO_GPU],
         "gpu": gpu_rows(),
         "asked_and_measured": asked_and_measured(results),
-        "student_share_of_peak": {
-            precision: student_share_of_peak(results, precision) for precision in ("float32", "bfloat16")
-        },
+        "student_share_of_peak": _shares_of_peak(results),
     }
-    write_bytes(run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
-    benchmark_figure(results, run / "benchmark.png")
-    return "\n".join(_lines(results))
+
+
+def _shares_of_peak(results: Mapping[str, Any]) -> dict[str, float | None]:
+    return {precision: student_share_of_peak(results, precision) for precision in PRECISIONS}
+
+
+def _shortened(results: Mapping[str, Any]) -> list[str]:
+    """That not everything was measured as long as it was asked for, where it is so."""
+    records = [record for name in ENTRIES for record in results.get(name, ())]
+    cut = sum(record.get("shortened", False) for record in records)
+    fresh = results.get("first_audio", {}).get("fresh_process")
+    lengths = [
+        f"{name}'s lengths up to {found['streams'][-1]['length_s']:g} s"
+        for name in ("teacher", "student")
+        if (found := results.get(f"{name}_length"))
+        and found["streams"][-1]["length_s"] < max(results["settings"]["lengths"][f"{name}_s"])
+    ]
+    parts = [f"{cut} of {len(records)} calls are shorter or fewer"] * bool(cut) + lengths
+    parts += ["new processes were not waited for"] * (fresh is not None and len(fresh) < 2)
+    if not parts:
+        return []
+    return [f"To end within {results['settings']['max_minutes']:g} minutes: {', '.join(parts)}."]
 
 
 def warnings_of(results: Mapping[str, Any]) -> list[str]:
     """What the subjects warned of when they first ran, each once."""
-    records = [record for name in ("rates", "training", "shape") for record in results.get(name, ())]
+    records = [record for name in ENTRIES for record in results.get(name, ())]
     return list(dict.fromkeys(f"{r['subject']}: {text}" for r in records for text in r["warnings"]))
 
 
@@ -67,21 +114,20 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+def _machine(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("torch", "numba"))
     features = ", ".join(machine["features"]) or "none of note"
+    if "compiled_for" in machine:  # not in files of the first layout
+        features = f"engines for {machine['compiled_for']}, {features}; torch {machine['torch_capability']}"
     yield from _wrapped(
         f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
     )
-    for section in (_peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked):
-        lines = list(section(results))
-        if lines:
-            yield ""
-            yield from lines
-    yield ""
-    for note in results["notes"]:
-        yield from _wrapped(note)
+
+
+def _left_out(results: Mapping[str, Any], entry: str) -> Iterator[str]:
+    for reason in results.get("left_out", {}).get(entry, ()):
+        yield from _wrapped(f"left out: {reason}")
 
 
 def _peak(results: Mapping[str, Any]) -> Iterator[str]:
@@ -91,6 +137,7 @@ def _peak(results: Mapping[str, Any]) -> Iterator[str]:
             for r in results["peak"]
         ]
         yield from table(["matrix product", "GFLOP/s"], rows)
+        yield from _left_out(results, "peak")
 
 
 def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +152,8 @@ def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
         cells += [number(rate / sample_rate), number(ratio(rate, peer_rate(results, batch)))]
         rows.append([*cells, number(ratio(rate, uncached))])
     yield from table(["samplers", "threads", "samples/s", "× real time", "× peer", "× uncached"], rows)
-    for precision, share in results["student_share_of_peak"].items():
+    yield from _left_out(results, "rates")
+    for precision, share in _shares_of_peak(results).items():
         if share is not None:
             operations = results["operations_per_sample"]["student"] / 1e6
             yield from _wrapped(
@@ -127,6 +175,7 @@ def _training(results: Mapping[str, Any]) -> Iterator[str]:
         rate = record["samples_per_second"]
         rows.append([name, str(record["threads"]), number(rate), number(ratio(rate, plain))])
     yield from table(["training", "threads", "samples/s", "× plain"], rows)
+    yield from _left_out(results, "training")
 
 
 def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
@@ -142,6 +191,7 @@ def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
         cells += [number(records[i]["build_s"] + records[i]["first_sound_s"]) for records in fresh.values()]
         rows.append(cells)
     yield from table(header, rows)
+    yield from _left_out(results, "first_audio")
     if fresh:
         yield from _wrapped(
             "In seconds: a new process, from the model to its first sound, the engines in this order; "
@@ -156,9 +206,9 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
             continue
         sizes = list(dict.fromkeys(record[axis] for record in records))
         rows = [
-            [f"{subject}, {records[0]['precision']}"]
+            [f"{subject}, {precision}"]
             + [number(fastest(records, subject=subject, **{axis: size})) for size in sizes]
-            for subject in dict.fromkeys(record["subject"] for record in records)
+            for subject, precision in dict.fromkeys((r["subject"], r["precision"]) for r in records)
         ]
         yield from table([f"samples/s by {axis}", *map(str, sizes)], rows)
 
@@ -188,8 +238,18 @@ def _memory(results: Mapping[str, Any]) -> Iterator[str]:
 def _asked(results: Mapping[str, Any]) -> Iterator[str]:
     rows = [
         [row["what"], row["must"], row["goal"], number(row["measured"])]
-        for row in results["asked_and_measured"]
+        for row in results.get("asked_and_measured", ())
         if row["measured"] is not None
     ]
     if rows:
         yield from table(["asked and measured", "must", "goal", "measured"], rows)
+
+
+def _notes(results: Mapping[str, Any]) -> Iterator[str]:
+    if "asked_and_measured" in results:  # all is measured
+        for note in results["notes"]:
+            yield from _wrapped(note)
+
+
+PARTS = (_machine, _peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked, _notes)
+"""Of the report, in the order in which they are measured."""

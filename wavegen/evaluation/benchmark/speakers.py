@@ -1,18 +1,18 @@
 """Subjects that speak: the teacher with and without cached states, the student plainly and by its engine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from wavegen.evaluation.benchmark.nets import check_sound, make_context, make_student, make_teacher
 from wavegen.evaluation.benchmark.plain import PlainWaveNet
+from wavegen.evaluation.benchmark.precisions import of_student, of_torch
 from wavegen.evaluation.benchmark.timing import Subject
 from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.precision import PRECISIONS
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.sequential import SequentialSampler
-
-PRECISIONS = ("float32", "bfloat16")
 
 
 def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
@@ -81,15 +81,16 @@ def sequential_teacher(
 
 
 def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
-    """The student: a pass of plain convolutions in both precisions, the engine on all threads and on one.
+    """The student: a pass of plain convolutions, the engine on all threads and on one.
 
-    All speak utterances of the same length or, where that is over too soon to be timed, several times it.
+    In the precisions that the CPU multiplies. All speak utterances of the same length or, where that is over
+    too soon to be timed, several times it; where time is short, a part of it.
     """
     plain = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=PlainWaveNet)
     student = make_student(config["student"], config["conditioning"], seed=config["seed"])
-    subjects = [plain_student(plain, precision, config, threads) for precision in PRECISIONS]
+    subjects = [plain_student(plain, precision, config, threads) for precision in of_torch()]
     for count in dict.fromkeys([threads, 1]):
-        for precision in PRECISIONS:
+        for precision in of_student():
             sampler = ParallelSampler(student, precision=precision, num_threads=count)
             labels = {"subject": "student, engine", "precision": precision, "batch_size": 1}
             subjects.append(parallel_student(sampler, labels, config, count))
@@ -98,36 +99,44 @@ def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
 
 def plain_student(student: Any, precision: str, config: Mapping[str, Any], threads: int) -> Subject:
     """One pass of ``conv1d``; in bfloat16 under autocast."""
-    granule, context = _utterance(config)
 
     @torch.inference_mode()
-    def run(size: int) -> None:
-        for _ in range(size // granule):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-                noise = student.noise((1, granule), torch.Generator().manual_seed(0))
-                waveform, _ = student.rsample_with_conditionals(noise, context)
-            check_sound(waveform, "the student")
+    def speak(num_samples: int, context: dict[str, torch.Tensor]) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            noise = student.noise((1, num_samples), torch.Generator().manual_seed(0))
+            return student.rsample_with_conditionals(noise, context)[0]
 
     labels = {"subject": "student, one pass of conv1d", "precision": precision, "batch_size": 1}
-    return Subject(labels, run, threads, granule=granule)
+    return _utterances(speak, labels, config, threads)
 
 
 def parallel_student(
     sampler: ParallelSampler, labels: dict[str, Any], config: Mapping[str, Any], threads: int
 ) -> Subject:
     """Whole utterances by the engine."""
-    granule, context = _utterance(config)
+
+    def speak(num_samples: int, context: dict[str, torch.Tensor]) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return sampler.sample(context, torch.tensor([num_samples]), generator=generator)
+
+    return _utterances(speak, labels, config, threads)
+
+
+def _utterances(
+    speak: Callable[[int, dict[str, torch.Tensor]], torch.Tensor],
+    labels: dict[str, Any],
+    config: Mapping[str, Any],
+    threads: int,
+) -> Subject:
+    """Utterances of ``utterance_s``, or less than one, by ``speak(num_samples, context)``."""
+    hop_samples = config["conditioning"]["hop_samples"]
+    whole = max(1, round(config["utterance_s"] * config["sample_rate"] / hop_samples)) * hop_samples
+    contexts: dict[int, dict[str, torch.Tensor]] = {}
 
     def run(size: int) -> None:
-        for _ in range(size // granule):
-            generator = torch.Generator().manual_seed(0)
-            waveform = sampler.sample(context, torch.tensor([granule]), generator=generator)
-            check_sound(waveform, labels["subject"])
+        for num_samples in [whole] * (size // whole) or [size]:
+            if num_samples not in contexts:
+                contexts[num_samples] = make_context(config["conditioning"], num_samples)
+            check_sound(speak(num_samples, contexts[num_samples]), labels["subject"])
 
-    return Subject(labels, run, threads, granule=granule)
-
-
-def _utterance(config: Mapping[str, Any]) -> tuple[int, dict[str, torch.Tensor]]:
-    hop_samples = config["conditioning"]["hop_samples"]
-    num_samples = max(1, round(config["utterance_s"] * config["sample_rate"] / hop_samples)) * hop_samples
-    return num_samples, make_context(config["conditioning"], num_samples)
+    return Subject(labels, run, threads, granule=min(whole, engine_granule(config)), whole=whole)

@@ -54,11 +54,15 @@ def stream_seconds(sampler: ParallelSampler, context: dict, num_samples: int) ->
     return seconds
 
 
+def repeats_within(length_s: float, repeats: int, budget_s: float) -> int:
+    """How often a length is spoken: fewer times where that would be more than ``budget_s``, once at least."""
+    return max(1, min(repeats, int(budget_s / length_s)))
+
+
 def measure(settings: dict[str, Any]) -> dict[str, Any]:
     """Memory in MB, and the seconds of every utterance by its length, the shortest first.
 
-    A length is spoken ``repeats`` times, fewer where that would be more than ``budget_s`` of speech, once at
-    least.
+    A length is spoken ``repeats`` times, fewer where that would be more than ``budget_s`` of speech.
     """
     imported_mb = memory_mb()
     rate, conditioning = settings["sample_rate"], settings["conditioning"]
@@ -67,11 +71,11 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
     student = make_student(settings["student"], conditioning, seed=settings["seed"])
     sampler = ParallelSampler(student, precision=settings["precision"], num_threads=settings["threads"])
     loaded_mb = memory_mb()
-    stream_seconds(sampler, context, round(rate))  # what is compiled or loaded once
+    stream_seconds(sampler, context, round(min(1.0, lengths_s[-1]) * rate))  # what is compiled or loaded once
     runs = [
         length_s
         for length_s in lengths_s
-        for _ in range(max(1, min(settings["repeats"], int(settings["budget_s"] / length_s))))
+        for _ in range(repeats_within(length_s, settings["repeats"], settings["budget_s"]))
     ]
     seconds: dict[float, list[float]] = {length_s: [] for length_s in lengths_s}
     for length_s in tqdm(runs, desc="lengths", unit="stream", disable=None, leave=False):

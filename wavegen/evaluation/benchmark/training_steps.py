@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
 from wavegen.evaluation.benchmark.plain import PlainWaveNet
+from wavegen.evaluation.benchmark.precisions import of_torch
 from wavegen.evaluation.benchmark.timing import Subject
 from wavegen.nets.wavenet import WaveNet
 from wavegen.objectives.distillation import MonteCarloKL, StratifiedDraws
@@ -21,6 +22,11 @@ FORMS = {
 }
 
 
+def forms_here(forms: Mapping[str, tuple[Any, str]] = FORMS) -> dict[str, tuple[Any, str]]:
+    """Those whose precision this CPU multiplies: a class of WaveNet and the precision of each."""
+    return {form: (net, precision) for form, (net, precision) in forms.items() if precision in of_torch()}
+
+
 def training_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
     """A step is forward, backward and Adam's update, on segments of speech-like noise; items are samples."""
     hop_samples = config["conditioning"]["hop_samples"]
@@ -31,7 +37,7 @@ def training_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
     waveform = 0.1 * torch.randn(batch_size, num_samples, generator=torch.Generator().manual_seed(0))
     waveform = waveform.mul(2**15).round().clamp(-(2**15), 2**15 - 1) / 2**15
     subjects = []
-    for form, (wavenet, precision) in FORMS.items():
+    for form, (wavenet, precision) in forms_here().items():
         for step, loss in (
             ("teacher step", teacher_loss(config, wavenet, waveform, context)),
             ("distillation step", distillation_loss(config, wavenet, waveform, context)),
