@@ -55,10 +55,17 @@ def raise_interrupted(signum: int, frame: FrameType | None) -> None:
 def leave_signals_to_main(*_: object) -> None:
     """In a worker process: whoever signals all processes means the main one, which ends its workers itself.
 
-    Were they to die of it, the main process would take that for a failure. The arguments are ignored.
+    Were they to die of it, the main process would take that for a failure. Once it is gone they heed signals.
+    The arguments are ignored.
     """
+    main = os.getppid()
+
+    def heed_if_alone(signum: int, frame: FrameType | None) -> None:
+        if os.getppid() != main:
+            os._exit(128 + signum)
+
     for signum in SIGNALS:
-        signal.signal(signum, signal.SIG_IGN)
+        signal.signal(signum, heed_if_alone)
 
 
 def say(line: str) -> None:

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 from tqdm import tqdm
 
-from wavegen.interruption import leave_signals_to_main
+from wavegen.interruption import Interrupted, leave_signals_to_main
 from wavegen.runtime import prepare_process, quiet_libraries
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -31,16 +31,22 @@ def map_in_processes(
     """Pairs of item and result, in the order of the items, as they are done; in this process for one job.
 
     Workers run one thread of torch each. They are spawned, not forked: a fork of a process whose libraries
-    run threads may inherit a lock that is never released; so ``function`` and items are pickled.
+    run threads may inherit a lock that is never released; so ``function`` and items are pickled. A signal
+    that ends the main process ends them in the midst of their items, so ``function`` writes its files whole.
     """
     bar = {"total": len(items), "desc": title, "unit": unit, "disable": None}
     if num_jobs <= 1:
         yield from tqdm(((item, function(item)) for item in items), **bar)
         return
+    others = set(active_children())
     pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_begin)
     try:
         results = pool.map(function, items, chunksize=chunksize)
         yield from tqdm(zip(items, results, strict=True), **bar)
+    except (KeyboardInterrupt, Interrupted):
+        for worker in set(active_children()) - others:
+            worker.kill()  # an item may take minutes, and a batch system waits for seconds
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
