@@ -1,13 +1,17 @@
 """One function over many items, in several processes, under a progress bar."""
 
 import os
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import active_children, get_context
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context, parent_process
 from typing import TypeVar
 
 from tqdm import tqdm
 
+from wavegen.errors import UserError
 from wavegen.interruption import Interrupted, leave_signals_to_main
 from wavegen.runtime import prepare_process, quiet_libraries
 
@@ -26,35 +30,148 @@ def map_in_processes(
     num_jobs: int,
     title: str,
     unit: str,
-    chunksize: int = 1,
+    if_it_dies: Callable[[Item], Result] | None = None,
+    first_alone: bool = False,
 ) -> Iterator[tuple[Item, Result]]:
     """Pairs of item and result, in the order of the items, as they are done; in this process for one job.
 
     Workers run one thread of torch each. They are spawned, not forked: a fork of a process whose libraries
     run threads may inherit a lock that is never released; so ``function`` and items are pickled. A signal
     that ends the main process ends them in the midst of their items, so ``function`` writes its files whole.
+
+    Args:
+        function: what it raises is raised here.
+        items: one after the other, each given to whichever process is free.
+        num_jobs: processes.
+        title, unit: of the progress bar.
+        if_it_dies: the result of an item whose process died over it (was killed for want of memory, or
+            crashed), and a second one too. The others are done all the same.
+        first_alone: the first item is done before any other is begun. What is compiled at first use is then
+            compiled and kept by one process, and the others find it.
+
+    Raises:
+        UserError: a process died over an item, twice, and ``if_it_dies`` is not given; processes die as they
+            start.
     """
     bar = {"total": len(items), "desc": title, "unit": unit, "disable": None}
     if num_jobs <= 1:
         yield from tqdm(((item, function(item)) for item in items), **bar)
         return
     others = set(active_children())
-    pool = ProcessPoolExecutor(num_jobs, mp_context=get_context("spawn"), initializer=_begin)
+    workers = _Workers(function, items, num_jobs, if_it_dies, first_alone)
     try:
-        results = pool.map(function, items, chunksize=chunksize)
-        yield from tqdm(zip(items, results, strict=True), **bar)
+        yield from tqdm(workers.results(), **bar)
     except (KeyboardInterrupt, Interrupted):
         for worker in set(active_children()) - others:
             worker.kill()  # an item may take minutes, and a batch system waits for seconds
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        workers.shut_down()
+
+
+class _Workers:
+    """Pools of one process each, so that it is known which item a process died of."""
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        num_jobs: int,
+        if_it_dies: Callable[[Item], Result] | None,
+        first_alone: bool,
+    ):
+        self.function, self.items = function, items
+        self.if_it_dies, self.first_alone = if_it_dies, first_alone
+        self.pools = [_Pool() for _ in range(min(num_jobs, len(items)))]
+        self.running: dict[Future, tuple[_Pool, int]] = {}
+        self.next = 0
+        self.deaths: Counter[int] = Counter()
+        self.done: dict[int, Result] = {}
+
+    def results(self) -> Iterator[tuple[Item, Result]]:
+        idle = list(self.pools)
+        for number, item in enumerate(self.items):
+            while number not in self.done:
+                while idle and self.next < len(self.items) and not self._waits_for_the_first():
+                    self._give(idle.pop(), self.next)
+                    self.next += 1
+                idle += self._collect()
+            yield item, self.done.pop(number)
+
+    def shut_down(self) -> None:
+        for pool in self.pools:
+            pool.shut_down()
+
+    def _waits_for_the_first(self) -> bool:
+        return self.first_alone and any(number == 0 for _, number in self.running.values())
+
+    def _give(self, pool: "_Pool", number: int) -> None:
+        self.running[pool.submit(self.function, self.items[number])] = pool, number
+
+    def _collect(self) -> list["_Pool"]:
+        """Waits until something is done; the pools that are free now."""
+        free = []
+        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+            pool, number = self.running.pop(future)
+            try:
+                self.done[number] = future.result()
+            except BrokenProcessPool as error:
+                pool.renew()
+                self.deaths[number] += 1
+                if self.deaths[number] == 1:  # who kills for want of memory may hit anybody: once more
+                    self._give(pool, number)
+                    continue
+                self.done[number] = self._without(self.items[number], error)
+            free.append(pool)
+        return free
+
+    def _without(self, item: Item, error: BrokenProcessPool) -> Result:
+        if self.if_it_dies is None:
+            raise UserError(
+                f"processes died over {repr(item)[:200]}: killed for want of memory perhaps, or crashed"
+            ) from error
+        return self.if_it_dies(item)
+
+
+class _Pool:
+    """One process, and another after its death."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Future:
+        try:
+            return self._executor.submit(function, item)
+        except BrokenProcessPool:  # it was killed while it had nothing to do
+            self.renew()
+            return self._executor.submit(function, item)
+
+    def renew(self) -> None:
+        """Raises UserError where the last process had died as it started: so would the next."""
+        if self._begun.exception() is not None:
+            raise UserError("a process died as it started: there may be too little memory for so many")
+        self.shut_down()
+        self._start()
+
+    def shut_down(self) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self) -> None:
+        self._executor = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
+        self._begun = self._executor.submit(os.getpid)  # at once, while others start
 
 
 def _begin() -> None:
+    threading.Thread(target=_end_with_the_main_process, daemon=True).start()
     import torch
 
     leave_signals_to_main()
     prepare_process()
     quiet_libraries()
     torch.set_num_threads(1)
+
+
+def _end_with_the_main_process() -> None:
+    """Who is killed cannot end its workers, and these would wait for work for ever."""
+    parent_process().join()
+    os._exit(1)

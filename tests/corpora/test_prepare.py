@@ -1,6 +1,8 @@
 import gzip
 import json
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from wavegen.corpora.espeak_corpus import EspeakCorpus
 from wavegen.corpora.ljspeech import LjspeechCorpus
 from wavegen.corpora.prepare import ensure_prepared, prepare_corpus, split_ids
 from wavegen.errors import UserError
+from wavegen.linguistics import espeak
 from wavegen.linguistics.phones import EN_US_PHONES
 
 LJSPEECH = Path(__file__).parents[3] / "shared" / "data" / "ljspeech-18min"
@@ -147,6 +150,95 @@ def test_bad_recordings_are_skipped_and_listed(make_ljspeech, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "skipped 2 of 5" in printed and corpus.skipped["a-2"] in printed
     assert printed.count("mixed down") == 1
+
+
+def test_one_bad_file_never_ends_the_preparation(make_ljspeech, tmp_path, capsys):
+    long_name = "n" * 246
+    texts = {
+        "a-1": "One red apple.",
+        "a-2": "Two green trees.",
+        long_name: "Six fish.",
+        "B": "Ten.",
+        "b": "Two.",
+    }
+    root = make_ljspeech(texts, suffix="wav")
+    wavs, lines = root / "wavs", (root / "metadata.csv").read_bytes().splitlines()
+    speech, rate = soundfile.read(wavs / "a-1.wav")
+
+    soundfile.write(wavs / "claims.flac", speech, rate)
+    header = bytearray((wavs / "claims.flac").read_bytes())
+    header[21:26] = bytes([header[21] | 0x0F, 255, 255, 255, 255])  # 36 bits of frames
+    (wavs / "claims.flac").write_bytes(header)
+    soundfile.write(wavs / "loud.wav", speech * 1e30, rate, "FLOAT")
+    soundfile.write(wavs / "slow.wav", speech, 1)
+    soundfile.write(wavs / "cut.flac", speech, rate)
+    (wavs / "cut.flac").write_bytes((wavs / "cut.flac").read_bytes()[:-5000])
+    os.mkfifo(wavs / "pipe.wav")
+    (wavs / "zero.wav").symlink_to("/dev/zero")
+    bad = ["claims", "loud", "slow", "cut", "pipe", "zero", "m" * 300, "\x1b[31mred"]
+    lines += [f"{name}|One red apple.|".encode() for name in bad] + [
+        b"latin|\xe9\xe8",
+        b"mega|" + b"x " * 500_000,
+    ]
+    (root / "metadata.csv").write_bytes(b"\n".join(lines))
+
+    corpus = prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "out", 16000)
+    ids = {cut.id for split in corpus.sizes for cut in corpus.cuts(split)}
+    assert len(ids) == len(texts) and {"a-1", "a-2"} < ids
+    assert len(corpus.skipped) == len(bad) + 2
+    for name, words in {
+        "claims": "expected 600 s at most",
+        "loud": "within [-1, 1]",
+        "slow": "1 Hz",
+        "cut": "truncated",
+        "pipe": "a pipe",
+        "zero": "a pipe",
+        "mega": "999999 characters",
+        r"\x1b[31mred": "missing",
+    }.items():
+        assert words in corpus.skipped[name]
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and f"skipped {len(bad) + 2} of {len(bad) + 2 + len(texts)}" in printed
+
+
+def test_a_sentence_that_kills_espeak_is_skipped(sentences, tmp_path, monkeypatch):
+    sentences.write_text(sentences.read_text() + "A.B.C." * 100 + "\n")
+    whole = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "broken", 8000)
+    assert sum(whole.sizes.values()) == 6 and not whole.skipped
+    monkeypatch.setattr(espeak, "break_long_tokens", lambda text: text)
+    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "whole", 8000)
+    assert sum(corpus.sizes.values()) == 5
+    assert "espeak-ng cannot speak the text 'A.B.C." in corpus.skipped["espeak-0006"]
+
+
+class DeadlyCorpus(EspeakCorpus):
+    """As a defect of a library would, some item ends the process that renders it."""
+
+    def render(self, item):
+        if item.id == "espeak-0011":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().render(item)
+
+
+@pytest.mark.slow
+def test_an_utterance_that_kills_its_process_is_skipped(sentences, tmp_path):
+    sentences.write_text("".join(f"Number {number} is here.\n" for number in range(17)))
+    source = DeadlyCorpus(sentences=str(sentences))
+    corpus = prepare_corpus(source, tmp_path / "out", 8000, num_jobs=2)
+    assert sum(corpus.sizes.values()) == 16
+    assert corpus.skipped.keys() == {"espeak-0011"}
+    assert "the process that prepared espeak-0011 died" in corpus.skipped["espeak-0011"]
+
+
+def test_what_there_is_no_memory_for_is_skipped(sentences, tmp_path, monkeypatch):
+    render = EspeakCorpus.render
+
+    def needs_much(self, item):
+        return np.empty(1 << 50) if item.id == "espeak-0002" else render(self, item)
+
+    monkeypatch.setattr(EspeakCorpus, "render", needs_much)
+    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 8000)
+    assert corpus.skipped == {"espeak-0002": "there is not enough memory for the recording espeak-0002"}
 
 
 def test_an_error_only_when_none_is_left(make_ljspeech, tmp_path):

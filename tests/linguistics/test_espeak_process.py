@@ -32,7 +32,10 @@ def pid(process: EspeakProcess) -> int:
 
 def has_ended(pid: int) -> bool:
     """Whether a process is gone, or dead and not yet waited for by whoever inherited it."""
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_for_the_end(pid: int) -> None:

@@ -1,4 +1,4 @@
-"""Waveform files, the 16-bit grid, and changing the sample rate."""
+"""Writing waveforms, the 16-bit grid, and changing the sample rate."""
 
 import io
 import struct
@@ -23,33 +23,6 @@ _Array = TypeVar("_Array", np.ndarray, torch.Tensor)
 def to_grid(x: _Array) -> _Array:
     """Round ``x`` (array or tensor, any shape) to the nearest multiple of 2⁻¹⁵. Does not clip."""
     return (x / GRID_STEP).round() * GRID_STEP
-
-
-def read_waveform(path: str | Path) -> tuple[np.ndarray, int]:
-    """Read an audio file (WAV, FLAC and whatever else libsndfile knows).
-
-    Returns:
-        the waveform, (channels, samples) float32, integer formats scaled to [−1, 1); the sample rate in Hz.
-
-    Raises:
-        UserError: the file is missing, unreadable, truncated, or holds infinities or NaN.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"the audio file {path} does not exist")
-    try:
-        with soundfile.SoundFile(path) as file:
-            promised, sample_rate = file.frames, file.samplerate
-            waveform = file.read(dtype="float32", always_2d=True)
-            is_wav = file.format in ("WAV", "WAVEX")
-    except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
-        reason = str(error).rstrip(".").rsplit(": ", 1)[-1]
-        raise UserError(f"the audio file {path} cannot be read or is truncated: {reason}") from error
-    if len(waveform) < promised or (is_wav and _wav_is_cut_short(path)):
-        raise UserError(f"the audio file {path} is truncated: its header promises more samples than it holds")
-    if not np.isfinite(waveform).all():
-        raise UserError(f"the audio file {path} holds infinities or NaN")
-    return np.ascontiguousarray(waveform.T), sample_rate
 
 
 def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample_rate: int) -> None:
@@ -123,20 +96,3 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     if from_rate == to_rate:
         return waveform
     return librosa.resample(waveform, orig_sr=from_rate, target_sr=to_rate)
-
-
-def _wav_is_cut_short(path: Path) -> bool:
-    """libsndfile quietly shortens a WAV file to what is there; the header's ``data`` size tells."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return False
-        position = 12
-        while position + 8 <= size:
-            file.seek(position)
-            name, length = struct.unpack("<4sI", file.read(8))
-            if name == b"data":
-                streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek back
-                return not streamed and position + 8 + length > size
-            position += 8 + length + length % 2
-    return True

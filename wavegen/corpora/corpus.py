@@ -12,7 +12,7 @@ import torch
 from lhotse import CutSet, MonoCut
 
 from wavegen.audio.pitch import PitchTracker, pitch_tracker
-from wavegen.audio.waveform import read_waveform
+from wavegen.audio.sound_files import read_waveform
 from wavegen.corpora.files import read_json
 from wavegen.errors import UserError
 from wavegen.linguistics.espeak import EspeakVoice

@@ -18,14 +18,16 @@ class CorpusItem:
     """An utterance that a source offers, before its audio is looked at.
 
     Args:
-        id: unique, and a plain file name.
+        id: unique, and a plain file name (:func:`wavegen.corpora.names.file_names`).
         text: what is said.
         stamp: changes when the utterance's origin does, so that a stale one is made again.
+        name: what the source calls it, where it has names of its own.
     """
 
     id: str
     text: str
     stamp: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
