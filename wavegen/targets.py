@@ -16,7 +16,6 @@ TARGET, PARTIAL = "_target_", "_partial_"
 TARGETS = {
     "lightning": ("Trainer",),
     "torch.optim": ("Adam",),
-    "torch.optim.lr_scheduler": ("OneCycleLR",),
     "wavegen.audio.pitch": ("PraatPitch", "PyinPitch"),
     "wavegen.corpora.bundled_images": ("digits", "photo_crops"),
     "wavegen.corpora.context": ("LabelContext", "NoContext"),
@@ -60,6 +59,7 @@ TARGETS = {
     ),
     "wavegen.objectives.power": ("PowerLoss",),
     "wavegen.training.plane": ("DensityObjective", "SamplesObjective"),
+    "wavegen.training.schedule": ("OneCycle",),
 }
 ALLOWED = frozenset(f"{module}.{name}" for module, names in TARGETS.items() for name in names)
 MODEL_ROOMS = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")

@@ -18,6 +18,7 @@ from wavegen.evaluation.evaluate import evaluate_voice
 from wavegen.models.bundle import load_voice
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.settings import check_trainings
 from wavegen.training.stages import (
     check_distillable,
     fill_in_voice,
@@ -29,6 +30,7 @@ from wavegen.training.stages import (
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
+    check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     lender, corpus = lend_teacher(config, corpus)

@@ -14,11 +14,13 @@ from omegaconf import DictConfig
 from wavegen.corpora.prepare import ensure_prepared
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.settings import check_trainings
 from wavegen.training.stages import fill_in_voice, train_teacher
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
+    check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     run = open_run(config)

@@ -17,10 +17,12 @@ from omegaconf import DictConfig
 from wavegen.evaluation.plane import evaluate_duality
 from wavegen.training.plane import train_both_ways
 from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.settings import check_trainings
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
+    check_trainings(config)
     run = open_run(config)
     fits = train_both_ways(config, run)
     print(evaluate_duality(fits, run, **config.evaluation))

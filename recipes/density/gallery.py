@@ -14,10 +14,12 @@ from omegaconf import DictConfig
 from wavegen.evaluation.plane import evaluate_gallery
 from wavegen.training.plane import train_gallery
 from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.settings import check_trainings
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
+    check_trainings(config)
     run = open_run(config)
     fits = train_gallery(config, run)
     print(evaluate_gallery(fits, run, **config.evaluation))

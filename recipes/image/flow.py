@@ -20,10 +20,12 @@ from wavegen.evaluation.density import evaluate_density, summary
 from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
 from wavegen.training.processes import end_other_processes
 from wavegen.training.run_folder import open_run, resume_config
+from wavegen.training.settings import check_trainings
 
 
 def main(config: DictConfig) -> None:
     config = resume_config(config)
+    check_trainings(config)
     data, context = load_data(config)
     fill_in_event(config, data, context)
     flow = new_flow(config)

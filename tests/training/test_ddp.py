@@ -77,6 +77,17 @@ def test_two_processes_distil_and_one_measures(tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow
+def test_two_processes_agree_when_their_time_is_up(tmp_path):
+    """Their clocks do not: the second begins later, and ends where the first one says."""
+    output = launch(
+        "teacher", tmp_path, "teacher_training.max_steps=100000", "teacher_training.max_minutes=0.1"
+    )
+    assert output.count("The teacher is in") == 1
+    assert 0 < step_of(tmp_path, "teacher") < 100000
+    assert load_voice(tmp_path / "run").teacher is not None
+
+
 def test_every_process_sees_segments_of_its_own(mini_corpus):
     def batches(rank):
         stream = SegmentStream(

@@ -59,8 +59,7 @@ def same_weights(one, other):
 
 def check_flow_run(run, whole):
     """Weights, and which validation they are from, are those of the run that was not stopped."""
-    for name in ("flow.safetensors", "checkpoints/flow/best.safetensors"):
-        same_weights(load_file(run / name), load_file(whole / name))
+    same_weights(*(load_file(path / "flow.safetensors") for path in (run, whole)))
     best = [json.loads((path / "training.json").read_text())["best_step"] for path in (run, whole)]
     assert best[0] == best[1]
 

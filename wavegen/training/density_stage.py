@@ -23,9 +23,10 @@ from wavegen.plain_yaml import read_plain_yaml
 from wavegen.training.clock import TrainingClock
 from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
-from wavegen.training.fit import fit, fit_settings, optimisation
+from wavegen.training.fit import fit
 from wavegen.training.run_folder import CONFIG
 from wavegen.training.selection import BestOnDev
+from wavegen.training.settings import fit_settings, optimisation
 
 WEIGHTS = "flow.safetensors"
 COST = "training.json"
@@ -94,26 +95,27 @@ def train_density(
     if (run / WEIGHTS).exists():
         return load_flow(run)
     name, cost = cost_of(data)
-    clock, best = TrainingClock(), BestOnDev(flow, run / "checkpoints" / "flow")
+    best = BestOnDev(flow)
+    module = DensityTraining(
+        flow=flow,
+        context=context,
+        num_classes=data.num_classes,
+        cost=cost,
+        cost_name=name,
+        **optimisation(config.flow_training),
+    )
     fit(
-        module=DensityTraining(
-            flow=flow,
-            context=context,
-            num_classes=data.num_classes,
-            cost=cost,
-            cost_name=name,
-            **optimisation(config.flow_training),
-        ),
+        module=module,
         data=DensityData(data=data, batch_size=config.flow_training.batch_size, seed=config.seed),
         trainer=build(config.trainer),
         run=run,
         stage="flow",
         seed=config.seed,
-        callbacks=[clock, best],
+        callbacks=[best],
         **fit_settings(config.flow_training),
     )
     best.restore()
-    keep(run, flow, steps=config.flow_training.max_steps, best_step=best.step, clock=clock)
+    keep(run, flow, steps=module.global_step, best_step=best.step, clock=module.budget.clock)
     return flow.eval()
 
 

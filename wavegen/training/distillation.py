@@ -21,9 +21,10 @@ class DistillationTraining(TrainingModule):
         divergence: e.g. :class:`~wavegen.objectives.distillation.MonteCarloKL`.
         power: spectral loss against the recording.
         divergence_weight, power_weight: of the two in the loss.
-        divergence_warmup_steps: over so many steps the divergence's weight rises linearly from a tenth of
-            itself; 0 for none. In full from the start it drives the untrained student into near silence,
-            where it is cheap, and the power loss then has to raise it from there.
+        divergence_warmup_steps: over so many of the budget's steps, or over their share of its minutes, the
+            divergence's weight rises linearly from a tenth of itself; 0 for none. In full from the start it
+            drives the untrained student into near silence, where it is cheap, and the power loss then has to
+            raise it from there.
     """
 
     def __init__(
@@ -59,10 +60,7 @@ class DistillationTraining(TrainingModule):
         power = self.power(waveform * batch.mask, batch.waveform * batch.mask)
         self.check_finite("divergence", estimate.loss)
         self.check_finite("power", power)
-        warmup = self.divergence_warmup_steps
-        progress = min(1.0, self.global_step / warmup) if warmup and self.training else 1.0
-        divergence_weight = self.divergence_weight * (0.1 + 0.9 * progress)
-        loss = divergence_weight * estimate.loss + self.power_weight * power
+        loss = self.warm_divergence_weight() * estimate.loss + self.power_weight * power
         inside = waveform.detach()[batch.mask]
         log = {
             "loss": loss.detach(),
@@ -78,6 +76,14 @@ class DistillationTraining(TrainingModule):
             "recording_std": batch.waveform[batch.mask].std(),
         }
         return loss, log
+
+    def warm_divergence_weight(self) -> float:
+        """The divergence's weight at the step under way; in full for validations."""
+        warmup = self.divergence_warmup_steps
+        warmth = (
+            min(1.0, self.budget.as_steps(self.global_step) / warmup) if warmup and self.training else 1.0
+        )
+        return self.divergence_weight * (0.1 + 0.9 * warmth)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, log = self.terms(batch)

@@ -3,21 +3,18 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import TensorBoardLogger
-from omegaconf import DictConfig, OmegaConf
 
-from wavegen.calls import build
 from wavegen.interruption import Interrupted
 from wavegen.processor import multiplies_bfloat16
 from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
-from wavegen.training.budget import Budget
 from wavegen.training.checkpoints import LAST, CheckpointFiles, TimedCheckpoint, resumable
+from wavegen.training.module import TrainingModule
 from wavegen.training.processes import end_other_processes
 from wavegen.training.progress_bar import StepProgress
 from wavegen.training.resumption import Resumption
@@ -36,40 +33,14 @@ def fastest_precision() -> str:
     return "bf16-mixed" if multiplies_bfloat16() else "32-true"
 
 
-FIT_SETTINGS = (
-    "max_steps",
-    "validate_every_steps",
-    "checkpoint_every_minutes",
-    "dev_batches",
-    "gradient_clip",
-    "average_decay",
-    "precision",
-)
-
-
-def fit_settings(settings: DictConfig) -> dict[str, Any]:
-    """What of an optimisation group's settings goes to :func:`fit`."""
-    return {name: settings[name] for name in FIT_SETTINGS}
-
-
-def optimisation(settings: DictConfig) -> dict[str, Any]:
-    """Builders of optimiser and schedule."""
-    resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
-    return {
-        "optimizer": build(resolved.optimizer),
-        "schedule": None if resolved.schedule is None else build(resolved.schedule),
-    }
-
-
 def fit(
     *,
-    module: lightning.LightningModule,
+    module: TrainingModule,
     data: lightning.LightningDataModule,
     trainer: Callable[..., lightning.Trainer],
     run: Path,
     stage: str,
     seed: int,
-    max_steps: int,
     validate_every_steps: int,
     checkpoint_every_minutes: float = 3.0,
     dev_batches: int = 8,
@@ -78,7 +49,7 @@ def fit(
     precision: str = "auto",
     callbacks: Sequence[lightning.Callback] = (),
 ) -> None:
-    """Fit to ``max_steps`` steps, or go on where the checkpoint in ``run/checkpoints/<stage>`` stands.
+    """Fit until the module's budget is used up, going on where ``run/checkpoints/<stage>`` stands.
 
     When it returns, the module holds the Polyak-averaged weights.
 
@@ -88,7 +59,6 @@ def fit(
         run: the run's folder.
         stage: ``teacher``, ``student``, ``flow``; names the logs and checkpoints.
         seed: of all noise while training.
-        max_steps: in all, those before a resumption included.
         validate_every_steps: dev metrics, and what the callbacks add; at the end too.
         checkpoint_every_minutes: wall time between saves; Ctrl-C, SIGTERM and SIGHUP save too.
         dev_batches: dev batches per validation.
@@ -103,6 +73,7 @@ def fit(
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, with the checkpoint saved.
     """
     prepare_process()
+    budget = module.budget
     folder = run / "checkpoints" / stage
     last = folder / LAST
     saver = TimedCheckpoint(
@@ -130,11 +101,12 @@ def fit(
         plugins=[CheckpointFiles()],
         callbacks=[
             StepSeed(seed),
-            Budget(max_steps),
+            budget.clock,
+            budget,
             *callbacks,
             average,
             LearningRateMonitor(logging_interval="step"),
-            StepProgress(stage, max_steps),
+            StepProgress(stage, budget),
             Resumption(validate_every_steps),
             stop,
             saver,
@@ -143,7 +115,7 @@ def fit(
     interrupted = None
     try:
         with stop.listening():
-            checkpoint = resumable(folder, max_steps)
+            checkpoint = resumable(folder, budget.max_steps)
             lightning_trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             lightning_trainer.save_checkpoint(last)
             stop.check(lightning_trainer, kept=f"the {stage} is trained")

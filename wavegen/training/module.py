@@ -7,33 +7,39 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
+from wavegen.training.budget import Budget
 
 
 class TrainingModule(lightning.LightningModule):
-    """A Lightning module with an injected optimiser and schedule.
+    """A Lightning module with an injected optimiser, schedule and budget.
 
     Args:
         optimizer: builds the optimiser from parameters.
-        schedule: builds a per-step learning-rate schedule from the optimiser; None for a constant rate.
+        schedule: the learning rate of a step as a share of the optimiser's, by the progress at the step's end
+            and by that at the first step's end; None for a constant rate.
+        budget: what the training may take, which says how far it is.
     """
 
     def __init__(
         self,
         *,
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
-        schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler] | None = None,
+        schedule: Callable[[float, float], float] | None = None,
+        budget: Budget,
     ) -> None:
         super().__init__()
-        self._optimizer, self._schedule = optimizer, schedule
+        self._optimizer, self._schedule, self.budget = optimizer, schedule, budget
 
     def configure_optimizers(self) -> dict:
         optimizer = self._optimizer(p for p in self.parameters() if p.requires_grad)
         if self._schedule is None:
             return {"optimizer": optimizer}
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"},
-        }
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_share(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def rate_share(self, step: int) -> float:
+        """What the schedule says of the step behind ``step`` others."""
+        return self._schedule(self.budget.progress(step + 1), 1 / self.budget.max_steps)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """A finite loss may have gradients that are not; they would poison weights and average alike."""

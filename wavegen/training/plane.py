@@ -24,6 +24,7 @@ from wavegen.errors import UserError
 from wavegen.models.bundle import save_weights
 from wavegen.objectives.forward_kl import forward_kl
 from wavegen.objectives.reverse_kl import reverse_kl
+from wavegen.training.budget import Budget
 from wavegen.training.module import TrainingModule
 from wavegen.training.step_seed import StepSeed
 from wavegen.workers import available_cores, map_in_processes
@@ -166,6 +167,7 @@ def train_cell(cell: Cell, run: Path) -> str | None:
         module = PlaneTraining(
             flow=flow,
             objective=build(cell.objective)(target=target),
+            budget=Budget(max_steps=max_steps),
             **{key: build(value) for key, value in optimisation.items()},
         )
         trainer = lightning.Trainer(

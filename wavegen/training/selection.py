@@ -1,29 +1,29 @@
 """Of all validations, the weights that cost least on dev: small sets are learned by heart in the end."""
 
-from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.utilities import rank_zero_only
-from torch import nn
-
-from wavegen.models.bundle import load_weights, save_weights
+from torch import Tensor, nn
 
 
 class BestOnDev(lightning.Callback):
-    """Keeps the averaged weights of the validation with the lowest mean cost in ``best.safetensors``.
+    """Keeps the averaged weights of the validation with the lowest mean cost.
+
+    They are saved in the checkpoint: in a file of their own they might be of a step that a resumed run has
+    not come to, and where time limits it may never come to.
 
     Stands in front of the average in the list of callbacks, which takes the averaged weights out again at the
-    end of a validation. A resumed run knows the best so far from its checkpoint.
+    end of a validation.
 
     Args:
         model: what is kept; a part of the module that is trained.
-        folder: of the file.
     """
 
-    def __init__(self, model: nn.Module, folder: Path) -> None:
-        self.model, self.folder = model, folder
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
         self.cost, self.step = float("inf"), None
+        self.weights: dict[str, Tensor] = {}
         self._total = self._count = 0.0
 
     def on_validation_epoch_start(
@@ -43,20 +43,15 @@ class BestOnDev(lightning.Callback):
         cost = float(trainer.strategy.reduce(cost, reduce_op="mean"))
         if cost < self.cost:
             self.cost, self.step = cost, trainer.global_step
-            keep(self.folder, self.model)
+            self.weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}
 
-    def state_dict(self) -> dict[str, float | int | None]:
-        return {"cost": self.cost, "step": self.step}
+    def state_dict(self) -> dict[str, Any]:
+        return {"cost": self.cost, "step": self.step, "weights": self.weights}
 
-    def load_state_dict(self, state_dict: dict[str, float | int | None]) -> None:
-        self.cost, self.step = state_dict["cost"], state_dict["step"]
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.cost, self.step, self.weights = (state_dict[name] for name in ("cost", "step", "weights"))
 
     def restore(self) -> None:
         """Give the model the best weights; those that it has where no validation came to a number."""
         if self.step is not None:
-            load_weights(self.model, self.folder / "best.safetensors", self.folder)
-
-
-@rank_zero_only
-def keep(folder: Path, model: nn.Module) -> None:
-    save_weights(folder, "best", model)
+            self.model.load_state_dict(self.weights)

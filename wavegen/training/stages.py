@@ -26,8 +26,9 @@ from wavegen.models.bundle import (
 )
 from wavegen.training.data import SegmentData
 from wavegen.training.distillation import DistillationTraining
-from wavegen.training.fit import fit, fit_settings, optimisation
+from wavegen.training.fit import fit
 from wavegen.training.net_resources import arrange_nets
+from wavegen.training.settings import fit_settings, optimisation
 from wavegen.training.spoken_samples import SpokenSamples
 from wavegen.training.teacher import TeacherTraining
 

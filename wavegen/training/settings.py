@@ -1,0 +1,67 @@
+"""What a group of settings of a training (``configs/optimisation``) comes to."""
+
+from functools import partial
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from wavegen.calls import build
+from wavegen.errors import UserError
+from wavegen.training.budget import Budget
+from wavegen.training.schedule import OneCycle
+
+FIT_SETTINGS = (
+    "validate_every_steps",
+    "checkpoint_every_minutes",
+    "dev_batches",
+    "gradient_clip",
+    "average_decay",
+    "precision",
+)
+
+
+def fit_settings(settings: DictConfig) -> dict[str, Any]:
+    """What of a group goes to :func:`~wavegen.training.fit.fit`.
+
+    Raises:
+        UserError: where validations would come every 0 steps.
+    """
+    if settings.validate_every_steps < 1:
+        raise UserError(f"validate_every_steps must be at least 1, got {settings.validate_every_steps}")
+    return {name: settings[name] for name in FIT_SETTINGS}
+
+
+def optimisation(settings: DictConfig) -> dict[str, Any]:
+    """What of a group goes to the module: optimiser, schedule, budget. Runs of old may lack ``max_minutes``.
+
+    Raises:
+        UserError: where schedule or budget are none.
+    """
+    resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
+    schedule = None if resolved.schedule is None else build(resolved.schedule)
+    if isinstance(schedule, partial):
+        raise UserError(
+            f"schedule._target_={resolved.schedule._target_} counts steps, expected a function of the "
+            f"training's progress, such as {OneCycle.__module__}.{OneCycle.__name__}"
+        )
+    return {
+        "optimizer": build(resolved.optimizer),
+        "schedule": schedule,
+        "budget": Budget(max_steps=resolved.max_steps, max_minutes=resolved.get("max_minutes")),
+    }
+
+
+def check_trainings(config: DictConfig) -> None:
+    """Every training of a recipe can be begun, which is to be known before the first one takes its hours.
+
+    Raises:
+        UserError: in the words of the other functions here, naming the group.
+    """
+    for name, settings in config.items():
+        if isinstance(settings, DictConfig) and "optimizer" in settings:
+            try:
+                optimisation(settings)
+                if "validate_every_steps" in settings:
+                    fit_settings(settings)
+            except UserError as error:
+                raise UserError(f"{name}.{error}") from error
