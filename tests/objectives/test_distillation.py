@@ -182,7 +182,8 @@ def test_a_teacher_equal_to_the_student_is_at_distance_zero():
     gaussian = student_law(Normal)
     same = Constant(DiscretizedNormal(gaussian.loc, gaussian.log_scale))
     estimate = RegularisedGaussianKL()(same, WAVEFORM, gaussian, None, ALL)
-    assert estimate.kl == 0 and estimate.loss == 0
+    # Not 0 to the last bit: a processor may round the exponentials of a vector and of its remainder differently.
+    assert abs(estimate.kl) < 1e-15 and abs(estimate.loss) < 1e-15
 
 
 def test_the_closed_form_is_that_of_torch_with_the_regulariser_by_hand():
