@@ -182,7 +182,7 @@ def test_a_teacher_equal_to_the_student_is_at_distance_zero():
     gaussian = student_law(Normal)
     same = Constant(DiscretizedNormal(gaussian.loc, gaussian.log_scale))
     estimate = RegularisedGaussianKL()(same, WAVEFORM, gaussian, None, ALL)
-    # Not 0 to the last bit: a processor may round the exponentials of a vector and of its remainder differently.
+    # Not 0 to the last bit: exponentials of a vector and of its remainder may round differently.
     assert abs(estimate.kl) < 1e-15 and abs(estimate.loss) < 1e-15
 
 
