@@ -164,12 +164,12 @@ def test_a_checkpoint_handed_over_deletes_nothing(
     """Lightning keeps in a checkpoint which file its next save makes superfluous, and deletes that."""
     keys = []
 
-    class Recorded(fit_module.Budget):
+    class Recorded(fit_module.Resumption):
         def on_train_start(self, trainer, module):
             keys.append(trainer.checkpoint_callback.state_key)
             super().on_train_start(trainer, module)
 
-    monkeypatch.setattr(fit_module, "Budget", Recorded)
+    monkeypatch.setattr(fit_module, "Resumption", Recorded)
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "letters.txt").write_text("dear all", encoding="utf-8")
