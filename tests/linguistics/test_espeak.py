@@ -205,15 +205,15 @@ UNITS += [
 
 
 def nasty_text(generator: random.Random) -> str:
-    """Up to six things, each of them up to 400 times."""
+    """Up to six things, each of them up to 400 times, 600 characters in all."""
     pieces = []
     for _ in range(generator.randint(1, 6)):
         unit = "".join(generator.choices(UNITS, k=generator.randint(1, 3)))
         pieces.append(unit * generator.choice([1, 2, 5, 30, 100, 400]))
-    return generator.choice(["", " ", ", "]).join(pieces)
+    return generator.choice(["", " ", ", "]).join(pieces)[:600]
 
 
-@pytest.mark.parametrize("number", [40, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [40, pytest.param(1000, marks=pytest.mark.slow)])
 def test_no_text_kills_the_process_that_asks(number):
     generator = random.Random(number)
     refused = []
