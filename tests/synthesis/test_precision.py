@@ -2,22 +2,24 @@
 
 import pytest
 
-from wavegen.synthesis import precision
+from wavegen.synthesis import precision, product_rates
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
 
 @pytest.mark.parametrize(
-    ("features", "student"),
+    ("features", "gain", "student"),
     [
-        ({"avx2", "fma"}, "float32"),
-        ({"avx512f"}, "float32"),
-        ({"avx512f", "avx512bf16"}, "bfloat16"),
-        ({"neon", "bf16"}, "float32"),  # which the engine does not use
+        ({"avx2", "fma"}, None, "float32"),
+        ({"avx512f"}, None, "float32"),
+        ({"avx512f", "avx512bf16"}, 1.9, "bfloat16"),
+        ({"avx512f", "avx512bf16", "amx-bf16"}, 0.54, "float32"),
+        ({"neon", "bf16"}, None, "float32"),  # which the engine does not use
     ],
 )
-def test_auto_is_what_the_engines_multiply_fastest(monkeypatch, features, student):
+def test_auto_is_what_the_engines_multiply_fastest(monkeypatch, features, gain, student):
     monkeypatch.setattr(precision, "features", lambda: frozenset(features))
+    monkeypatch.setattr(product_rates, "bfloat16_gain", lambda: gain)
     assert ParallelSampler(None, precision="auto").precision == student
     assert SequentialSampler(None, precision="auto").precision == "bfloat16"
     for asked in ("float32", "bfloat16"):

@@ -20,9 +20,9 @@ from wavegen.synthesis.student_kernel import Span, run_student
 from wavegen.synthesis.torch_threads import one_torch_thread
 from wavegen.workers import available_cores
 
-BLOCK_SAMPLES, COLUMNS_PER_THREAD = 576, 48
-"""Samples that go through all layers together, and the fewest of a thread: their rows stay in the second
-cache, and a layer's weights, once they have come, are used for all of them."""
+BLOCK_SAMPLES = 960
+"""Samples that go through all layers together, of each thread, as far as ``CAPACITY`` allows. Fewer, and a
+thread reads more of its past from the caches of the others; more, and its rows leave its own second cache."""
 
 CAPACITY = 2048
 """Samples for which the layers' inputs have room before their past is moved back to the front."""
@@ -74,7 +74,7 @@ class StudentEngine:
             if len(value) != len(lengths):
                 raise UserError(f"context entry '{key}' has a batch of {len(value)}, expected {len(lengths)}")
         self.num_threads = num_threads or available_cores()
-        self.block = block_samples or max(BLOCK_SAMPLES, self.num_threads * COLUMNS_PER_THREAD)
+        self.block = block_samples or min(self.num_threads * BLOCK_SAMPLES, CAPACITY)
         capacity = max(CAPACITY, self.block)
         self.packed = PackedStudent(student, precision=precision, capacity=capacity)
         self.context, self.lengths = context, list(lengths)

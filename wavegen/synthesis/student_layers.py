@@ -148,12 +148,12 @@ def gates(net, table, layer, speech, scratch, source, time, count):
             for tap in range(taps):
                 x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
                 w = weight + tap * rows * PANEL
-                _add_panel(net.weights, w, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
+                add_panel(net.weights, w, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
             if table[SIDE_ROWS]:
                 x = table[SIDE] + (time + c) * table[SIDE_ROW]
                 w = weight + taps * rows * PANEL
                 rows_ = table[SIDE_ROWS]
-                _add_panel(net.weights, w, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
+                add_panel(net.weights, w, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
             for column in range(COLUMNS):
                 h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
                 put_gated(scratch.hidden, h, sums, column * PANEL)
@@ -210,11 +210,11 @@ def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
         for c in range(0, count, COLUMNS):
             x = c * hidden_row
             at = c * row + panel * PANEL
-            _add_panel(weights, weight, scratch.hidden, x, offsets, 0, rows, sums, at, row)
+            add_panel(weights, weight, scratch.hidden, x, offsets, 0, rows, sums, at, row)
 
 
 @njit(**INNER)
-def _add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
+def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
     """One panel's product with ``COLUMNS`` columns: in one tile where the registers hold it, else in two."""
     if _ROWS == 2:
         _pair(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)

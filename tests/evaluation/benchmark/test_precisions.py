@@ -17,9 +17,7 @@ def cpu(monkeypatch):
 
     def imitate(torch, student):
         monkeypatch.setattr(precisions, "multiplies_bfloat16", lambda: torch)
-        monkeypatch.setattr(
-            precisions, "fastest_precision", lambda speaker: "bfloat16" if student else "float32"
-        )
+        monkeypatch.setattr(precisions, "student_multiplies_bfloat16", lambda: student)
 
     return imitate
 

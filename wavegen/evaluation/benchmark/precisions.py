@@ -6,7 +6,7 @@ tried. The teacher's engine widens its weights by itself and is fast on every CP
 """
 
 from wavegen.processor import multiplies_bfloat16
-from wavegen.synthesis.precision import PRECISIONS, fastest_precision
+from wavegen.synthesis.precision import PRECISIONS, student_multiplies_bfloat16
 
 NO_PRODUCTS = "bfloat16: no hardware products, torch would use a reference loop"
 NO_ENGINE = "bfloat16: the engine has no products of it on this CPU"
@@ -19,7 +19,7 @@ def of_torch() -> tuple[str, ...]:
 
 def of_student() -> tuple[str, ...]:
     """Precisions of the student's engine."""
-    return PRECISIONS if fastest_precision("student") == "bfloat16" else PRECISIONS[:1]
+    return PRECISIONS if student_multiplies_bfloat16() else PRECISIONS[:1]
 
 
 def left_out() -> dict[str, list[str]]:
