@@ -10,11 +10,21 @@ from types import SimpleNamespace
 import psutil
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from wavegen.composition import compose_config
 from wavegen.errors import UserError
-from wavegen.models.bundle import build_model, describe_voice, load_voice, require_match, save_weights
+from wavegen.models.bundle import (
+    build_model,
+    describe_voice,
+    load_built,
+    load_voice,
+    require_match,
+    save_weights,
+)
+from wavegen.resources import resource_directory
 
 WAVENET = {
     "_target_": "wavegen.nets.wavenet.WaveNet",
@@ -278,3 +288,22 @@ def test_a_voice_goes_with_corpora_of_its_sample_rate_and_layout(run, mini_corpu
     other = type(encoder).from_dict(encoder.to_dict() | {"layout": layout.to_dict()})
     with pytest.raises(UserError, match=f"{run} .*feature layout {encoder.layout.digest}.*{layout.digest}"):
         require_match(voice, dataclasses.replace(mini_corpus, encoder=other), run)
+
+
+IMAGE_FLOWS = ("glow", "nice", "real_nvp", "flow_plus_plus")
+FLOWS = [("digits", name, noise) for name in IMAGE_FLOWS for noise in ("uniform", "variational")]
+
+
+@pytest.mark.parametrize(
+    "data, name, noise", [*FLOWS, ("table", "maf", "uniform"), ("table", "neural_spline_flow", "uniform")]
+)
+def test_every_flow_is_built_again_within_the_budget_of_its_weights(tmp_path, data, name, noise):
+    words = [f"data={data}", f"flow_model={name}", f"dequantization={noise}"]
+    config = compose_config("flow", words, configs=resource_directory("configs"))
+    config.event = {"image_shape": [1, 8, 8], "num_levels": 17, "features": 3, "context_features": 0}
+    described = OmegaConf.to_container(config.flow_model, resolve=True)
+    flow = build_model(described, source="flow_model")
+    save_weights(tmp_path, "flow", flow)
+    again = load_built(described, tmp_path / "flow.safetensors", source="flow_model")
+    for key, tensor in flow.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[key]), key
