@@ -67,12 +67,13 @@ def test_a_text_that_kills_is_reported_and_the_next_one_is_spoken(process):
         assert ask(process, "Hello.") == before
 
 
-def test_who_died_between_two_requests_is_replaced(process):
+@pytest.mark.parametrize(("signum", "dies"), [(signal.SIGKILL, True), (signal.SIGINT, False)])
+def test_who_died_between_two_requests_is_replaced_and_ctrl_c_is_not_for_the_child(process, signum, dies):
     before = ask(process, "Hello.")
     first = pid(process)
-    os.kill(first, signal.SIGKILL)
+    os.kill(first, signum)
     assert ask(process, "Hello.") == before
-    assert pid(process) != first and has_ended(first)
+    assert (pid(process) != first) == dies and has_ended(first) == dies
 
 
 def test_who_does_not_answer_is_replaced_after_a_while():
@@ -118,14 +119,6 @@ def test_an_interrupt_leaves_no_half_reply_behind(process):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     assert ask(process, "Hello.") == before
-
-
-def test_ctrl_c_is_not_for_the_child(process):
-    before = ask(process, "Hello.")
-    first = pid(process)
-    os.kill(first, signal.SIGINT)
-    assert ask(process, "Hello.") == before
-    assert pid(process) == first
 
 
 def test_a_forked_process_has_a_child_of_its_own(process):

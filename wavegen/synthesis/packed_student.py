@@ -6,7 +6,7 @@ from torch import Tensor
 
 from wavegen.models.student import WaveNetStudent
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
-from wavegen.synthesis import student_layers as at
+from wavegen.synthesis import student_tables as at
 from wavegen.synthesis.conditioning_windows import WINDOW_FRAMES, ConditioningWindows, Unsupported
 from wavegen.synthesis.packed_matrix import padded
 from wavegen.synthesis.panels import (

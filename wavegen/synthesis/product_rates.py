@@ -13,7 +13,8 @@ from numba import njit
 from wavegen.synthesis.compiled_sources import ENTRY, SOURCES
 from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.panels import PANEL
-from wavegen.synthesis.student_layers import COLUMNS, add_panel
+from wavegen.synthesis.student_layers import add_panel
+from wavegen.synthesis.student_tables import COLUMNS
 
 _ROWS, _PRODUCTS, _ROUNDS = 64, 200, 9
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from wavegen.errors import UserError
 from wavegen.models.student import WaveNetStudent
 from wavegen.runtime import prepare_process
-from wavegen.synthesis import student_layers as at
+from wavegen.synthesis import student_tables as at
 from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.packed_student import PackedStudent
 from wavegen.synthesis.panels import PANEL

@@ -11,18 +11,8 @@ from numba import njit
 
 from wavegen.synthesis.compiled_sources import ENTRY, INNER, SOURCES
 from wavegen.synthesis.signals import COUNTER_STRIDE, wait_for, write_counter
-from wavegen.synthesis.student_layers import (
-    COLUMNS,
-    END_LAYER,
-    FIRST_LAYER,
-    INPUTS,
-    PAST,
-    ROW,
-    add_outputs,
-    gates,
-    lift,
-    speak,
-)
+from wavegen.synthesis.student_layers import add_outputs, gates, lift, speak
+from wavegen.synthesis.student_tables import COLUMNS, END_LAYER, FIRST_LAYER, INPUTS, PAST, ROW
 
 
 class Span(NamedTuple):
@@ -44,7 +34,7 @@ def _run(net, speech, scratch, span, counters, thread, num_threads):
     """One thread's part of the next ``num_samples`` samples, those of ``speech.lines``.
 
     Args:
-        net, speech, scratch: see ``student_layers``.
+        net, speech, scratch: see ``student_tables``.
         span: which samples; they are the first of ``speech.lines`` behind column 0.
         counters: one a thread, all 0.
 

@@ -7,8 +7,6 @@ first cache while all columns pass them; sums stay in registers.
 Every column's numbers depend on its own inputs only, never on which columns are computed with it.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
@@ -17,88 +15,46 @@ from wavegen.synthesis.fast_math import exp32
 from wavegen.synthesis.gate_vectors import put_gated
 from wavegen.synthesis.memory_access import peek, poke
 from wavegen.synthesis.panels import PANEL
+from wavegen.synthesis.student_tables import (
+    COLUMNS,
+    DILATION,
+    FRAME,
+    FRAME_ROW,
+    FRAMES,
+    GATE_PANELS,
+    GATES,
+    GROUPS,
+    HIDDEN_ROW,
+    HIDDEN_ROWS,
+    HOP,
+    KERNEL,
+    LAST,
+    LIFT,
+    OUTPUT,
+    OUTPUT_BIAS,
+    READ,
+    READ_BIAS,
+    READ_PANELS,
+    READ_ROW,
+    READ_ROWS,
+    ROW,
+    ROWS,
+    SIDE,
+    SIDE_ROW,
+    SIDE_ROWS,
+    SKIPS,
+    START,
+    TAP_ROWS,
+    TAPS,
+    WIDTH,
+)
 from wavegen.synthesis.tile_inputs import put
-from wavegen.synthesis.tiles import SHAPES, product_tile
+from wavegen.synthesis.tiles import product_tile
 from wavegen.synthesis.upsampled_sums import begin_sums
 from wavegen.synthesis.vector_code import LANES
 
-_ROWS, COLUMNS = SHAPES.pair
-"""Time steps of one tile."""
-
-# Columns of the table of flows. A place is where something begins in its array.
-FLOW_FIELDS = 25
-(
-    FIRST_LAYER,
-    END_LAYER,
-    WIDTH,  # of the residual stream, whole panels
-    SKIPS,  # of the sum of skips, whole panels; 0 without skips
-    GROUPS,  # vectors of the stream that the next layer reads
-    ROW,  # elements of a row of a layer's inputs
-    TAPS,
-    TAP_ROWS,  # rows of weights of one tap
-    GATE_PANELS,
-    HIDDEN_ROW,  # elements of a row of what the gates let through
-    HIDDEN_ROWS,  # rows of weights that meet it
-    SIDE,  # place of the conditioning at sample rate
-    SIDE_ROW,  # elements of a row of it
-    SIDE_ROWS,  # rows of weights that meet it
-    FRAMES,  # place of the projected conditioning at frame rate
-    FRAME_ROW,  # elements of a row of it
-    HOP,  # samples a frame; 0 without conditioning at frame rate
-    KERNEL,  # place of what upsamples it, (3, hop)
-    LIFT,  # place of the input's weights, and the biases behind them
-    READ,  # place of the output net's first layer
-    READ_ROW,  # elements of a row of what it reads
-    READ_ROWS,  # rows of its weights
-    READ_PANELS,
-    READ_BIAS,
-    LAST,  # place of its second layer, and the biases behind it
-) = range(FLOW_FIELDS)
-
-# Columns of the table of layers.
-LAYER_FIELDS = 8
-INPUTS, PAST, DILATION, GATES, START, FRAME, OUTPUT, OUTPUT_BIAS = range(LAYER_FIELDS)
-
-_pair, _single = product_tile(_ROWS, COLUMNS), product_tile(1, COLUMNS)
+_pair, _single = product_tile(ROWS, COLUMNS), product_tile(1, COLUMNS)
 _SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
-
-
-class Net(NamedTuple):
-    """A student's weights.
-
-    ``flows``, ``layers``: tables, int64. ``weights``: of the products, float32 or words of two bfloat16.
-    ``fine``: float32, biases and whatever no product in bfloat16 takes.
-    """
-
-    flows: np.ndarray
-    layers: np.ndarray
-    weights: np.ndarray
-    fine: np.ndarray
-
-
-class Speech(NamedTuple):
-    """One utterance's state, and its conditioning within a window.
-
-    ``lines``: ``(flows + 1, 1 + samples)``, in row i what flow i reads, the last what is spoken; in
-    column 0 the sample before. ``inputs``: of all layers, their past and the present. ``starts``: of every
-    layer's gates, biases and constant conditioning. ``frames``: the window's conditioning at frame rate,
-    projected. ``side``: its conditioning at sample rate, as inputs of products.
-    """
-
-    lines: np.ndarray
-    inputs: np.ndarray
-    starts: np.ndarray
-    frames: np.ndarray
-    side: np.ndarray
-
-
-class Scratch(NamedTuple):
-    """One thread's own: ``stream [column][residual | skips]``, ``hidden`` as inputs of products, ``sums``."""
-
-    stream: np.ndarray
-    hidden: np.ndarray
-    sums: np.ndarray
-    offsets: np.ndarray
 
 
 @njit(**INNER)
@@ -216,7 +172,7 @@ def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
 @njit(**INNER)
 def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
     """One panel's product with ``COLUMNS`` columns: in one tile where the registers hold it, else in two."""
-    if _ROWS == 2:
+    if ROWS == 2:
         _pair(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
     else:
         _single(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)

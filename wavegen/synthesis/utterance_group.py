@@ -8,7 +8,7 @@ from torch import Tensor
 from wavegen.synthesis.conditioning_windows import Window
 from wavegen.synthesis.packed_matrix import aligned_zeros
 from wavegen.synthesis.packed_teacher import Net
-from wavegen.synthesis.sequential_kernel import Feed, Memory
+from wavegen.synthesis.sequential_state import Feed, Memory
 from wavegen.synthesis.signals import COUNTER_STRIDE
 from wavegen.synthesis.tiles import SHAPES
 
