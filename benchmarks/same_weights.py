@@ -1,0 +1,139 @@
+"""Whether two checkouts train the same weights: the recipes run in both, with the same seeds, in float32.
+
+    git worktree add ../before COMMIT
+    .venv/bin/python benchmarks/same_weights.py ../before
+    .venv/bin/python benchmarks/same_weights.py ../before --only teacher distill
+
+A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout, from
+a corpus that the checkout prepares itself. Compared are all tensors of all weights, bit for bit, and beside them the
+numbers of metrics.json. What has run already is read again from --runs. Ends with status 1 where weights differ.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+HERE = Path(__file__).resolve().parent.parent
+STEPS = "max_steps={0} {1}.validate_every_steps={0} {1}.average_decay=0.5 {1}.precision=32-true"
+SPEECH = "evaluation.max_utterances=2 evaluation.max_spoken_utterances=1 evaluation.max_teacher_seconds=1"
+RECIPES = {
+    "prepare": "prepare corpus.directory={runs}/corpus",
+    "teacher": "teacher run={runs}/teacher corpus.directory={runs}/corpus teacher_training."
+    + STEPS.format(10, "teacher_training"),
+    "distill": "distill run={runs}/distill corpus.directory={runs}/corpus teacher_checkpoint={runs}/teacher "
+    + "student_training."
+    + STEPS.format(10, "student_training")
+    + f" {SPEECH}",
+    "flow": "flow run={runs}/flow flow_training."
+    + STEPS.format(20, "flow_training")
+    + " evaluation.max_images=64 evaluation.num_noise_draws=1",
+    "gallery": "gallery run={runs}/gallery optimisation.max_steps=40 evaluation.num_points=1000",
+    "duality": "duality run={runs}/duality optimisation.max_steps=40 evaluation.num_points=1000",
+}
+"""By name: the command line, ``{runs}`` the folder of the checkout's runs."""
+
+
+def run(checkout: Path, name: str, runs: Path) -> Path:
+    """The folder of a recipe's run; a run that is there already is not made again."""
+    done = runs / f"{name}.done"
+    if not done.exists():
+        command = RECIPES[name].format(runs=runs).split()
+        environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
+        with (runs / f"{name}.log").open("w") as log:
+            code = subprocess.call(
+                [sys.executable, "-m", "wavegen", *command],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                cwd=checkout,
+            )
+        if code != 0:
+            sys.exit(f"{checkout}: {name} ended with {code}, see {log.name}")
+        done.touch()
+    return runs / name
+
+
+def compare(before: Path, after: Path) -> tuple[int, int, float]:
+    """How many tensors there are, how many are not bit-identical, and their greatest difference."""
+    count, different, greatest = 0, 0, 0.0
+    files = {path.relative_to(before) for path in before.rglob("*.safetensors")}
+    if files != {path.relative_to(after) for path in after.rglob("*.safetensors")} or not files:
+        sys.exit(f"{before} and {after} hold other files of weights")
+    for file in sorted(files):
+        left, right = load_file(before / file), load_file(after / file)
+        if left.keys() != right.keys():
+            sys.exit(f"{file}: other tensors, {sorted(left.keys() ^ right.keys())}")
+        for name, tensor in left.items():
+            count += 1
+            if not torch.equal(tensor, right[name]):
+                different += 1
+                greatest = max(greatest, (tensor.double() - right[name].double()).abs().max().item())
+    return count, different, greatest
+
+
+def numbers(node: object, key: str = "") -> dict[str, float]:
+    """The numbers of a nested container by their dotted names; times are left out."""
+    if isinstance(node, dict):
+        return {
+            k: v for name, item in node.items() for k, v in numbers(item, f"{key}.{name}".strip(".")).items()
+        }
+    if isinstance(node, list):
+        return {k: v for i, item in enumerate(node) for k, v in numbers(item, f"{key}.{i}").items()}
+    timed = any(word in key for word in ("wall", "cpu", "speed", "seconds", "_s.", "rate", "times"))
+    return {key: node} if isinstance(node, int | float) and not timed else {}
+
+
+def compare_metrics(before: Path, after: Path) -> str:
+    """A sentence on the numbers of metrics.json, where there is one."""
+    paths = before / "metrics.json", after / "metrics.json"
+    if not all(path.exists() for path in paths):
+        return ""
+    left, right = (numbers(json.loads(path.read_text())) for path in paths)
+    shared = left.keys() & right.keys()
+    other = [key for key in sorted(shared) if left[key] != right[key] and left[key] == left[key]]
+    return f"{len(shared)} numbers of metrics.json, {len(other)} differ {other[:6] if other else ''}"
+
+
+def main() -> None:
+    """Runs what is missing and prints a line a recipe."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("other", type=Path, help="the other checkout")
+    parser.add_argument("--only", nargs="+", choices=list(RECIPES), default=list(RECIPES), metavar="RECIPE")
+    parser.add_argument("--runs", type=Path, default=HERE / "runs/same_weights")
+    parser.add_argument(
+        "--only-other", action="store_true", help="run the other checkout's alone, compare nothing"
+    )
+    options = parser.parse_args()
+    if not (options.other / "wavegen").is_dir():
+        parser.error(f"expected another checkout of wavegen, got {options.other}")
+    folders = {"other": options.other, "here": HERE}
+    same = True
+    for name in RECIPES:
+        if name not in options.only and name != "prepare":
+            continue
+        runs = {}
+        for side, checkout in folders.items():
+            if side == "here" and options.only_other:
+                continue
+            folder = (options.runs / side).resolve()
+            folder.mkdir(parents=True, exist_ok=True)
+            runs[side] = run(checkout, name, folder)
+        if name == "prepare" or options.only_other:
+            continue
+        count, different, greatest = compare(runs["other"], runs["here"])
+        same = same and different == 0
+        result = "the same, bit for bit" if not different else f"{different} differ, by up to {greatest:.3g}"
+        print(f"{name:10}{count:5} tensors: {result}; {compare_metrics(runs['other'], runs['here'])}")
+    sys.exit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    main()
