@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
-from wavegen.corpora.corpus import Corpus
-from wavegen.corpora.segments import SegmentStream
-from wavegen.evaluation.material import own_directory
-from wavegen.models.bundle import load_voice
+from wavegen.data.speech.corpus import Corpus
+from wavegen.data.speech.segments import SegmentStream
+from wavegen.evaluation.speech.test_set import own_directory
 from wavegen.objectives.distillation import IndependentDraws, StratifiedDraws, teacher_density
+from wavegen.runs.voice import load_voice
 from wavegen.runtime import prepare_process
 
 

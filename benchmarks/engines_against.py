@@ -34,7 +34,7 @@ CASES = {
 
 def speak_when_asked() -> None:
     """The process of one checkout: a case a line of standard input, its samples a second a line of output."""
-    from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
+    from wavegen.benchmark.nets import make_context, make_student, make_teacher
     from wavegen.synthesis.parallel import ParallelSampler
     from wavegen.synthesis.sequential import SequentialSampler
 

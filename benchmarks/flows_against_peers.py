@@ -26,12 +26,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from wavegen.engines.masked.sampler import MaskedFlowSampler
 from wavegen.flows import Affine, Autoregressive, BoundedLogScale, Compose, Flow, StandardNormal
-from wavegen.models.glow import glow, lu_1x1
-from wavegen.models.priors import standard_prior
+from wavegen.models.flows.glow import glow, lu_1x1
+from wavegen.models.flows.priors import standard_prior
 from wavegen.nets.made import MADE
 from wavegen.runtime import prepare_process
-from wavegen.synthesis.made_sampler import MaskedFlowSampler
 
 FEATURES, BATCH, NUM_FLOWS = 64, 512, 5
 IMAGE_SHAPE, NUM_IMAGES, NUM_SCALES, NUM_STEPS = (3, 32, 32), 16, 3, 8

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from wavegen.files import write_bytes
 
 HERE = Path(__file__).parent
-LOGIT = "+flow_model.preprocessing={_target_: wavegen.models.dequantized.scaled_logit}"
+LOGIT = "+flow_model.preprocessing={_target_: wavegen.models.flows.dequantized.scaled_logit}"
 MODELS = {
     "NICE": ["flow_model=nice", "flow_model.hidden=[30,31]", "flow_model.num_couplings=4", LOGIT],
     "RealNVP": ["flow_model=real_nvp", "flow_model.hidden_channels=16"],
@@ -48,7 +48,7 @@ COUPLINGS = {
     "affine": [],
 }
 PERMUTATIONS = {
-    name: [f"+flow_model.permutation={{_target_: wavegen.models.glow.{function}, _partial_: true}}"]
+    name: [f"+flow_model.permutation={{_target_: wavegen.models.flows.glow.{function}, _partial_: true}}"]
     for name, function in {"reverse": "reverse", "shuffle": "shuffle", "1×1": "invertible_1x1"}.items()
 }
 

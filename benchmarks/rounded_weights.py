@@ -14,15 +14,15 @@ import math
 import torch
 from tqdm import tqdm
 
-from wavegen.corpora.corpus import Corpus
-from wavegen.evaluation.benchmark.precisions import NO_ENGINE, of_student
-from wavegen.evaluation.material import load_utterances, own_directory
+from wavegen.benchmark.precisions import NO_ENGINE, of_student
+from wavegen.data.speech.corpus import Corpus
+from wavegen.engines.sequential.engine import TeacherEngine
+from wavegen.evaluation.speech.test_set import load_utterances, own_directory
 from wavegen.files import write_bytes
-from wavegen.linguistics.features import collate_contexts
-from wavegen.models.bundle import load_voice
+from wavegen.linguistics.context import SpeechContext
+from wavegen.runs.voice import load_voice
 from wavegen.runtime import prepare_process
 from wavegen.synthesis.parallel import ParallelSampler
-from wavegen.synthesis.teacher_engine import TeacherEngine
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -67,7 +67,7 @@ def main() -> None:
     utterances = list(load_utterances(voice, corpus, "test", arguments.utterances))
     bits, counts, ratios = {precision: 0.0 for precision in PRECISIONS}, 0, []
     for index, utterance in enumerate(tqdm(utterances, unit="utterance")):
-        context, count = collate_contexts([utterance.context]), utterance.waveform.shape[-1]
+        context, count = SpeechContext.collate([utterance.context]), utterance.waveform.shape[-1]
         if voice.teacher is not None:
             for precision, value in teacher_bits(voice.teacher, utterance.waveform, context).items():
                 bits[precision] += value * count

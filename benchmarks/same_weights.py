@@ -4,9 +4,10 @@
     .venv/bin/python benchmarks/same_weights.py ../before
     .venv/bin/python benchmarks/same_weights.py ../before --only teacher distill
 
-A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout, from
-a corpus that the checkout prepares itself. Compared are all tensors of all weights, bit for bit, and beside them the
-numbers of metrics.json. What has run already is read again from --runs. Ends with status 1 where weights differ.
+A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout,
+from a corpus that the checkout prepares itself. The script compares all tensors of all weights, bit for bit,
+and lists which numbers of metrics.json differ. It reads again from --runs what has run already. It ends with
+status 1 where weights differ.
 """
 
 import argparse

@@ -20,8 +20,8 @@ from tqdm import tqdm
 from wavegen.files import write_bytes
 from wavegen.flows import Flow
 from wavegen.metrics.reconstruction import separate
+from wavegen.runs.folder import CONFIG
 from wavegen.training.density_stage import load_data, load_flow
-from wavegen.training.run_folder import CONFIG
 
 HERE = Path(__file__).parent
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 
-from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
-from wavegen.evaluation.benchmark.plain import PlainWaveNet
-from wavegen.evaluation.benchmark.precisions import left_out
-from wavegen.evaluation.benchmark.timing import interleaved
-from wavegen.evaluation.benchmark.training_steps import FORMS, forms_here, training_subjects
+from wavegen.benchmark.nets import make_context, make_student, make_teacher
+from wavegen.benchmark.plain import PlainWaveNet
+from wavegen.benchmark.precisions import left_out
+from wavegen.benchmark.timing import interleaved
+from wavegen.benchmark.training_steps import FORMS, forms_here, training_subjects
 from wavegen.files import write_bytes
 from wavegen.nets.wavenet import WaveNet
 from wavegen.resources import resource_directory
@@ -50,7 +50,7 @@ def gradient_errors(config: dict, num_frames: int = 8) -> dict[str, float]:
         shape = {"conditioning": config["conditioning"], "seed": config["seed"], "wavenet": net}
         teacher = make_teacher(config["teacher"], **shape).to(dtype).requires_grad_(False)
         student = make_student(config["student"], **shape).to(dtype)
-        told = {key: value.to(dtype) for key, value in context.items()}
+        told = context.to(dtype)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             spoken, law = student.rsample_with_conditionals(noise.to(dtype).logit(), told)
             density = teacher.conditionals(spoken, told).continuous

@@ -12,8 +12,9 @@ from hypothesis import settings
 
 from wavegen.distributions.logistic import Logistic
 from wavegen.interruption import SIGNALS
-from wavegen.models.student import WaveNetStudent
-from wavegen.models.teacher import WaveNetTeacher
+from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.models.speech.teacher import WaveNetTeacher
 from wavegen.nets.conditioning import FrameConditioning
 from wavegen.nets.wavenet import WaveNet
 from wavegen.runtime import prepare_process
@@ -59,8 +60,8 @@ def heeded_signals():
 @pytest.fixture(scope="session")
 def mini_corpus(tmp_path_factory):
     """Nine short sentences at 8 kHz, prepared like any corpus."""
-    from wavegen.corpora.espeak_corpus import EspeakCorpus
-    from wavegen.corpora.prepare import prepare_corpus
+    from wavegen.data.speech.prepare import prepare_corpus
+    from wavegen.data.speech.sources.sentences import EspeakCorpus
 
     folder = tmp_path_factory.mktemp("mini_corpus")
     words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -119,6 +120,6 @@ def make_context():
     """``make_context(batch, frames)``: random features, float64."""
 
     def make(batch, frames):
-        return {"features": torch.randn(batch, 3, frames, dtype=torch.float64)}
+        return SpeechContext(features=torch.randn(batch, 3, frames, dtype=torch.float64))
 
     return make

@@ -13,7 +13,7 @@ from torch import nn
 from wavegen.calls import LARGEST, build, check_calls, fits, in_words
 from wavegen.errors import UserError
 from wavegen.flows import Bijection
-from wavegen.linguistics.espeak import EspeakVoice
+from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
 
 NUMBERS = st.integers(-LARGEST, LARGEST)
 REALS = st.one_of(st.integers(-1000, 1000), st.floats(-1e200, 1e200, allow_subnormal=False))
@@ -66,7 +66,8 @@ def call(target, partial=False, **arguments):
 
 
 WAVENET = call("wavegen.nets.wavenet.WaveNet", partial=True)
-REVERSE = "wavegen.models.glow.reverse"
+REVERSE = "wavegen.models.flows.glow.reverse"
+STANDARD_PRIOR = "wavegen.models.flows.priors.standard_prior"
 
 
 @pytest.mark.parametrize(
@@ -77,18 +78,22 @@ REVERSE = "wavegen.models.glow.reverse"
         (call("wavegen.flows.Affine"), Bijection, False),
         (call("wavegen.flows.Affine", partial=True), nn.Module, False),
         (call("wavegen.flows.Affine"), int, False),
-        (call("wavegen.models.dequantized.scaled_logit"), Bijection | None, True),
-        (call("wavegen.models.maf.maf"), Bijection, False),
+        (call("wavegen.models.flows.dequantized.scaled_logit"), Bijection | None, True),
+        (call("wavegen.models.flows.maf.maf"), Bijection, False),
         (WAVENET, Callable[..., nn.Module], True),
         ([WAVENET, WAVENET], Sequence[Callable[..., nn.Module]], True),
         ([WAVENET, 1], Sequence[Callable[..., nn.Module]], False),
         (WAVENET, nn.Module, False),
         (WAVENET, Callable[[int], Bijection], False),
         (call(REVERSE, partial=True), Callable[[int, int], Bijection], True),
-        (call("wavegen.models.priors.standard_prior", partial=True), Callable[..., Bijection | None], True),
-        (call("wavegen.models.priors.standard_prior", partial=True), Callable[..., Bijection], False),
-        (call("wavegen.models.dequantized.variational_noise"), Callable[[int], object], True),
-        (call("wavegen.corpora.tables.table"), Callable[..., nn.Module], False),
+        (
+            call("wavegen.models.flows.priors.standard_prior", partial=True),
+            Callable[..., Bijection | None],
+            True,
+        ),
+        (call("wavegen.models.flows.priors.standard_prior", partial=True), Callable[..., Bijection], False),
+        (call("wavegen.models.flows.dequantized.variational_noise"), Callable[[int], object], True),
+        (call("wavegen.data.tables.table"), Callable[..., nn.Module], False),
         (call("wavegen.nets.wavenet.dilation_cycles"), Sequence[int], True),
         (call("wavegen.nets.wavenet.dilation_cycles"), Sequence[str], False),
         (call("wavegen.nets.wavenet.dilation_cycles"), int, False),
@@ -99,7 +104,7 @@ def test_a_call_fits_where_what_it_gives_does(node, hint, expected):
 
 
 TRAINER = "lightning.Trainer"
-ESPEAK = "wavegen.corpora.espeak_corpus.EspeakCorpus"
+ESPEAK = "wavegen.data.speech.sources.sentences.EspeakCorpus"
 
 
 @pytest.mark.parametrize(
@@ -114,18 +119,18 @@ ESPEAK = "wavegen.corpora.espeak_corpus.EspeakCorpus"
         (call("wavegen.nets.wavenet.dilation_cycles", num_layers=3), "a.b has no 'cycle_length', which"),
         (call("wavegen.flows.BoundedLogScale", bound=[1]), "a.b.bound is [1], expected a number"),
         (
-            call("wavegen.models.maf.maf", features=2, hidden=[64, "x"]),
+            call("wavegen.models.flows.maf.maf", features=2, hidden=[64, "x"]),
             "expected a list (a whole number up to",
         ),
-        (call("wavegen.models.maf.maf", features=2**16 + 1), "expected a whole number up to 65536"),
+        (call("wavegen.models.flows.maf.maf", features=2**16 + 1), "expected a whole number up to 65536"),
         (
-            call("wavegen.models.maf.maf", features=2, transform=3),
+            call("wavegen.models.flows.maf.maf", features=2, transform=3),
             "a.b.transform is 3, expected an object of Module",
         ),
         (call(ESPEAK, voice={"voice": "en-us"}), "a.b.voice is a mapping, expected an object of EspeakVoice"),
         (call(ESPEAK, voice=call("wavegen.flows.Affine")), "a.b.voice is a wavegen.flows.Affine, expected"),
         (call(ESPEAK, sentences=["x"]), "a.b.sentences is ['x'], expected text or null"),
-        (call("wavegen.corpora.tables.table", path=3), "a.b.path is 3, expected text"),
+        (call("wavegen.data.tables.table", path=3), "a.b.path is 3, expected text"),
         (call("torch.optim.Adam", partial=True, lr="0.1"), "a.b.lr is '0.1', expected a number"),
         (call("torch.optim.Adam", partial=True, params=[1]), "a.b.params is [1], expected"),
         (call(TRAINER, partial=True, default_root_dir="/tmp/x"), "a.b.default_root_dir is '/tmp/x'"),
@@ -169,4 +174,4 @@ def test_every_annotation_has_words(hint):
 
 def test_what_a_constructor_tells_the_user_is_not_wrapped():
     with pytest.raises(UserError, match="the espeak voice '../x' is no name"):
-        build(call("wavegen.linguistics.espeak.EspeakVoice", voice="../x"))
+        build(call("wavegen.linguistics.frontends.espeak.voice.EspeakVoice", voice="../x"))

@@ -163,7 +163,7 @@ def test_all_tests_run_in_processes_that_may_die_and_the_engines_as_on_lesser_cp
     assert [words[0] for words in asked] == cpus
     for words in asked:
         assert words[1:5] == ["-m", "pytest", "-q", "@tests/parallel.args"]
-        assert ("tests/synthesis" in words) == (words[0] != "own")
+        assert ("tests/engines" in words) == (words[0] != "own")
         assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from wavegen.cli import main
+from wavegen.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

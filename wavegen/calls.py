@@ -13,7 +13,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 
 from wavegen.errors import UserError
-from wavegen.targets import FOREIGN_TEXTS, MODEL_ROOMS, PARTIAL, TARGET
+from wavegen.runs.targets import FOREIGN_TEXTS, MODEL_ROOMS, PARTIAL, TARGET
 
 # No net of ours is wider or deeper; more layers than that would be made one by one until memory ends.
 LARGEST_IN_A_MODEL = 2**16

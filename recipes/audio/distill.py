@@ -13,11 +13,11 @@ Examples:
 
 from omegaconf import DictConfig
 
-from wavegen.corpora.prepare import ensure_prepared
-from wavegen.evaluation.evaluate import evaluate_voice
-from wavegen.models.bundle import load_voice
+from wavegen.data.speech.prepare import ensure_prepared
+from wavegen.evaluation.speech.evaluate import evaluate_voice
+from wavegen.runs.folder import open_run, resume_config
+from wavegen.runs.voice import load_voice
 from wavegen.training.processes import end_other_processes
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.settings import check_trainings
 from wavegen.training.stages import (
     check_distillable,

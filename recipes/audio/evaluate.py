@@ -16,9 +16,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from wavegen.evaluation.evaluate import evaluate_voice
-from wavegen.evaluation.material import default_output, open_corpus
-from wavegen.models.bundle import load_voice
+from wavegen.evaluation.speech.evaluate import evaluate_voice
+from wavegen.evaluation.speech.test_set import default_output, open_corpus
+from wavegen.runs.voice import load_voice
 
 
 def main(config: DictConfig) -> None:

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from wavegen.corpora.prepare import preparation, prepare_corpus
+from wavegen.data.speech.prepare import preparation, prepare_corpus
 
 
 def main(config: DictConfig) -> None:

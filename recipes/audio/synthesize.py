@@ -14,9 +14,9 @@ import time
 
 from omegaconf import DictConfig
 
-from wavegen.models.bundle import load_voice
+from wavegen.engines.precision import explain_precision
+from wavegen.runs.voice import load_voice
 from wavegen.standard_output import check_output, say_beside
-from wavegen.synthesis.precision import explain_precision
 from wavegen.synthesis.text import prepare_speech, read_text
 
 

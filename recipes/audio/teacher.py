@@ -11,9 +11,9 @@ Examples:
 
 from omegaconf import DictConfig
 
-from wavegen.corpora.prepare import ensure_prepared
+from wavegen.data.speech.prepare import ensure_prepared
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.processes import end_other_processes
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.settings import check_trainings
 from wavegen.training.stages import fill_in_voice, train_teacher
 

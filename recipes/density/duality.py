@@ -15,8 +15,8 @@ Examples:
 from omegaconf import DictConfig
 
 from wavegen.evaluation.plane import evaluate_duality
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.plane import train_both_ways
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.settings import check_trainings
 
 

@@ -12,8 +12,8 @@ Examples:
 from omegaconf import DictConfig
 
 from wavegen.evaluation.plane import evaluate_gallery
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.plane import train_gallery
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.settings import check_trainings
 
 

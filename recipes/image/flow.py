@@ -16,10 +16,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from wavegen.evaluation.density import evaluate_density, summary
+from wavegen.evaluation.density.evaluate import evaluate_density, summary
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
 from wavegen.training.processes import end_other_processes
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.settings import check_trainings
 
 

@@ -15,9 +15,9 @@ Examples:
 
 from omegaconf import DictConfig, OmegaConf
 
-from wavegen.evaluation.benchmark.report import Report
-from wavegen.evaluation.benchmark.sections import chosen_sections, measure
-from wavegen.training.run_folder import open_run
+from wavegen.benchmark.report import Report
+from wavegen.benchmark.sections import chosen_sections, measure
+from wavegen.runs.folder import open_run
 
 
 def main(config: DictConfig) -> None:

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wavegen.corpora.corpus import Corpus
-from wavegen.corpora.espeak_corpus import EspeakCorpus
-from wavegen.corpora.prepare import prepare_corpus
-from wavegen.evaluation.evaluate import evaluate_voice
-from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+from wavegen.data.speech.corpus import Corpus
+from wavegen.data.speech.prepare import prepare_corpus
+from wavegen.data.speech.sources.sentences import EspeakCorpus
+from wavegen.evaluation.speech.evaluate import evaluate_voice
+from wavegen.runs.voice import build_model, describe_voice, load_voice, save_weights
 
 SENTENCES = ("Go on <now>.", "See me.", "A red & bad day.", "You win.", "No, not I.", "We saw it.")
 
@@ -58,12 +58,12 @@ def run_directory(corpus, tmp_path_factory) -> Path:
     family = {"_target_": "wavegen.distributions.logistic.Logistic", "_partial_": True}
     models = {
         "teacher": {
-            "_target_": "wavegen.models.teacher.WaveNetTeacher",
+            "_target_": "wavegen.models.speech.teacher.WaveNetTeacher",
             "head": head,
             "wavenet": wavenet(corpus),
         },
         "student": {
-            "_target_": "wavegen.models.student.WaveNetStudent",
+            "_target_": "wavegen.models.speech.student.WaveNetStudent",
             "wavenets": [wavenet(corpus)] * 2,
             "family": family,
             "hop_samples": corpus.hop_samples,

@@ -4,7 +4,7 @@ import pytest
 from wavegen.audio.waveform import resample
 from wavegen.errors import UserError
 from wavegen.linguistics.alignment import align_by_dtw
-from wavegen.linguistics.espeak import EspeakVoice, SpokenUtterance
+from wavegen.linguistics.frontends.espeak.voice import EspeakVoice, SpokenUtterance
 from wavegen.linguistics.phones import TimedPhone
 
 TEXT = "Nobody expected the small red balloon to fly so far over the mountain."

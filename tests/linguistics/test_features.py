@@ -7,7 +7,7 @@ import torch
 from wavegen.audio.glottal import cycles_from_f0
 from wavegen.audio.pitch import PitchTrack
 from wavegen.errors import UserError
-from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, collate_contexts, compact_frames
+from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, compact_frames
 from wavegen.linguistics.phones import TimedPhone
 
 LAYOUT = FeatureLayout()
@@ -163,16 +163,3 @@ def test_frames_that_do_not_fit_are_refused(encoder):
 def test_nothing_to_fit_is_said():
     with pytest.raises(UserError, match="no utterance"):
         FeatureEncoder.fit(LAYOUT, [])
-
-
-def test_collating_repeats_the_last_frame(encoder):
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
-    long, short = encoder.encode(frames), encoder.encode(frames[:9])
-    long["speaker"], short["speaker"] = torch.tensor(3), torch.tensor(4)
-    batch = collate_contexts([short, long])
-    assert batch["features"].shape == (2, LAYOUT.num_features, 16)
-    assert batch["speaker"].tolist() == [3 + 1, 3]
-    assert torch.equal(batch["features"][0, :, :9], short["features"])
-    assert torch.equal(batch["features"][0, :, 9:], short["features"][:, -1:].expand(-1, 7))
-    assert torch.equal(batch["cycles"][0, 9:], short["cycles"][-1].expand(7))
-    assert torch.equal(batch["voiced"][1], long["voiced"])

@@ -8,14 +8,12 @@ import torch
 
 from wavegen.flows import ActNorm, Additive, BatchNorm, Compose, Coupling, Flow, Permutation
 from wavegen.flows.split import Swapped
-from wavegen.models.flow_plus_plus import flow_plus_plus
-from wavegen.models.glow import glow, lu_1x1, reverse, shuffle
-from wavegen.models.maf import iaf, maf
-from wavegen.models.neural_spline_flow import neural_spline_autoregressive, neural_spline_coupling
-from wavegen.models.nice import nice, nice_image
-from wavegen.models.priors import learned_prior, standard_prior
-from wavegen.models.real_nvp import real_nvp, real_nvp_image
-from wavegen.models.residual_flow import (
+from wavegen.models.flows.flow_plus_plus import flow_plus_plus
+from wavegen.models.flows.glow import glow, lu_1x1, reverse, shuffle
+from wavegen.models.flows.maf import iaf, maf
+from wavegen.models.flows.neural_spline_flow import neural_spline_autoregressive, neural_spline_coupling
+from wavegen.models.flows.nice import nice, nice_image
+from wavegen.models.flows.planar_radial_sylvester import (
     householder,
     orthogonal,
     planar_flow,
@@ -23,6 +21,8 @@ from wavegen.models.residual_flow import (
     sylvester_flow,
     triangular,
 )
+from wavegen.models.flows.priors import learned_prior, standard_prior
+from wavegen.models.flows.real_nvp import real_nvp, real_nvp_image
 
 FEATURES, IMAGE, CONTEXT = 4, (1, 4, 4), 3
 

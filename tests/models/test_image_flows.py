@@ -7,14 +7,14 @@ import torch
 
 from wavegen.errors import UserError
 from wavegen.flows import Compose, Logit, MixtureOfLogisticsLogit, Squeeze, VariationalDequantization
-from wavegen.models.bundle import build_model
-from wavegen.models.dequantized import centred, scaled_logit, variational_noise
-from wavegen.models.flow_plus_plus import flow_plus_plus
-from wavegen.models.glow import glow
-from wavegen.models.multiscale import multiscale
-from wavegen.models.nice import nice_image
-from wavegen.models.priors import learned_prior, standard_prior
-from wavegen.models.real_nvp import real_nvp_image
+from wavegen.models.flows.dequantized import centred, scaled_logit, variational_noise
+from wavegen.models.flows.flow_plus_plus import flow_plus_plus
+from wavegen.models.flows.glow import glow
+from wavegen.models.flows.multiscale import multiscale
+from wavegen.models.flows.nice import nice_image
+from wavegen.models.flows.priors import learned_prior, standard_prior
+from wavegen.models.flows.real_nvp import real_nvp_image
+from wavegen.runs.voice import build_model
 
 SMALL = {
     "glow": partial(glow, hidden_channels=4),
@@ -182,19 +182,22 @@ def test_ablation_is_configuration():
     """Every cell of Glow's ablation, as a configuration says it."""
     for transform in (
         {"_target_": "wavegen.flows.Additive"},
-        {"_target_": "wavegen.models.real_nvp.bounded_affine"},
+        {"_target_": "wavegen.models.flows.real_nvp.bounded_affine"},
     ):
         for permutation in ("reverse", "shuffle", "invertible_1x1", "lu_1x1"):
             flow = build_model(
                 {
-                    "_target_": "wavegen.models.glow.glow",
+                    "_target_": "wavegen.models.flows.glow.glow",
                     "image_shape": [1, 8, 8],
                     "num_steps": 2,
                     "hidden_channels": 4,
                     "transform": transform,
-                    "permutation": {"_target_": f"wavegen.models.glow.{permutation}", "_partial_": True},
-                    "prior": {"_target_": "wavegen.models.priors.standard_prior", "_partial_": True},
-                    "preprocessing": {"_target_": "wavegen.models.dequantized.scaled_logit"},
+                    "permutation": {
+                        "_target_": f"wavegen.models.flows.glow.{permutation}",
+                        "_partial_": True,
+                    },
+                    "prior": {"_target_": "wavegen.models.flows.priors.standard_prior", "_partial_": True},
+                    "preprocessing": {"_target_": "wavegen.models.flows.dequantized.scaled_logit"},
                 },
                 source="flow_model",
             )

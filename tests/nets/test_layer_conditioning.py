@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.conditioning import (
     Conditioning,
     FrameConditioning,
@@ -45,12 +46,12 @@ PARTS = {
 
 
 def context():
-    return {
-        "features": torch.randn(2, 2, FRAMES, dtype=torch.float64),
-        "cycles": torch.rand(2, FRAMES, dtype=torch.float64).cumsum(-1),
-        "voiced": torch.ones(2, FRAMES, dtype=torch.float64),
-        "speaker": torch.tensor([0, 2]),
-    }
+    return SpeechContext(
+        features=torch.randn(2, 2, FRAMES, dtype=torch.float64),
+        cycles=torch.rand(2, FRAMES, dtype=torch.float64).cumsum(-1),
+        voiced=torch.ones(2, FRAMES, dtype=torch.float64),
+        speaker=torch.tensor([0, 2]),
+    )
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.conditioning import FrameConditioning
 from wavegen.nets.linear_prediction import LinearPrediction, linear_prediction_coefficients
 from wavegen.nets.wavenet import WaveNet, dilation_cycles
@@ -57,7 +58,7 @@ def test_step_form_equals_the_parallel_forward(kernel_size, dilations, skip_chan
         net = LinearPrediction(conditioner=net, shift_loc=lambda p, d: p + d[..., None], order=taps).double()
         torch.nn.init.normal_(net.taps)
     x = torch.randn(batch, 20, dtype=torch.float64)
-    context = {"features": torch.randn(batch, 2, 5, dtype=torch.float64)}
+    context = SpeechContext(features=torch.randn(batch, 2, 5, dtype=torch.float64))
     expected = net(x, context)
     projected, state = net.project_context(context, 20), net.initial_state(batch)
     previous = torch.zeros(batch, dtype=torch.float64)
@@ -72,11 +73,11 @@ def test_unequal_lengths_in_a_batch_are_as_alone():
     net = wavenet(conditioning=[FrameConditioning(in_channels=2, channels=3, hop_samples=4)])
     short, long = (torch.randn(1, n, dtype=torch.float64) for n in (12, 20))
     features = [torch.randn(1, 2, n // 4, dtype=torch.float64) for n in (12, 20)]
-    alone = net(short, {"features": features[0]})
+    alone = net(short, SpeechContext(features=features[0]))
     padded = torch.cat([features[0], features[0][..., -1:].expand(-1, -1, 2)], dim=-1)
     together = net(
         torch.cat([torch.nn.functional.pad(short, (0, 8)), long]),
-        {"features": torch.cat([padded, features[1]])},
+        SpeechContext(features=torch.cat([padded, features[1]])),
     )
     torch.testing.assert_close(together[:1, :12], alone)
 
@@ -135,7 +136,7 @@ def test_checkpointing_changes_memory_and_nothing_else(skip_channels, precision)
         conditioning=[FrameConditioning(in_channels=2, channels=3, hop_samples=40)],
         input_dropout=0.3,
     ).train()
-    x, context = torch.randn(2, 2000, requires_grad=True), {"features": torch.randn(2, 2, 50)}
+    x, context = torch.randn(2, 2000, requires_grad=True), SpeechContext(features=torch.randn(2, 2, 50))
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         expected, all_bytes = gradients_and_kept_bytes(net, x, context)
         net.checkpoint_layers = 3

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from wavegen.audio.waveform import resample
-from wavegen.linguistics.espeak import EspeakVoice
+from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
 
 SENTENCES = [
     "One red apple.",

@@ -18,12 +18,12 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from wavegen import composition
-from wavegen.cli import main
-from wavegen.corpora.prepare import ensure_prepared
-from wavegen.models.bundle import load_voice
+from wavegen.cli import composition
+from wavegen.cli.main import main
+from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.resources import resource_directory
-from wavegen.training.run_folder import open_run
+from wavegen.runs.folder import open_run
+from wavegen.runs.voice import load_voice
 from wavegen.training.stages import fill_in_voice, train_student, train_teacher
 
 

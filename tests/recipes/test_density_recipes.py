@@ -8,9 +8,9 @@ from hydra.utils import instantiate
 from PIL import Image
 from safetensors.torch import load_file
 
-from wavegen.cli import main
-from wavegen.composition import compose_config
-from wavegen.corpora.plane import EightGaussians, Moons
+from wavegen.cli.composition import compose_config
+from wavegen.cli.main import main
+from wavegen.data.plane import EightGaussians, Moons
 from wavegen.errors import UserError
 from wavegen.evaluation.plane import divergences, draw, grid, held_out, likelihood
 from wavegen.flows import Flow, StandardNormal

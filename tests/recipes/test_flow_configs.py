@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wavegen import composition
-from wavegen.cli import main
+from wavegen.cli import composition
+from wavegen.cli.main import main
 from wavegen.resources import resource_directory
 from wavegen.training.density_stage import load_flow
 
 CONFIGS = resource_directory("configs")
-files = runpy.run_path(str(Path(__file__).parents[1] / "corpora" / "image_fixtures.py"))
+files = runpy.run_path(str(Path(__file__).parents[1] / "data" / "image_fixtures.py"))
 SLOW = {f"experiment/{name}_glow.yaml" for name in ("cifar10", "imagenet32", "imagenet64")}
 SLOW |= {"experiment/cifar10_flow_plus_plus.yaml"}
 BRIEF = [

@@ -8,17 +8,17 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
-from wavegen.cli import main
-from wavegen.composition import compose_config
-from wavegen.models.bundle import build_model, describe_voice, save_weights
+from wavegen.cli.composition import compose_config
+from wavegen.cli.main import main
 from wavegen.resources import resource_directory
-from wavegen.training.run_folder import resume_config
+from wavegen.runs.folder import resume_config
+from wavegen.runs.voice import build_model, describe_voice, save_weights
 
 CONFIGS = resource_directory("configs")
 PROOF, RUN = "PROOF", "RUN"  # stand for the file that must not appear, and for the run
 INSTANTIATE = "lightning.pytorch.cli.instantiate_class"
 COMMAND = f"{{_target_: {INSTANTIATE}, args: touch {PROOF}, init: {{class_path: os.system}}}}"
-SCRIPT = f"{{_target_: wavegen.cli._load, recipe: x, script: {RUN}/evil.py}}"
+SCRIPT = f"{{_target_: wavegen.cli.main._load, recipe: x, script: {RUN}/evil.py}}"
 FILE = f"{{_target_: wavegen.files.write_bytes, path: {PROOF}, content: !!binary aGVsbG8=}}"
 PLACES = [
     ("teacher", "corpus.pitch"),
@@ -144,7 +144,7 @@ WAVENET = {
     "output_channels": 4,
 }
 TEACHER = {
-    "_target_": "wavegen.models.teacher.WaveNetTeacher",
+    "_target_": "wavegen.models.speech.teacher.WaveNetTeacher",
     "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
     "wavenet": WAVENET,
 }
@@ -176,13 +176,13 @@ def rewrite(run, change):
         ),
         (
             lambda c, run: c["models"].update(teacher=json.loads(SCRIPT_JSON)),
-            "names the target 'wavegen.cli._",
+            "names the target 'wavegen.cli.main._",
         ),
         (
             lambda c, run: c["models"].update(
-                teacher={"_target_": "wavegen.models.bundle.load_voice", "run": f"{run}/../other"}
+                teacher={"_target_": "wavegen.runs.voice.load_voice", "run": f"{run}/../other"}
             ),
-            "names the target 'wavegen.models.bundle.load_voice'",
+            "names the target 'wavegen.runs.voice.load_voice'",
         ),
         (
             lambda c, run: c["models"]["teacher"]["head"].update(min_log_scale="-9"),
@@ -217,7 +217,7 @@ def test_a_voice_handed_over_executes_nothing(voice, mini_corpus, tmp_path, caps
 
 
 COMMAND_JSON = '{"_target_": "lightning.pytorch.cli.instantiate_class", "args": "x", "init": {}}'
-SCRIPT_JSON = '{"_target_": "wavegen.cli._load", "recipe": "x", "script": "evil.py"}'
+SCRIPT_JSON = '{"_target_": "wavegen.cli.main._load", "recipe": "x", "script": "evil.py"}'
 
 
 def corpus_words(corpus):
@@ -239,7 +239,7 @@ def test_an_espeak_voice_that_is_a_path_is_named(voice, tmp_path, capsys, name):
 def test_a_run_with_parts_of_ones_own_says_how_it_goes_on(tmp_path, capsys, monkeypatch):
     """What was typed is trusted; what lies in a folder is not, though it be the same."""
     (tmp_path / "my_targets.py").write_text(
-        "from wavegen.corpora.plane import Moons\nclass Mine(Moons): pass\n", encoding="utf-8"
+        "from wavegen.data.plane import Moons\nclass Mine(Moons): pass\n", encoding="utf-8"
     )
     monkeypatch.syspath_prepend(tmp_path)
     run = tmp_path / "run"

@@ -10,12 +10,12 @@ import re
 import pytest
 from PIL import Image
 
-from wavegen.cli import main
-from wavegen.evaluation.benchmark import precisions, sections
-from wavegen.evaluation.benchmark.machine import describe_machine
-from wavegen.evaluation.benchmark.peer import find_peer
-from wavegen.evaluation.benchmark.report import Report
-from wavegen.evaluation.benchmark.sections import SECTIONS
+from wavegen.benchmark import precisions, sections
+from wavegen.benchmark.machine import describe_machine
+from wavegen.benchmark.peer import find_peer
+from wavegen.benchmark.report import Report
+from wavegen.benchmark.sections import SECTIONS
+from wavegen.cli.main import main
 
 NARROW = {"kernel_size": 3, "residual_channels": 16, "gate_channels": 32, "output_channels": 16}
 BRIEF = [

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from wavegen.audio.pitch import describe_tracker
-from wavegen.models.bundle import build_model, describe_voice, load_voice, save_weights
+from wavegen.runs.voice import build_model, describe_voice, load_voice, save_weights
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +31,12 @@ def voice_folder(mini_corpus, tmp_path_factory):
     }
     models = {
         "teacher": {
-            "_target_": "wavegen.models.teacher.WaveNetTeacher",
+            "_target_": "wavegen.models.speech.teacher.WaveNetTeacher",
             "head": {"_target_": "wavegen.distributions.heads.NormalHead", "min_log_scale": -9.0},
             "wavenet": wavenet,
         },
         "student": {
-            "_target_": "wavegen.models.student.WaveNetStudent",
+            "_target_": "wavegen.models.speech.student.WaveNetStudent",
             "wavenets": [wavenet, wavenet],
             "family": {"_target_": "wavegen.distributions.normal.Normal", "_partial_": True},
             "hop_samples": mini_corpus.hop_samples,

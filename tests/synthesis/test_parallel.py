@@ -8,7 +8,7 @@ import torch
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
 from wavegen.errors import UserError
-from wavegen.linguistics.features import collate_contexts
+from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis import parallel
 from wavegen.synthesis.parallel import ParallelSampler
 
@@ -25,7 +25,7 @@ def student(make_student):
 @pytest.fixture
 def make_float_context(make_context):
     def make(batch, frames):
-        return {key: value.float() for key, value in make_context(batch, frames).items()}
+        return make_context(batch, frames).to(torch.float32)
 
     return make
 
@@ -38,7 +38,7 @@ def test_it_is_the_students_map_of_its_noise(make_student, make_context, family)
     with torch.no_grad():
         expected, _ = student.rsample_with_conditionals(student.noise((2, 20), seeded(4)), context)
         assert torch.equal(spoken, expected)
-        student, context = student.float(), {key: value.float() for key, value in context.items()}
+        student, context = student.float(), context.to(torch.float32)
         spoken = ParallelSampler(student).sample(context, torch.tensor([20, 20]), generator=seeded(4))
         expected, _ = student.rsample_with_conditionals(student.noise((2, 20), seeded(4)), context)
     torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-5)
@@ -62,13 +62,13 @@ def test_the_seed_decides_and_temperature_scales_the_noise(student, make_float_c
 
 def test_unequal_lengths_are_spoken_as_alone_and_end_in_zeros(student):
     lengths = torch.tensor([12, 24])
-    contexts = [{"features": torch.randn(3, n // 4)} for n in lengths.tolist()]
-    spoken = ParallelSampler(student).sample(collate_contexts(contexts), lengths, generator=seeded())
+    contexts = [SpeechContext(features=torch.randn(3, n // 4)) for n in lengths.tolist()]
+    spoken = ParallelSampler(student).sample(SpeechContext.collate(contexts), lengths, generator=seeded())
     noise = student.noise((2, 24), seeded())
     for row, length in enumerate(lengths.tolist()):
         with torch.no_grad():
             alone, _ = student.rsample_with_conditionals(
-                noise[row, None, :length], collate_contexts([contexts[row]])
+                noise[row, None, :length], SpeechContext.collate([contexts[row]])
             )
         torch.testing.assert_close(spoken[row, None, :length], alone, rtol=0, atol=1e-5)
         assert not spoken[row, length:].any()
@@ -96,7 +96,7 @@ def test_a_stream_of_single_samples(student, make_float_context):
 
 def test_a_stream_looks_one_frame_ahead(student, make_float_context):
     context = make_float_context(1, 100)
-    changed = {"features": context["features"].clone()}
+    changed = SpeechContext(features=context["features"].clone())
     changed["features"][..., 60:] += 1.0
     first, second = (
         torch.cat(list(ParallelSampler(student).stream(each, 400, generator=seeded())), 1)

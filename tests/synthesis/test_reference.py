@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
+from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis.reference import ReferenceSampler, narrow
 
 HEADS = {
@@ -105,7 +106,7 @@ def test_a_batch_speaks_what_its_members_are_told(make_teacher, make_context):
     sampler = ReferenceSampler(teacher, temperature=0.0)
     together = sampler.sample(context, lengths)
     for row, length in enumerate(lengths.tolist()):
-        alone = sampler.sample({"features": context["features"][row, None]}, lengths[row, None])
+        alone = sampler.sample(SpeechContext(features=context["features"][row, None]), lengths[row, None])
         torch.testing.assert_close(together[row, None, :length], alone, rtol=0, atol=1e-12)
 
 

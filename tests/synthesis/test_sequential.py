@@ -23,7 +23,7 @@ def speak(sampler, context, lengths, seed=5):
 
 def test_engine_and_reference_speak_the_same_in_any_order(teacher, make_context):
     teacher.float()
-    context = {key: value.float() for key, value in make_context(4, 40).items()}
+    context = make_context(4, 40).to(torch.float32)
     lengths = torch.tensor([100, 160, 3, 120])
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # the engine runs this model
@@ -36,7 +36,7 @@ def test_engine_and_reference_speak_the_same_in_any_order(teacher, make_context)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_stream_is_the_whole_waveform_in_windows(teacher, make_context, precision):
     teacher.float()
-    context = {key: value.float() for key, value in make_context(2, 100).items()}
+    context = make_context(2, 100).to(torch.float32)
     sampler = SequentialSampler(teacher, precision=precision)
     whole = speak(sampler, context, torch.tensor([399, 399]))
     blocks = list(sampler.stream(context, 399, generator=torch.Generator().manual_seed(5)))
@@ -46,7 +46,7 @@ def test_a_stream_is_the_whole_waveform_in_windows(teacher, make_context, precis
 
 def test_a_stream_leaves_torch_as_it_was_while_it_rests(teacher, make_context):
     teacher.float()
-    context = {key: value.float() for key, value in make_context(1, 100).items()}
+    context = make_context(1, 100).to(torch.float32)
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:
@@ -68,7 +68,7 @@ def test_a_stream_of_what_the_engine_cannot_run_is_spoken_whole(teacher, make_co
 
 def test_a_stream_without_a_length_or_with_a_short_context_is_refused(teacher, make_context):
     teacher.float()
-    context = {key: value.float() for key, value in make_context(1, 10).items()}
+    context = make_context(1, 10).to(torch.float32)
     with pytest.raises(UserError, match="num_samples: expected at least 1, got 0"):
         SequentialSampler(teacher).stream(context, 0)
     with pytest.raises(UserError, match="covers 40 samples"):
@@ -78,7 +78,7 @@ def test_a_stream_without_a_length_or_with_a_short_context_is_refused(teacher, m
 def test_the_speech_is_what_the_model_expects(teacher, make_context):
     """The laws' own standard deviates of what was spoken are standard: no bias, no lost variance."""
     teacher.float()
-    context = {key: value.float() for key, value in make_context(8, 150).items()}
+    context = make_context(8, 150).to(torch.float32)
     spoken = speak(SequentialSampler(teacher), context, torch.tensor([600] * 8))
     with torch.no_grad():
         law = teacher.conditionals(spoken, context).continuous
@@ -101,7 +101,7 @@ def test_a_model_it_cannot_run_speaks_through_its_step_form_after_one_warning(te
 
 def test_a_trained_weight_is_heard_at_once(teacher, make_context):
     teacher.float()
-    context = {key: value.float() for key, value in make_context(1, 10).items()}
+    context = make_context(1, 10).to(torch.float32)
     sampler, lengths = SequentialSampler(teacher), torch.tensor([40])
     before = speak(sampler, context, lengths)
     with torch.no_grad():

@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from wavegen.cli import main
+from wavegen.cli.main import main
+from wavegen.engines.precision import fastest_precision
 from wavegen.standard_output import CLOSED_PIPE_STATUS
-from wavegen.synthesis.precision import fastest_precision
 from wavegen.synthesis.text import prepare_speech
 
 TEXT = "One, two, three. A second sentence."

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.linguistics import espeak
+from wavegen.linguistics.frontends.espeak import voice as espeak
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.text import front_end, prepare_speech, read_text, sampler_of

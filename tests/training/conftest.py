@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavegen import composition
+from wavegen.cli import composition
 from wavegen.resources import resource_directory
 
 SMALL = [
@@ -56,8 +56,8 @@ def compose_config():
 @pytest.fixture
 def train_flow():
     """``train_flow(run, *overrides)``: fits a flow of a handful of channels to digits, in a second."""
+    from wavegen.runs.folder import open_run
     from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
-    from wavegen.training.run_folder import open_run
 
     def train(run, *overrides):
         configs = resource_directory("configs")

@@ -13,12 +13,12 @@ from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.interruption import Interrupted
+from wavegen.runs.folder import open_run
 from wavegen.training import clock as clock_module
 from wavegen.training.budget import Budget
 from wavegen.training.density import DensityTraining
 from wavegen.training.distillation import DistillationTraining
 from wavegen.training.progress_bar import StepProgress
-from wavegen.training.run_folder import open_run
 from wavegen.training.schedule import OneCycle
 from wavegen.training.settings import check_trainings, optimisation
 from wavegen.training.stages import fill_in_voice, train_student, train_teacher

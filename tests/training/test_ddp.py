@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wavegen.corpora.segments import SegmentStream
-from wavegen.models.bundle import load_voice
+from wavegen.data.speech.segments import SegmentStream
+from wavegen.runs.voice import load_voice
 
 NARROW = """
 teacher.wavenet.dilations.num_layers=2 teacher.wavenet.residual_channels=8 teacher.wavenet.gate_channels=8

@@ -8,18 +8,18 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from wavegen import composition
-from wavegen.corpora.bundled_images import digits
-from wavegen.corpora.context import LabelContext, NoContext
-from wavegen.corpora.tables import table
+from wavegen.cli import composition
+from wavegen.data.context import LabelContext, NoContext
+from wavegen.data.images.bundled import digits
+from wavegen.data.tables import table
 from wavegen.errors import UserError
 from wavegen.flows import Chain, Compose, Flow, Rescale, StandardNormal, UniformDequantization
 from wavegen.metrics.bits import bits_per_dimension
 from wavegen.metrics.reconstruction import reconstruction_error, separate
 from wavegen.resources import resource_directory
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.density_data import DensityData, ShuffledBatches
 from wavegen.training.density_stage import fill_in_event, load_flow, new_flow, train_density
-from wavegen.training.run_folder import open_run, resume_config
 
 SMALL = [
     "flow_model.num_steps=1",

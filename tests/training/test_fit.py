@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from wavegen.objectives.distillation import DivergenceEstimate
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training import fit as fit_module
 from wavegen.training.averaging import PolyakAverage
-from wavegen.training.run_folder import open_run, resume_config
 from wavegen.training.stages import fill_in_voice, train_student, train_teacher
 
 

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from wavegen.errors import UserError
 from wavegen.nets.wavenet import WaveNet
+from wavegen.runs.folder import open_run
 from wavegen.training import net_resources
 from wavegen.training.net_resources import arrange_nets
-from wavegen.training.run_folder import open_run
 from wavegen.training.stages import fill_in_voice, net_settings, train_student, train_teacher
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.errors import UserError
-from wavegen.training.run_folder import open_run, resume_config
+from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.stages import (
     check_distillable,
     fill_in_voice,

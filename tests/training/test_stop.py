@@ -14,12 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wavegen.corpora.segments import SegmentStream, segment_loader
+from wavegen.data.speech.segments import SegmentStream, segment_loader
 from wavegen.interruption import SIGNALS, Interrupted, handling, raise_interrupted
+from wavegen.runs.folder import open_run
 from wavegen.training import checkpoints
 from wavegen.training.checkpoints import read_step
 from wavegen.training.density import DensityTraining
-from wavegen.training.run_folder import open_run
 from wavegen.training.stages import fill_in_voice, train_teacher
 from wavegen.training.teacher import TeacherTraining
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from wavegen.distributions.energies import PlaneDensity
-from wavegen.evaluation.plane_figures import duality_figure, gallery_figure, nats
 from wavegen.files import write_bytes
+from wavegen.report.plane_figures import duality_figure, gallery_figure, nats
 from wavegen.training.plane import Fit, Fits
 
 HELD_OUT_SEED = 1  # the same points for every model and run, so that they compare

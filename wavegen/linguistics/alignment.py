@@ -8,7 +8,7 @@ import numpy as np
 
 from wavegen.audio.waveform import resample
 from wavegen.errors import UserError
-from wavegen.linguistics.espeak import SpokenUtterance
+from wavegen.linguistics.frontends.espeak.voice import SpokenUtterance
 from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences
 
 _RATE = 16000

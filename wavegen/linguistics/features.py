@@ -17,6 +17,7 @@ import torch
 from wavegen.audio.glottal import cycles_from_f0, cycles_from_pulses
 from wavegen.audio.pitch import PitchTrack, frame_centres_s
 from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.phones import EN_US_PHONES, SILENCE, UNKNOWN, TimedPhone
 
 _NUM_STRESSES = 3
@@ -226,7 +227,7 @@ class FeatureEncoder:
             std.append(float(max(column.std(), _STD_FLOOR)))
         return cls(layout, mean, std)
 
-    def encode(self, frames: np.ndarray | torch.Tensor) -> dict[str, torch.Tensor]:
+    def encode(self, frames: np.ndarray | torch.Tensor) -> SpeechContext:
         """Compact ``frames`` (frames, columns) → unbatched context of speech.
 
         Returns:
@@ -254,11 +255,8 @@ class FeatureEncoder:
         numbers = frames[:, [layout.column(name) for name in _SCALED]]
         voiced = frames[:, layout.column("voiced")]
         features = torch.cat([one_hots, stresses, (numbers - self.mean) / self.std, voiced[:, None]], dim=1)
-        return {
-            "features": features.T.contiguous(),
-            "cycles": frames[:, layout.column("cycles")].clone(),
-            "voiced": voiced.clone(),
-        }
+        cycles = frames[:, layout.column("cycles")].clone()
+        return SpeechContext(features=features.T.contiguous(), cycles=cycles, voiced=voiced.clone())
 
     def to_dict(self) -> dict:
         return {
@@ -286,22 +284,3 @@ class FeatureEncoder:
                 f"the feature encoder scales {scaled}, but this version of wavegen scales {list(_SCALED)}"
             )
         return cls(FeatureLayout.from_dict(layout), mean, std)
-
-
-def collate_contexts(contexts: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Batch unbatched contexts, the shorter ones padded by repeating their last frame.
-
-    ``features`` (batch, features, frames), ``cycles`` and ``voiced`` (batch, frames); ``speaker``, where
-    there, (batch,).
-    """
-    batch = {}
-    for key in contexts[0]:
-        tensors = [torch.as_tensor(context[key]) for context in contexts]
-        if tensors[0].ndim:
-            longest = max(tensor.shape[-1] for tensor in tensors)
-            tensors = [
-                torch.cat([t, t[..., -1:].expand(*t.shape[:-1], longest - t.shape[-1])], dim=-1)
-                for t in tensors
-            ]
-        batch[key] = torch.stack(tensors)
-    return batch

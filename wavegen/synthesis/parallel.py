@@ -1,17 +1,18 @@
 """The parallel sampler: a student speaks all samples in one pass, or block by block as a stream."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.parallel.engine import StudentEngine
+from wavegen.engines.parallel.noise_windows import NOISE_SAMPLES, NoiseWindows
+from wavegen.engines.precision import CHOICES, settled_precision
+from wavegen.engines.supported_models import check_finite, check_settings
 from wavegen.errors import UserError
-from wavegen.synthesis.conditioning_windows import Unsupported
-from wavegen.synthesis.noise_windows import NOISE_SAMPLES, NoiseWindows
-from wavegen.synthesis.precision import CHOICES, settled_precision
-from wavegen.synthesis.student_engine import StudentEngine
-from wavegen.synthesis.supported_models import check_finite, check_settings
+from wavegen.linguistics.context import SpeechContext
 
 STREAM_SAMPLES = 512
 """Samples of a stream's block unless others are asked for."""
@@ -20,9 +21,10 @@ STREAM_SAMPLES = 512
 class ParallelSampler:
     """Synthesis by a student; the waveform comes unrounded and unclipped, as the writer of files wants it.
 
-    A :class:`~wavegen.models.student.WaveNetStudent` in float32 on the CPU runs in the compiled engine (which
-    compiles for some seconds when it is first used on a machine); any other in PyTorch, after one warning
-    that says why. The seed decides the waveform: the same bits for any number of threads and any blocks.
+    A :class:`~wavegen.models.speech.student.WaveNetStudent` in float32 on the CPU runs in the compiled engine
+    (which compiles for some seconds when it is first used on a machine); any other in PyTorch, after one
+    warning that says why. The seed decides the waveform: the same bits for any number of threads and any
+    blocks.
 
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
@@ -51,7 +53,7 @@ class ParallelSampler:
 
     def sample(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         lengths: Tensor,
         *,
         generator: torch.Generator | None = None,
@@ -79,7 +81,7 @@ class ParallelSampler:
 
     def stream(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         num_samples: int,
         *,
         generator: torch.Generator | None = None,
@@ -105,12 +107,12 @@ class ParallelSampler:
         for name, value in (("num_samples", num_samples), ("block_samples", block_samples)):
             if value < 1:
                 raise UserError(f"{name}: expected at least 1, got {value}")
-        batch_size = len(next(iter(context.values()))) if context else 1
+        batch_size = context.batch_size if context else 1
         return self._blocks(context, [num_samples] * batch_size, generator, block_samples)
 
     def _blocks(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         lengths: list[int],
         generator: torch.Generator | None,
         block_samples: int | None,
@@ -122,7 +124,7 @@ class ParallelSampler:
             return _spoken_plainly(self.student, context, lengths, noise, block_samples or max(lengths))
         return _spoken(engine, noise, block_samples or engine.window_samples)
 
-    def _engine(self, context: Mapping[str, Tensor] | None, lengths: list[int]) -> StudentEngine | None:
+    def _engine(self, context: SpeechContext | None, lengths: list[int]) -> StudentEngine | None:
         try:
             return StudentEngine(
                 self.student, context, lengths, precision=self.precision, num_threads=self.num_threads
@@ -147,7 +149,7 @@ def _spoken(engine: StudentEngine, noise: NoiseWindows, block_samples: int) -> I
 @torch.inference_mode()
 def _spoken_plainly(
     student: nn.Module,
-    context: Mapping[str, Tensor] | None,
+    context: SpeechContext | None,
     lengths: list[int],
     noise: NoiseWindows,
     block_samples: int,

@@ -1,10 +1,10 @@
 """The reference sampler: a causal model speaks one sample at a time through its own step form."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from wavegen.linguistics.context import SpeechContext
 
 
 class ReferenceSampler:
@@ -25,7 +25,7 @@ class ReferenceSampler:
     @torch.inference_mode()
     def sample(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         lengths: Tensor,
         *,
         generator: torch.Generator | None = None,
@@ -45,7 +45,7 @@ class ReferenceSampler:
 
     def _sample(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         lengths: Tensor,
         weight: Tensor,
         generator: torch.Generator | None,

@@ -1,23 +1,24 @@
 """The sequential sampler: a causal model speaks one sample after another."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.precision import CHOICES, settled_precision
+from wavegen.engines.sequential.engine import TeacherEngine
+from wavegen.engines.supported_models import check_settings
 from wavegen.errors import UserError
-from wavegen.synthesis.conditioning_windows import Unsupported
-from wavegen.synthesis.precision import CHOICES, settled_precision
+from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis.reference import ReferenceSampler
-from wavegen.synthesis.supported_models import check_settings
-from wavegen.synthesis.teacher_engine import TeacherEngine
 
 
 class SequentialSampler:
     """Free-running synthesis of an autoregressive model, for a batch of unequal lengths.
 
-    Runs on :class:`~wavegen.synthesis.teacher_engine.TeacherEngine`, which is compiled at first use (some
+    Runs on :class:`~wavegen.engines.sequential.engine.TeacherEngine`, which is compiled at first use (some
     seconds; kept on disk) and computes on the CPU wherever the model lies. A model that the engine cannot run
     speaks through its own step form, slowly, after one warning that names the part.
 
@@ -48,7 +49,7 @@ class SequentialSampler:
     @torch.inference_mode()
     def sample(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         lengths: Tensor,
         *,
         generator: torch.Generator | None = None,
@@ -72,7 +73,7 @@ class SequentialSampler:
         order = lengths.argsort(descending=True)
         uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
         if context is not None:
-            context = {key: value[order.to(value.device)] for key, value in context.items()}
+            context = context.select(order)
         spoken = engine.speak(
             context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
         )
@@ -82,7 +83,7 @@ class SequentialSampler:
 
     def stream(
         self,
-        context: Mapping[str, Tensor] | None,
+        context: SpeechContext | None,
         num_samples: int,
         *,
         generator: torch.Generator | None = None,
@@ -104,7 +105,7 @@ class SequentialSampler:
         """
         if num_samples < 1:
             raise UserError(f"num_samples: expected at least 1, got {num_samples}")
-        lengths = torch.full((len(next(iter(context.values()))) if context else 1,), num_samples)
+        lengths = torch.full((context.batch_size if context else 1,), num_samples)
         engine = self._engine()
         if engine is None:
             return iter([self.sample(context, lengths, generator=generator, progress=progress)])

@@ -1,13 +1,14 @@
 """An utterance on its way to the ear: whole in a file, or block by block on standard output."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from wavegen.audio.waveform import stream_waveform, write_waveform
+from wavegen.linguistics.context import SpeechContext
 from wavegen.standard_output import is_standard_output, standard_output
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
@@ -25,7 +26,7 @@ class Speech:
     """
 
     sampler: ParallelSampler | SequentialSampler
-    context: Mapping[str, Tensor]
+    context: SpeechContext
     num_samples: int
     sample_rate: int
     seed: int

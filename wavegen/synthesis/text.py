@@ -6,11 +6,11 @@ from pathlib import Path
 
 from wavegen.audio.pitch import pitch_tracker
 from wavegen.errors import UserError
-from wavegen.linguistics.espeak import EspeakVoice
-from wavegen.linguistics.features import collate_contexts
-from wavegen.linguistics.frontend import TextFrontEnd
+from wavegen.linguistics.context import SpeechContext
+from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.frontend import TextFrontEnd
 from wavegen.linguistics.register import VoiceRegister
-from wavegen.models.bundle import Voice
+from wavegen.runs.voice import Voice
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
@@ -85,7 +85,7 @@ def prepare_speech(
     """The text as the voice will speak it.
 
     Args:
-        voice: see :func:`wavegen.models.bundle.load_voice`.
+        voice: see :func:`wavegen.runs.voice.load_voice`.
         text: taken as it stands.
         speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
         temperature: of the sampling; 1 samples the model.
@@ -98,4 +98,4 @@ def prepare_speech(
     sampler = sampler_of(voice, speaker, temperature, precision)
     context, _, num_frames = front_end(voice).analyse(text)
     num_samples = num_frames * voice.hop_samples
-    return Speech(sampler, collate_contexts([context]), num_samples, voice.sample_rate, seed)
+    return Speech(sampler, SpeechContext.collate([context]), num_samples, voice.sample_rate, seed)

@@ -3,8 +3,8 @@
 import lightning
 from torch.utils.data import DataLoader
 
-from wavegen.corpora.corpus import Corpus
-from wavegen.corpora.segments import Batch, SegmentStream, segment_loader
+from wavegen.data.speech.corpus import Corpus
+from wavegen.data.speech.segments import Batch, SegmentStream, segment_loader
 
 DEV_SEED = 1  # dev segments are the same in every run, so that runs compare
 

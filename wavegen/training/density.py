@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from wavegen.corpora.context import LabelContext, NoContext
+from wavegen.data.context import LabelContext, NoContext
 from wavegen.flows import Flow
 from wavegen.metrics.reconstruction import reconstruction_error
 from wavegen.training.density_data import Batch

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from wavegen.corpora.images import ImageSet
-from wavegen.corpora.tables import TableSet
+from wavegen.data.images.image_set import ImageSet
+from wavegen.data.tables import TableSet
 
 
 @dataclass

@@ -11,20 +11,20 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from wavegen.calls import build
-from wavegen.corpora.context import LabelContext, NoContext
-from wavegen.corpora.images import ImageSet
-from wavegen.corpora.tables import TableSet
+from wavegen.data.context import LabelContext, NoContext
+from wavegen.data.images.image_set import ImageSet
+from wavegen.data.tables import TableSet
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
 from wavegen.flows import Flow
 from wavegen.metrics.bits import bits_per_dimension
-from wavegen.models.bundle import build_model, load_built, save_weights
-from wavegen.plain_yaml import read_plain_yaml
+from wavegen.runs.folder import CONFIG
+from wavegen.runs.plain_yaml import read_plain_yaml
+from wavegen.runs.voice import build_model, load_built, save_weights
 from wavegen.training.clock import TrainingClock
 from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
 from wavegen.training.fit import fit
-from wavegen.training.run_folder import CONFIG
 from wavegen.training.selection import BestOnDev
 from wavegen.training.settings import fit_settings, optimisation
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wavegen.corpora.segments import Batch
+from wavegen.data.speech.segments import Batch
+from wavegen.linguistics.context import SpeechContext
 from wavegen.objectives.distillation import DivergenceEstimate
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.training.module import TrainingModule
@@ -104,6 +105,6 @@ class DistillationTraining(TrainingModule):
         self.log_all("dev", log, int(batch.mask.sum()))
 
     @torch.inference_mode()
-    def speak(self, context: dict[str, Tensor], lengths: Tensor, generator: torch.Generator) -> Tensor:
+    def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:
         """Samples for the log."""
         return ParallelSampler(self.student).sample(context, lengths, generator=generator)

@@ -21,9 +21,9 @@ from torch.utils.data import DataLoader
 from wavegen.calls import build
 from wavegen.distributions.energies import PlaneDensity
 from wavegen.errors import UserError
-from wavegen.models.bundle import save_weights
 from wavegen.objectives.forward_kl import forward_kl
 from wavegen.objectives.reverse_kl import reverse_kl
+from wavegen.runs.voice import save_weights
 from wavegen.training.budget import Budget
 from wavegen.training.module import TrainingModule
 from wavegen.training.step_seed import StepSeed

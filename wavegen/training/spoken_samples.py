@@ -5,9 +5,9 @@ from contextlib import nullcontext
 import lightning
 import torch
 
-from wavegen.corpora.corpus import Corpus
+from wavegen.data.speech.corpus import Corpus
 from wavegen.interruption import handling, raise_interrupted
-from wavegen.linguistics.features import collate_contexts
+from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
 from wavegen.metrics.pitch import harmonicity_db
 
@@ -41,11 +41,11 @@ class SpokenSamples(lightning.Callback):
         max_frames = round(max_duration_s * corpus.sample_rate / corpus.hop_samples)
         self.recordings, contexts, self.voiced = [], [], []
         for utterance, _ in zip(corpus.utterances("dev"), range(num_utterances), strict=False):
-            frames = min(max_frames, len(utterance.context["voiced"]))
+            frames = min(max_frames, utterance.context.num_frames)
             self.recordings.append(utterance.waveform[: frames * corpus.hop_samples])
-            contexts.append({key: value[..., :frames] for key, value in utterance.context.items()})
+            contexts.append(utterance.context.cut(0, frames))
             self.voiced.append(contexts[-1]["voiced"])
-        self.context = collate_contexts(contexts)
+        self.context = SpeechContext.collate(contexts)
         self.lengths = torch.tensor([len(recording) for recording in self.recordings])
 
     def state_dict(self) -> dict[str, int]:
@@ -60,7 +60,7 @@ class SpokenSamples(lightning.Callback):
         self.count += 1
 
     def log_speech(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        context = {key: value.to(module.device) for key, value in self.context.items()}
+        context = self.context.to(module.device)
         # This may take minutes, and leaves nothing half done; beside it other processes wait for this one.
         with handling(raise_interrupted) if trainer.world_size == 1 else nullcontext():
             speech = module.speak(context, self.lengths, torch.Generator().manual_seed(self.seed)).cpu()

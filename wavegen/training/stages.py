@@ -14,9 +14,10 @@ from torch import nn
 
 from wavegen.audio.pitch import describe_tracker
 from wavegen.calls import build
-from wavegen.corpora.corpus import Corpus
+from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.models.bundle import (
+from wavegen.linguistics.context import SpeechContext
+from wavegen.runs.voice import (
     Voice,
     build_model,
     describe_voice,
@@ -86,11 +87,7 @@ def check_distillable(config: DictConfig, lender: Voice | None) -> None:
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
     objective = build(config.objective)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
-    context = {
-        "features": torch.zeros(1, config.voice.num_features, num_frames),
-        "cycles": torch.zeros(1, num_frames),
-        "voiced": torch.zeros(1, num_frames),
-    }
+    context = SpeechContext.zeros(num_features=config.voice.num_features, num_frames=num_frames)
     with torch.no_grad():
         waveform, conditionals = student.rsample_with_conditionals(student.noise((1, num_samples)), context)
         mask = torch.ones(1, num_samples, dtype=torch.bool)

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wavegen.corpora.segments import Batch
+from wavegen.data.speech.segments import Batch
+from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.frames import speech_samples
 from wavegen.objectives.likelihood import negative_log_likelihood
 from wavegen.objectives.reduction import masked_mean
@@ -35,13 +36,8 @@ class TeacherTraining(TrainingModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_prob = self.teacher.conditionals(batch.waveform, batch.context).log_prob(batch.waveform)
-        # Another segment's conditioning; a batch of one takes its own from elsewhere in time.
-        alone = len(batch.waveform) == 1
-        shuffled = {
-            key: value.roll(value.shape[-1] // 2, -1) if alone and value.dim() > 1 else value.roll(1, 0)
-            for key, value in batch.context.items()
-        }
-        log_prob_shuffled = self.teacher.conditionals(batch.waveform, shuffled).log_prob(batch.waveform)
+        shuffled = self.teacher.conditionals(batch.waveform, batch.context.shuffled())
+        log_prob_shuffled = shuffled.log_prob(batch.waveform)
         speech = batch.mask & speech_samples(batch.waveform, self.sample_rate)
         bits = -1 / math.log(2)
         values = {
@@ -56,6 +52,6 @@ class TeacherTraining(TrainingModule):
         self.log("dev_bits", values["bits_per_sample"], prog_bar=True, logger=False, sync_dist=True)
 
     @torch.inference_mode()
-    def speak(self, context: dict[str, Tensor], lengths: Tensor, generator: torch.Generator) -> Tensor:
+    def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:
         """Free-running samples for the log."""
         return SequentialSampler(self.teacher).sample(context, lengths, generator=generator, progress=True)

@@ -1,0 +1,437 @@
+"""The command line, on a small house of recipes made for the purpose, and the real house's help."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from wavegen import __version__
+from wavegen.cli.composition import compose_config
+from wavegen.cli.help import find_recipes
+from wavegen.cli.main import main
+from wavegen.resources import resource_directory
+
+RECIPES = {
+    "speak": '''
+        """Speaks a sentence.
+
+        The second paragraph.
+
+        Examples:
+          wavegen speak text=Hello
+        """
+
+        from pathlib import Path
+
+        from omegaconf import OmegaConf
+
+
+        def main(config):
+            Path(config.output).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+            if config.corpus.name == "folder":
+                print(config.corpus.root)
+        ''',
+    "fail": '''
+        """Fails in the way that it is asked to."""
+
+        import errno
+        import os
+        import sys
+        import time
+
+        from wavegen.errors import UserError
+        from wavegen.interruption import Interrupted
+
+
+        def main(config):
+            if config.how == "user":
+                raise UserError("corpus/x.wav: expected 16000 Hz, got 8000 Hz")
+            if config.how == "interrupt":
+                raise KeyboardInterrupt
+            if config.how == "signal":
+                os.kill(os.getpid(), config.signum)
+                time.sleep(60)
+            if config.how == "signal-in-training":
+                raise Interrupted(config.signum, "the teacher is saved at step 7")
+            if config.how == "interrupt-in-lightning":
+                try:
+                    raise KeyboardInterrupt
+                except KeyboardInterrupt:
+                    sys.exit(1)
+            if config.how == "exit":
+                sys.exit(7)
+            if config.how == "disk":
+                raise OSError(errno.ENOSPC, "No space left on device", "a.ckpt")
+            if config.how == "disk-in-library":
+                try:
+                    raise RuntimeError("I/O error: No space left on device (os error 28)")
+                except RuntimeError as error:
+                    raise ValueError("could not save") from error
+            raise ZeroDivisionError("a defect")
+        ''',
+}
+
+CONFIGS = {
+    "speak.yaml": """
+        # wavegen speak text="Hello, world" output=hello.wav
+        _verbatim_: [text, output, corpus.root]
+        defaults:
+          - corpus: spoken
+          - trainer: cpu
+          - _self_
+          - experiment: null
+
+        seed: 1  # what is random derives from it
+        text: null  # the sentence, or "-" # for standard input
+        output: out.wav
+        # loudness of the output,
+        # in decibels
+        gain_db: 1.5
+        fast: false
+        student:
+          layers: [10, 30]  # per flow
+          channels: 64
+        """,
+    "fail.yaml": """
+        how: defect
+        signum: 15
+        resume: null
+        run: runs/a b
+        """,
+    "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak\nname: spoken",
+    "corpus/folder.yaml": "# Recordings.\nname: folder\nroot: ???  # where it lies",
+    "trainer/cpu.yaml": "_target_: lightning.Trainer\nmax_steps: 10\ndevices: 1",
+    "experiment/loud.yaml": "# @package _global_\ngain_db: 12.0",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("house")
+    for name, text in RECIPES.items():
+        _write(root / "recipes" / "audio" / f"{name}.py", text)
+    for name, text in CONFIGS.items():
+        _write(root / "configs" / name, text)
+    return root
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+@pytest.fixture
+def run(house: Path, capsys: pytest.CaptureFixture[str]):
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments, recipes=house / "recipes", configs=house / "configs")
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def _compose(house: Path, *arguments: str):
+    return compose_config("speak", arguments, configs=house / "configs")
+
+
+# Free text -------------------------------------------------------------------------------------------------
+
+
+@given(text=st.text())
+@example(text="???")
+@example(text="${seed}")
+@example(text=r"\${seed} \\${seed} \\\${")
+@example(text="${unclosed")
+@example(text="null")
+@example(text="text=a, 'b' = \"c\" {d: [e]} ~f +g")
+@example(text="  Grüße, 世界 🎉\n\ttab  ")
+@example(text="")
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_text_arrives_as_it_was_given(house: Path, text: str) -> None:
+    config = _compose(house, f"text={text}", f"output={text}", "corpus=folder", f"corpus.root={text}")
+    assert config.text == config.output == config.corpus.root == text
+
+
+def test_text_survives_a_real_command_line(house: Path, tmp_path: Path) -> None:
+    text = """ it's "3, 4" = {5} [6] ${seed} \\ über~ $HOME `ls` 🎉\nnext line """
+    output = tmp_path / "a, b = {c}.yaml"
+    code = (
+        "import sys; from pathlib import Path; from wavegen.cli.main import main;"
+        "sys.exit(main(recipes=Path(sys.argv.pop(1)), configs=Path(sys.argv.pop(1))))"
+    )
+    directories = [str(house / "recipes"), str(house / "configs")]
+    arguments = ["speak", f"text={text}", f"output={output}", "seed=0"]
+    subprocess.run([sys.executable, "-c", code, *directories, *arguments], check=True)
+    import yaml
+
+    written = yaml.safe_load(output.read_text(encoding="utf-8"))
+    assert written["text"] == text
+    assert written["seed"] == 0
+
+
+def test_plus_before_a_text_key_changes_nothing(house: Path) -> None:
+    assert _compose(house, "+text=a,b").text == "a,b"
+
+
+# Overrides -------------------------------------------------------------------------------------------------
+
+
+def test_overrides_groups_and_overlays_reach_the_configuration(house: Path) -> None:
+    config = _compose(
+        house,
+        "seed=0",
+        "fast=true",
+        "gain_db=-3",
+        "student.layers=[1,2,3]",
+        "trainer.devices=auto",
+        "+extra.a=1",
+    )
+    assert (config.seed, config.fast, config.gain_db, list(config.student.layers)) == (0, True, -3, [1, 2, 3])
+    assert (config.trainer.devices, config.extra.a) == ("auto", 1)
+    assert _compose(house, "experiment=loud").gain_db == 12.0
+    assert _compose(house, "corpus=folder").corpus.name == "folder"
+    assert "_verbatim_" not in config
+
+
+@pytest.mark.parametrize(
+    ("argument", "fragments"),
+    [
+        ("sead=3", ["speak has no key 'sead'", "did you mean seed"]),
+        ("channels=3", ["no key 'channels'", "did you mean student.channels"]),
+        ("corpus.root=/a", ["no key 'corpus.root'"]),
+        ("zzzz=1", ["no key 'zzzz'", "wavegen speak --help"]),
+        ("~zzzz", ["no key 'zzzz'"]),
+        ("trainer.max_step=3", ["did you mean trainer.max_steps", "+trainer.max_step=…"]),
+        ("corpus=spoke", ["corpus=spoke: no such choice", "folder, spoken"]),
+        ("corpus=3", ["corpus=3: no such choice, expected one of folder, spoken"]),
+        ("seed=abc", ["seed: expected a whole number such as 1, got abc"]),
+        ("seed=1.5", ["seed: expected a whole number", "got 1.5"]),
+        ("seed=true", ["seed: expected a whole number", "got true"]),
+        ("fast=1", ["fast: expected true or false", "got 1"]),
+        ("gain_db=loud", ["gain_db: expected a number such as 1.5, got loud"]),
+        ("student=3", ["student holds several settings: expected student.NAME=…"]),
+        ("seed=1,2", ["seed=1,2 reads as several values"]),
+        ("gain_db=(", ["cannot read the override gain_db=("]),
+        ("student.layers=[1", ["cannot read the override student.layers=[1"]),
+        ("Hello", ["'Hello' is no override: expected key=value"]),
+        ("=3", ["'=3' is no override"]),
+        ("", ["'' is no override"]),
+        ("--multirun", ["unknown option --multirun"]),
+    ],
+)
+def test_mistakes_become_one_sentence(run, argument: str, fragments: list[str]) -> None:
+    status, out, err = run("speak", argument)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("error: ") and err.count("\n") == 1, err
+    for fragment in fragments:
+        assert fragment in err
+
+
+def test_a_value_without_default_is_asked_for(run, tmp_path: Path) -> None:
+    status, _, err = run("speak", "corpus=folder", f"output={tmp_path / 'out.yaml'}")
+    assert (status, err) == (2, "error: corpus.root must be given: add corpus.root=…\n")
+
+
+def test_unknown_recipe_suggests_the_nearest(run) -> None:
+    status, _, err = run("speek", "seed=1")
+    assert status == 2
+    assert "no recipe 'speek', expected one of fail, speak; did you mean speak?" in err
+
+
+def test_recipe_without_configuration(run, house: Path) -> None:
+    script = house / "recipes" / "audio" / "bare.py"
+    script.write_text('"""Bare."""\n')
+    try:
+        status, _, err = run("bare")
+    finally:
+        script.unlink()
+    assert status == 2
+    assert "recipe bare has no configuration: expected" in err and "bare.yaml" in err
+
+
+# How a run may end -----------------------------------------------------------------------------------------
+
+
+def test_user_error_is_one_line_and_its_traceback_on_demand(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("fail", "how=user") == (2, "", "error: corpus/x.wav: expected 16000 Hz, got 8000 Hz\n")
+    monkeypatch.setenv("WAVEGEN_TRACEBACK", "1")
+    status, _, err = run("fail", "how=user")
+    assert status == 2
+    assert "Traceback" in err and err.endswith("error: corpus/x.wav: expected 16000 Hz, got 8000 Hz\n")
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of recipe ``fail`` is there to be resumed."""
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path / "runs" / "a b" / "config.yaml", "how: defect")
+
+
+@pytest.mark.parametrize("how", ["interrupt", "interrupt-in-lightning"])
+def test_interrupt_says_how_to_resume(run, begun, how: str) -> None:
+    status, _, err = run("fail", f"how={how}")
+    assert status == 130
+    assert "Traceback" not in err
+    assert "wavegen fail resume='runs/a b'" in err
+
+
+def test_what_was_not_begun_is_not_to_be_resumed(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("fail", "how=interrupt") == (130, "", "\ninterrupted: the same command starts it again\n")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_recipe_at_once_and_says_how_to_resume(
+    run, begun, heeded_signals, signum: signal.Signals
+) -> None:
+    before = signal.getsignal(signum)
+    status, out, err = run("fail", "how=signal", f"signum={signum.value}")
+    assert (status, out) == (128 + signum, "")
+    assert err == f"\n{signum.name}: go on with `wavegen fail resume='runs/a b'`\n"
+    assert signal.getsignal(signum) == before
+
+
+def test_what_a_training_saved_is_said(run, begun) -> None:
+    status, _, err = run("fail", "how=signal-in-training", "signum=2")
+    saved = "interrupted: the teacher is saved at step 7; go on with `wavegen fail resume='runs/a b'`"
+    assert (status, err) == (130, f"\n{saved}\n")
+
+
+def test_a_signal_before_anything_runs_is_one_word(
+    run, heeded_signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wavegen.cli.main._load", lambda *_: None)
+    monkeypatch.setattr("wavegen.cli.composition.compose_config", lambda *_, **__: os.kill(os.getpid(), 15))
+    assert run("fail") == (143, "", "\nSIGTERM\n")
+
+
+@pytest.mark.parametrize("how", ["disk", "disk-in-library"])
+def test_full_disk_is_said(run, how: str) -> None:
+    status, _, err = run("fail", f"how={how}")
+    assert status == 2
+    assert err.startswith("error: the disk is full (") and os.strerror(errno.ENOSPC) in err
+
+
+def test_defects_keep_their_traceback_and_exits_their_status(run) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run("fail")
+    with pytest.raises(SystemExit) as exit_:
+        run("fail", "how=exit")
+    assert exit_.value.code == 7
+
+
+# Help ------------------------------------------------------------------------------------------------------
+
+
+def test_overview_lists_recipes_and_examples(run) -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        status, out, err = run(*arguments)
+        assert (status, err) == (0, "")
+        assert "usage: wavegen <recipe> [key=value ...]" in out
+        assert "speak  Speaks a sentence." in out
+        assert "examples\n  wavegen speak text=Hello\n" in out
+
+
+def test_recipe_help_comes_from_its_files(run) -> None:
+    status, out, _ = run("speak", "--help")
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "The second paragraph." in lines
+    corpus = lines.index("corpus")
+    assert lines[corpus + 1 : corpus + 3] == ["folder Recordings.", "spoken* A voice speaks it."]
+    experiment = lines.index("experiment")
+    assert lines[experiment + 1 : experiment + 3] == ["null* none of them", "loud"]
+    assert "seed=1 what is random derives from it" in lines
+    assert 'text=null the sentence, or "-" # for standard input' in lines
+    assert "gain_db=1.5 loudness of the output, in decibels" in lines
+    assert "student.layers=[10, 30] per flow" in lines
+    assert "student.channels=64" in lines
+    assert lines[-3:] == [
+        "examples",
+        "wavegen speak text=Hello",
+        'wavegen speak text="Hello, world" output=hello.wav',
+    ]
+    assert "_verbatim_" not in out
+
+
+def test_recipe_help_describes_a_choice_on_demand(run) -> None:
+    status, out, _ = run("speak", "--help", "corpus=folder", "corpus.root=/x", "trainer=none-such")
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    settings = lines.index("settings of corpus=folder")
+    assert lines[settings + 1 : settings + 4] == ["corpus.name=folder", "corpus.root=??? where it lies", ""]
+
+
+def test_help_into_a_closed_pipe_is_quiet() -> None:
+    code = "import sys; from wavegen.cli.main import main; sys.stdin.read(); sys.exit(main(['--help']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    process.stdin.close()  # now it writes, and nobody listens
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+
+
+def test_config_prints_what_would_run(run) -> None:
+    import yaml
+
+    status, out, _ = run("speak", "--config", "seed=0", "experiment=loud")
+    assert status == 0
+    shown = yaml.safe_load(out)
+    assert (shown["seed"], shown["gain_db"]) == (0, 12.0)
+
+
+def test_version(run) -> None:
+    assert run("--version") == (0, f"wavegen {__version__}\n", "")
+
+
+def test_help_waits_for_no_heavy_library() -> None:
+    code = (
+        "import json, sys; from wavegen.cli.main import main; main(['--help']);"
+        "print(json.dumps(sorted({'torch', 'hydra', 'lightning', 'librosa'} & set(sys.modules))))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+# The real house --------------------------------------------------------------------------------------------
+
+
+def test_every_real_recipe_has_help_and_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    recipes = find_recipes(resource_directory("recipes"))
+    assert list(recipes)[:5] == ["prepare", "teacher", "distill", "synthesize", "evaluate"]
+    for recipe in recipes:
+        assert main([recipe, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert f"wavegen {recipe}" in out.partition("examples")[2], (
+            f"{recipe}.yaml shows no command at its top"
+        )
+        assert main([recipe, "--config"]) == 0
+        assert "_verbatim_" not in capsys.readouterr().out
+
+
+def test_synthesize_speaks_any_text() -> None:
+    text = "a, b = {c} ${d} 'e' \"f\""
+    config = compose_config(
+        "synthesize",
+        [f"text={text}", f"checkpoint={text}", f"output={text}"],
+        configs=resource_directory("configs"),
+    )
+    assert config.text == config.checkpoint == config.output == text

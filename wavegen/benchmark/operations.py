@@ -1,0 +1,26 @@
+"""How many operations the convolutions of a net come to, counted from their shapes."""
+
+from torch import nn
+
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.wavenet import WaveNet
+
+
+def wavenet_operations(net: WaveNet) -> int:
+    r"""Operations a sample, a multiplication and an addition counted apart.
+
+    .. math:: 2 \Big( R + \sum_\text{layers} \big(k R G + \tfrac{G}{2} (R + S)\big) + (S \text{ or } R)\, O
+              + O P \Big)
+
+    with R residual, G gate, S skip and O output channels, kernel k and P parameters: the dilated convolutions
+    and the 1×1 ones that every sample needs. Left out: conditioning (a frame-rate projection of it costs one
+    hop-th), biases, gates, and whatever an implementation pads.
+    """
+    convolutions = [net.input, *(c for layer in net.layers for c in (layer.dilated, layer.output))]
+    convolutions += [layer for layer in net.output if isinstance(layer, nn.Conv1d)]
+    return 2 * sum(convolution.weight.numel() for convolution in convolutions)
+
+
+def student_operations(student: WaveNetStudent) -> int:
+    """Operations a sample of all flows of a student, see :func:`wavenet_operations`."""
+    return sum(wavenet_operations(step.conditioner) for step in student.steps)

@@ -1,0 +1,33 @@
+"""What is measured in which precision on this CPU, and why something is not.
+
+A CPU without bfloat16 products multiplies such matrices by a reference loop in torch, a thousand times slower
+than in float32: one product of the machine's section would take more than ten minutes. Nothing of it is
+tried. The teacher's engine widens its weights by itself and is fast on every CPU.
+"""
+
+from wavegen.engines.precision import PRECISIONS, student_multiplies_bfloat16
+from wavegen.processor import multiplies_bfloat16
+
+NO_PRODUCTS = "bfloat16: no hardware products, torch would use a reference loop"
+NO_ENGINE = "bfloat16: the engine has no products of it on this CPU"
+
+
+def of_torch() -> tuple[str, ...]:
+    """Precisions of torch's products and of training."""
+    return PRECISIONS if multiplies_bfloat16() else PRECISIONS[:1]
+
+
+def of_student() -> tuple[str, ...]:
+    """Precisions of the student's engine."""
+    return PRECISIONS if student_multiplies_bfloat16() else PRECISIONS[:1]
+
+
+def left_out() -> dict[str, list[str]]:
+    """By entry of the results: what of it is not measured here, and why."""
+    torch_lacks = [] if multiplies_bfloat16() else [NO_PRODUCTS]
+    lacks = {"peak": torch_lacks, "training": torch_lacks}
+    lacks["rates"] = [f"student, one pass of conv1d, {reason}" for reason in torch_lacks]
+    if "bfloat16" not in of_student():
+        lacks["rates"] += [f"student, engine, {NO_ENGINE}"]
+        lacks["first_audio"] = [f"student, {NO_ENGINE}"]
+    return {entry: reasons for entry, reasons in lacks.items() if reasons}

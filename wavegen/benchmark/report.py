@@ -1,0 +1,255 @@
+"""The benchmark's table, on a terminal of 100 columns, and its files."""
+
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wavegen.benchmark.figure import benchmark_figure
+from wavegen.benchmark.summary import (
+    asked_and_measured,
+    fastest,
+    gpu_rows,
+    peer_rate,
+    ratio,
+    student_share_of_peak,
+    uncached_rate,
+)
+from wavegen.engines.precision import PRECISIONS
+from wavegen.files import write_bytes
+
+WIDTH = 100
+ENTRIES = ("peak", "rates", "training", "shape")
+"""Of the results: lists of what was timed."""
+NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
+
+
+class Report:
+    """Prints every table when what it needs is there, and writes the files in the end.
+
+    Args:
+        run: the folder of ``benchmark.json`` and ``benchmark.png``.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._told: set[Callable] = set()
+
+    def tell(self, results: Mapping[str, Any]) -> None:
+        """Prints the tables that have not been printed yet, of what has been measured."""
+        for part in PARTS:
+            if part not in self._told and (lines := list(part(results))):
+                print("\n".join([*([""] if self._told else []), *lines]), flush=True)
+                self._told.add(part)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Writes the files, and prints what is left to say."""
+        results = complete(results)
+        write_bytes(self.run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
+        benchmark_figure(results, self.run / "benchmark.png")
+        self.tell(results)
+
+
+def complete(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results of all sections, with what they say of one another."""
+    return {
+        **results,
+        "notes": [*results["notes"], *warnings_of(results), *_shortened(results), NO_GPU],
+        "gpu": gpu_rows(),
+        "asked_and_measured": asked_and_measured(results),
+        "student_share_of_peak": _shares_of_peak(results),
+    }
+
+
+def _shares_of_peak(results: Mapping[str, Any]) -> dict[str, float | None]:
+    return {precision: student_share_of_peak(results, precision) for precision in PRECISIONS}
+
+
+def _shortened(results: Mapping[str, Any]) -> list[str]:
+    """That not everything was measured as long as it was asked for, where it is so."""
+    records = [record for name in ENTRIES for record in results.get(name, ())]
+    cut = sum(record.get("shortened", False) for record in records)
+    fresh = results.get("first_audio", {}).get("fresh_process")
+    lengths = [
+        f"{name}'s lengths up to {found['streams'][-1]['length_s']:g} s"
+        for name in ("teacher", "student")
+        if (found := results.get(f"{name}_length"))
+        and found["streams"][-1]["length_s"] < max(results["settings"]["lengths"][f"{name}_s"])
+    ]
+    parts = [f"{cut} of {len(records)} calls are shorter or fewer"] * bool(cut) + lengths
+    parts += ["new processes were not waited for"] * (fresh is not None and len(fresh) < 2)
+    if not parts:
+        return []
+    return [f"To end within {results['settings']['max_minutes']:g} minutes: {', '.join(parts)}."]
+
+
+def warnings_of(results: Mapping[str, Any]) -> list[str]:
+    """What the subjects warned of when they first ran, each once."""
+    records = [record for name in ENTRIES for record in results.get(name, ())]
+    return list(dict.fromkeys(f"{r['subject']}: {text}" for r in records for text in r["warnings"]))
+
+
+def number(value: float | None) -> str:
+    """Three digits that count, thousands separated; a dash for what was not measured."""
+    if value is None:
+        return "–"
+    digits = f"{value:.3g}"
+    return f"{float(digits):,.0f}" if abs(value) >= 100 else f"{float(digits):.6g}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [header, *rows]
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _machine(results: Mapping[str, Any]) -> Iterator[str]:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("torch", "numba"))
+    features = ", ".join(machine["features"]) or "none of note"
+    if "compiled_for" in machine:  # not in files of the first layout
+        features = f"engines for {machine['compiled_for']}, {features}; torch {machine['torch_capability']}"
+    yield from _wrapped(
+        f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
+    )
+
+
+def _left_out(results: Mapping[str, Any], entry: str) -> Iterator[str]:
+    for reason in results.get("left_out", {}).get(entry, ()):
+        yield from _wrapped(f"left out: {reason}")
+
+
+def _peak(results: Mapping[str, Any]) -> Iterator[str]:
+    if "peak" in results:
+        rows = [
+            [f"{r['precision']}, {r['matrix_size']}²", number(r["operations_per_second"] / 1e9)]
+            for r in results["peak"]
+        ]
+        yield from table(["matrix product", "GFLOP/s"], rows)
+        yield from _left_out(results, "peak")
+
+
+def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
+    if not results.get("rates"):
+        return
+    sample_rate, uncached = results["settings"]["sample_rate"], uncached_rate(results)
+    rows = []
+    for record in results["rates"]:
+        rate, batch = record["samples_per_second"], record["batch_size"]
+        of = f", {batch} utterances" if batch > 1 else ""
+        cells = [f"{record['subject']}, {record['precision']}{of}", str(record["threads"]), number(rate)]
+        cells += [number(rate / sample_rate), number(ratio(rate, peer_rate(results, batch)))]
+        rows.append([*cells, number(ratio(rate, uncached))])
+    yield from table(["samplers", "threads", "samples/s", "× real time", "× peer", "× uncached"], rows)
+    yield from _left_out(results, "rates")
+    for precision, share in _shares_of_peak(results).items():
+        if share is not None:
+            operations = results["operations_per_sample"]["student"] / 1e6
+            yield from _wrapped(
+                f"student, {precision}: {100 * share:.0f} % of the matrix product's operations a second "
+                f"({operations:.2f} million a sample)"
+            )
+
+
+def _training(results: Mapping[str, Any]) -> Iterator[str]:
+    if "training" not in results:
+        return
+    records = results["training"]
+    rows = []
+    for record in sorted(records, key=lambda record: record["subject"], reverse=True):
+        plain = fastest(records, subject=record["subject"], form="plain")
+        name = f"{record['subject']}, {record['form']}"
+        if record["precision"] not in name:
+            name += f", {record['precision']}"
+        rate = record["samples_per_second"]
+        rows.append([name, str(record["threads"]), number(rate), number(ratio(rate, plain))])
+    yield from table(["training", "threads", "samples/s", "× plain"], rows)
+    yield from _left_out(results, "training")
+
+
+def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
+    if "first_audio" not in results:
+        return
+    fresh = results["first_audio"].get("fresh_process", {})
+    header = ["time to first audio", "ms", "lowest", "highest", "samples"]
+    header += [f"{name}, s" for name in fresh]
+    rows = []
+    for i, record in enumerate(results["first_audio"]["warm"]):
+        cells = [f"{record['subject']}, {record['precision']}"]
+        cells += [number(record[key]) for key in ("milliseconds", "lowest", "highest", "samples")]
+        cells += [number(records[i]["build_s"] + records[i]["first_sound_s"]) for records in fresh.values()]
+        rows.append(cells)
+    yield from table(header, rows)
+    yield from _left_out(results, "first_audio")
+    if fresh:
+        yield from _wrapped(
+            "In seconds: a new process, from the model to its first sound, the engines in this order; "
+            "compiling what is not compiled yet, or loading what an earlier process has compiled."
+        )
+
+
+def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
+    for axis in ("layers", "channels"):
+        records = [record for record in results.get("shape", ()) if axis in record]
+        if not records:
+            continue
+        sizes = list(dict.fromkeys(record[axis] for record in records))
+        rows = [
+            [f"{subject}, {precision}"]
+            + [number(fastest(records, subject=subject, **{axis: size})) for size in sizes]
+            for subject, precision in dict.fromkeys((r["subject"], r["precision"]) for r in records)
+        ]
+        yield from table([f"samples/s by {axis}", *map(str, sizes)], rows)
+
+
+def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("teacher", "student"):
+        found = results.get(f"{name}_length")
+        if found and "seconds_per_s" in found:
+            lengths = [stream["length_s"] for stream in found["streams"]]
+            yield from _wrapped(
+                f"{name}, {lengths[0]:g} to {lengths[-1]:g} s of speech, {found['precision']}: "
+                f"{found['seconds_per_s']:.3f} s a second {found['seconds_at_0']:+.3f} s, "
+                f"off the line by {100 * found['largest_relative_residual']:.1f} % at most"
+            )
+
+
+def _memory(results: Mapping[str, Any]) -> Iterator[str]:
+    if "memory" in results:
+        memory = results["memory"]
+        yield from _wrapped(
+            f"memory of a stream of {memory['length_s']:g} s: {memory['peak_mb']:.0f} MB at the peak; "
+            f"{memory['after_imports_mb']:.0f} MB after imports, "
+            f"{memory['with_model_and_features_mb']:.0f} MB with model and features"
+        )
+
+
+def _asked(results: Mapping[str, Any]) -> Iterator[str]:
+    rows = [
+        [row["what"], row["must"], row["goal"], number(row["measured"])]
+        for row in results.get("asked_and_measured", ())
+        if row["measured"] is not None
+    ]
+    if rows:
+        yield from table(["asked and measured", "must", "goal", "measured"], rows)
+
+
+def _notes(results: Mapping[str, Any]) -> Iterator[str]:
+    if "asked_and_measured" in results:  # all is measured
+        for note in results["notes"]:
+            yield from _wrapped(note)
+
+
+PARTS = (_machine, _peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked, _notes)
+"""Of the report, in the order in which they are measured."""

@@ -1,0 +1,172 @@
+"""The whole benchmark: its sections in their order, everything found in one record."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from wavegen.benchmark.budget import Budget
+from wavegen.benchmark.first_audio import fresh_processes, time_to_first_audio
+from wavegen.benchmark.machine import describe_machine, fastest_product, machine_peak
+from wavegen.benchmark.nets import make_student, make_teacher
+from wavegen.benchmark.operations import student_operations, wavenet_operations
+from wavegen.benchmark.peer import MISSING, find_peer, peer_subjects
+from wavegen.benchmark.precisions import left_out
+from wavegen.benchmark.scaling import against_shape, student_against_length, teacher_against_length
+from wavegen.benchmark.speakers import student_subjects, teacher_subjects
+from wavegen.benchmark.timing import Subject, interleaved
+from wavegen.benchmark.training_steps import training_subjects
+from wavegen.errors import UserError
+from wavegen.workers import available_cores
+
+SECTIONS = ("machine", "teacher", "student", "peer", "training", "first_audio", "shape", "length")
+
+SECONDS = {
+    "peak": 30,
+    "rates": 220,
+    "training": 90,
+    "first_audio": 10,
+    "fresh_process": 150,
+    "shape": 130,
+    "teacher_length": 30,
+    "student_length": 290,
+}
+"""What the entries of the results take on two cores of a server CPU with AVX-512, where nothing is compiled
+yet: their shares of the time that there is."""
+
+ENTRIES = {
+    "machine": {"peak"},
+    "teacher": {"rates"},
+    "student": {"peak", "rates"},
+    "peer": {"rates"},
+    "training": {"training"},
+    "first_audio": {"first_audio", "fresh_process"},
+    "shape": {"shape"},
+    "length": {"teacher_length", "student_length"},
+}
+"""Which entries a section takes."""
+
+MARGIN = 0.95
+"""Of the time is shared out: loading, drawing and an estimate that was too low take the rest."""
+
+Told = Callable[[Mapping[str, Any]], object]
+
+
+def measure(
+    config: Mapping[str, Any], chosen: Sequence[str] = SECTIONS, told: Told = lambda results: None
+) -> dict[str, Any]:
+    """Runs the chosen sections, with the sizes that ``configs/benchmark.yaml`` explains.
+
+    Args:
+        config: of the recipe.
+        chosen: sections.
+        told: is given what has been found so far, whenever there is more of it.
+
+    Returns:
+        ``machine``, ``settings``, ``notes``, ``left_out`` and what the chosen sections found: ``peak``,
+        ``rates``, ``operations``, ``training``, ``first_audio``, ``shape``, ``teacher_length``,
+        ``student_length``, ``memory``.
+
+    Raises:
+        UserError: for a number of threads below 1, or for no time.
+    """
+    threads = available_cores() if config["threads"] is None else config["threads"]
+    if threads < 1:
+        raise UserError(f"threads: expected at least 1 or null, got {threads}")
+    budget = _budget(config, chosen)
+    torch.set_num_threads(threads)
+    timing = {"repeats": config["repeats"], "duration_s": config["duration_s"]}
+    results: dict[str, Any] = {"machine": describe_machine(threads), "settings": dict(config), "notes": []}
+    results["left_out"] = left_out()
+    told(results)
+    if {"peak", "rates"} & _entries(config, chosen):
+        _rates(config, chosen, threads, timing, budget, results, told)
+    if "training" in chosen:
+        subjects, deadline = training_subjects(config, threads), budget.deadline("training")
+        measured = interleaved(subjects, title="training steps", deadline=deadline, **timing)
+        results["training"] = [measurement.record() for measurement in measured]
+        told(results)
+    if "first_audio" in chosen:
+        found = {"warm": time_to_first_audio(config, threads, budget.deadline("first_audio"))}
+        if config["fresh_processes"]:
+            found["fresh_process"] = fresh_processes(config, threads, budget.deadline("fresh_process"))
+        results["first_audio"] = found
+        told(results)
+    if "shape" in chosen:
+        results["shape"] = against_shape(config, threads, budget.deadline("shape"))
+        told(results)
+    if "length" in chosen:
+        deadline = budget.deadline("teacher_length")
+        results["teacher_length"] = teacher_against_length(config, threads, deadline)
+        found = student_against_length(config, threads, budget.deadline("student_length"))
+        results["memory"], results["student_length"] = found["memory"], found["length"]
+        told(results)
+    return results
+
+
+def _entries(config: Mapping[str, Any], chosen: Sequence[str]) -> set[str]:
+    entries = set().union(*(ENTRIES[section] for section in chosen))
+    return entries if config["fresh_processes"] else entries - {"fresh_process"}
+
+
+def _budget(config: Mapping[str, Any], chosen: Sequence[str]) -> Budget:
+    minutes = config["max_minutes"]
+    if minutes is not None and minutes <= 0:
+        raise UserError(f"max_minutes: expected more than 0 or null, got {minutes}")
+    seconds = math.inf if minutes is None else 60 * MARGIN * minutes
+    return Budget(seconds, {entry: SECONDS[entry] for entry in _entries(config, chosen)})
+
+
+def chosen_sections(only: Sequence[str] | None) -> tuple[str, ...]:
+    """The sections to run, in their order; all of them for None.
+
+    Raises:
+        UserError: for a section that there is not, or for none.
+    """
+    unknown = [name for name in only or () if name not in SECTIONS]
+    if unknown or (only is not None and not only):
+        raise UserError(f"only: expected some of {', '.join(SECTIONS)}, got {', '.join(unknown) or 'none'}")
+    return SECTIONS if only is None else tuple(name for name in SECTIONS if name in only)
+
+
+def _rates(
+    config: Mapping[str, Any],
+    chosen: Sequence[str],
+    threads: int,
+    timing: Mapping[str, Any],
+    budget: Budget,
+    results: dict[str, Any],
+    told: Told,
+) -> None:
+    """Machine, teacher, student and peer, who take turns in one round: they are held against each other."""
+    subjects: list[Subject] = []
+    if {"machine", "student"} & set(chosen):
+        peak = machine_peak(config["matrix_sizes"], threads, deadline=budget.deadline("peak"), **timing)
+        results["peak"] = [m.record("operations_per_second") for sizes in peak.values() for m in sizes]
+        told(results)
+        if "student" in chosen:
+            subjects += [fastest_product(peak, precision) for precision in peak]
+    if "peer" in chosen:
+        package = find_peer()
+        if package is None:
+            results["notes"].append(MISSING)
+        else:
+            subjects += peer_subjects(package, config, threads)
+    if "teacher" in chosen:
+        subjects += teacher_subjects(config, threads)
+    if "student" in chosen:
+        subjects += student_subjects(config, threads)
+    if subjects:
+        measured = interleaved(subjects, title="samplers", deadline=budget.deadline("rates"), **timing)
+        products = [m for m in measured if "matrix_size" in m.labels]
+        results["rates"] = [m.record() for m in measured if m not in products]
+        results["peak_beside_student"] = [m.record("operations_per_second") for m in products]
+        seed, conditioning = config["seed"], config["conditioning"]
+        student = make_student(config["student"], conditioning, seed=seed)
+        teacher = make_teacher(config["teacher"], conditioning, seed=seed)
+        results["operations_per_sample"] = {
+            "teacher": wavenet_operations(teacher.conditioner),
+            "student": student_operations(student),
+        }
+        told(results)

@@ -1,0 +1,143 @@
+"""Subjects that speak: the teacher with and without cached states, the student plainly and by its engine."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from wavegen.benchmark.nets import check_sound, make_context, make_student, make_teacher
+from wavegen.benchmark.plain import PlainWaveNet
+from wavegen.benchmark.precisions import of_student, of_torch
+from wavegen.benchmark.timing import Subject
+from wavegen.engines.precision import PRECISIONS
+from wavegen.linguistics.context import SpeechContext
+from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.reference import ReferenceSampler
+from wavegen.synthesis.sequential import SequentialSampler
+
+
+def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+    """The teacher: a pass over the receptive field a sample, the plain cached step, the compiled engine.
+
+    The engine alone is run on one thread as well, and for a batch.
+    """
+    teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"])
+    batch = config["batch_size"]
+    subjects = [uncached_teacher(teacher, config, threads)]
+    for batch_size in dict.fromkeys([1, batch]):
+        labels = {
+            "subject": "teacher, PyTorch step",
+            "precision": "float32",
+            "batch_size": batch_size,
+        }
+        subjects.append(sequential_teacher(ReferenceSampler(teacher), labels, config, threads))
+    for count in dict.fromkeys([1, threads]):
+        for batch_size in dict.fromkeys([1, batch]):
+            for precision in PRECISIONS:
+                sampler = SequentialSampler(teacher, precision=precision, num_threads=count)
+                labels = {"subject": "teacher, engine", "precision": precision, "batch_size": batch_size}
+                granule = engine_granule(config)
+                subjects.append(sequential_teacher(sampler, labels, config, count, granule))
+    return subjects
+
+
+def uncached_teacher(teacher: torch.nn.Module, config: Mapping[str, Any], threads: int) -> Subject:
+    """Each sample costs a pass over the receptive field before it, of which the last sample's law is used."""
+    window = 0.1 * torch.randn(1, teacher.receptive_field, generator=torch.Generator().manual_seed(0))
+    context = make_context(config["conditioning"], window.shape[-1])
+
+    @torch.inference_mode()
+    def run(size: int) -> None:
+        samples = []
+        for _ in range(size):
+            parameters = teacher.conditioner(window, context)[:, -1]
+            uniforms = torch.rand(2, 1)
+            samples.append(teacher.head(parameters).sample_from_uniforms(*uniforms))
+        check_sound(torch.cat(samples), "the uncached teacher")
+
+    labels = {"subject": "teacher, uncached", "precision": "float32", "batch_size": 1}
+    return Subject(labels, run, threads)
+
+
+def engine_granule(config: Mapping[str, Any]) -> int:
+    """A tenth of a second: less would be the setting up of a call, which is once an utterance."""
+    return max(1, round(0.1 * config["sample_rate"]))
+
+
+def sequential_teacher(
+    sampler: Any, labels: dict[str, Any], config: Mapping[str, Any], threads: int, granule: int | None = None
+) -> Subject:
+    """A cached sampler that speaks ``labels['batch_size']`` utterances of one length at a time."""
+    granule = granule or config["conditioning"]["hop_samples"]
+    largest = max(granule, 10 * config["sample_rate"])
+    batch_size = labels["batch_size"]
+    context = make_context(config["conditioning"], largest, batch_size)
+
+    def run(size: int) -> None:
+        lengths = torch.full((batch_size,), size)
+        generator = torch.Generator().manual_seed(0)
+        check_sound(sampler.sample(context, lengths, generator=generator), labels["subject"])
+
+    return Subject(labels, run, threads, granule=granule, largest=largest, items=batch_size)
+
+
+def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+    """The student: a pass of plain convolutions, the engine on all threads and on one.
+
+    In the precisions that the CPU multiplies. All speak utterances of the same length or, where that is over
+    too soon to be timed, several times it; where time is short, a part of it.
+    """
+    plain = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=PlainWaveNet)
+    student = make_student(config["student"], config["conditioning"], seed=config["seed"])
+    subjects = [plain_student(plain, precision, config, threads) for precision in of_torch()]
+    for count in dict.fromkeys([threads, 1]):
+        for precision in of_student():
+            sampler = ParallelSampler(student, precision=precision, num_threads=count)
+            labels = {"subject": "student, engine", "precision": precision, "batch_size": 1}
+            subjects.append(parallel_student(sampler, labels, config, count))
+    return subjects
+
+
+def plain_student(student: Any, precision: str, config: Mapping[str, Any], threads: int) -> Subject:
+    """One pass of ``conv1d``; in bfloat16 under autocast."""
+
+    @torch.inference_mode()
+    def speak(num_samples: int, context: SpeechContext) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            noise = student.noise((1, num_samples), torch.Generator().manual_seed(0))
+            return student.rsample_with_conditionals(noise, context)[0]
+
+    labels = {"subject": "student, one pass of conv1d", "precision": precision, "batch_size": 1}
+    return _utterances(speak, labels, config, threads)
+
+
+def parallel_student(
+    sampler: ParallelSampler, labels: dict[str, Any], config: Mapping[str, Any], threads: int
+) -> Subject:
+    """Whole utterances by the engine."""
+
+    def speak(num_samples: int, context: SpeechContext) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return sampler.sample(context, torch.tensor([num_samples]), generator=generator)
+
+    return _utterances(speak, labels, config, threads)
+
+
+def _utterances(
+    speak: Callable[[int, SpeechContext], torch.Tensor],
+    labels: dict[str, Any],
+    config: Mapping[str, Any],
+    threads: int,
+) -> Subject:
+    """Utterances of ``utterance_s``, or less than one, by ``speak(num_samples, context)``."""
+    hop_samples = config["conditioning"]["hop_samples"]
+    whole = max(1, round(config["utterance_s"] * config["sample_rate"] / hop_samples)) * hop_samples
+    contexts: dict[int, SpeechContext] = {}
+
+    def run(size: int) -> None:
+        for num_samples in [whole] * (size // whole) or [size]:
+            if num_samples not in contexts:
+                contexts[num_samples] = make_context(config["conditioning"], num_samples)
+            check_sound(speak(num_samples, contexts[num_samples]), labels["subject"])
+
+    return Subject(labels, run, threads, granule=min(whole, engine_granule(config)), whole=whole)

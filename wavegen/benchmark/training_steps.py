@@ -1,0 +1,98 @@
+"""Training steps: a teacher's and a distillation's, plainly in float32 and as wavegen trains."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.benchmark.nets import make_context, make_student, make_teacher
+from wavegen.benchmark.plain import PlainWaveNet
+from wavegen.benchmark.precisions import of_torch
+from wavegen.benchmark.timing import Subject
+from wavegen.nets.wavenet import WaveNet
+from wavegen.objectives.distillation import MonteCarloKL, StratifiedDraws
+from wavegen.objectives.likelihood import negative_log_likelihood
+from wavegen.objectives.power import PowerLoss
+
+FORMS = {
+    "plain": (PlainWaveNet, "float32"),
+    "wavegen": (WaveNet, "float32"),
+    "wavegen, bfloat16": (WaveNet, "bfloat16"),
+}
+
+
+def forms_here(forms: Mapping[str, tuple[Any, str]] = FORMS) -> dict[str, tuple[Any, str]]:
+    """Those whose precision this CPU multiplies: a class of WaveNet and the precision of each."""
+    return {form: (net, precision) for form, (net, precision) in forms.items() if precision in of_torch()}
+
+
+def training_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+    """A step is forward, backward and Adam's update, on segments of speech-like noise; items are samples."""
+    hop_samples = config["conditioning"]["hop_samples"]
+    settings = config["training"]
+    frames = max(1, round(settings["segment_s"] * config["sample_rate"] / hop_samples))
+    batch_size, num_samples = settings["batch_size"], frames * hop_samples
+    context = make_context(config["conditioning"], num_samples, batch_size)
+    waveform = 0.1 * torch.randn(batch_size, num_samples, generator=torch.Generator().manual_seed(0))
+    waveform = waveform.mul(2**15).round().clamp(-(2**15), 2**15 - 1) / 2**15
+    subjects = []
+    for form, (wavenet, precision) in forms_here().items():
+        for step, loss in (
+            ("teacher step", teacher_loss(config, wavenet, waveform, context)),
+            ("distillation step", distillation_loss(config, wavenet, waveform, context)),
+        ):
+            labels = {"subject": step, "form": form, "precision": precision, "batch_size": batch_size}
+            run = _steps(*loss, precision)
+            subjects.append(Subject(labels, run, threads, items=batch_size * num_samples))
+    return subjects
+
+
+Loss = Callable[[], Tensor]
+
+
+def teacher_loss(
+    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: Mapping[str, Tensor]
+) -> tuple[nn.Module, Loss]:
+    """What is trained, and its maximum-likelihood loss."""
+    teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    mask = torch.ones_like(waveform, dtype=torch.bool)
+    return teacher.train(), lambda: negative_log_likelihood(teacher, waveform, context, mask)
+
+
+def distillation_loss(
+    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: Mapping[str, Tensor]
+) -> tuple[nn.Module, Loss]:
+    """The student, and its loss as ``objective=logistic`` has it: KL to the frozen teacher and power loss."""
+    teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    teacher.requires_grad_(False)
+    student = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=8))
+    power = PowerLoss(
+        sample_rate=config["sample_rate"],
+        resolutions=[[512, 80, 320], [1024, 160, 640], [256, 40, 128]],
+        low_band_hz=3000,
+        low_band_weight=2.0,
+        log_weight=0.5,
+    )
+    mask = torch.ones_like(waveform, dtype=torch.bool)
+
+    def loss() -> Tensor:
+        spoken, conditionals = student.rsample_with_conditionals(student.noise(waveform.shape), context)
+        return divergence(teacher, spoken, conditionals, context, mask).loss + 20 * power(spoken, waveform)
+
+    return student.train(), loss
+
+
+def _steps(model: nn.Module, loss: Loss, precision: str) -> Callable[[int], None]:
+    optimiser = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-4)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            optimiser.zero_grad()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+                value = loss()
+            value.backward()
+            optimiser.step()
+
+    return run

@@ -1,0 +1,148 @@
+"""Training segments: random excerpts of a corpus, each with a receptive field of real past."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from wavegen.data.speech.corpus import Corpus
+from wavegen.errors import UserError
+from wavegen.interruption import leave_signals_to_main
+from wavegen.linguistics.context import SpeechContext
+from wavegen.runtime import prepare_process
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Waveforms ``(batch, time)``, their context, and which samples are scored ``(batch, time)`` bool."""
+
+    waveform: Tensor
+    context: SpeechContext
+    mask: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(
+            self.waveform.to(device),
+            self.context.to(device),
+            self.mask.to(device),
+        )
+
+
+class SegmentStream(IterableDataset):
+    """An endless stream of batches, batch ``n`` of which depends on ``(seed, rank, n)`` alone.
+
+    So a resumed run, told its first batch, sees what an uninterrupted one would have seen, for any number of
+    workers. A segment starts on a frame; the ``past_samples`` before it, rounded up to frames, come along and
+    are conditioned on but not scored; where an utterance has less past, the window begins with the utterance.
+    One frame of features beyond the end comes along for the upsampling's lookahead. Utterances are drawn with
+    probability proportional to their length.
+
+    Args:
+        corpus: the prepared corpus.
+        split: ``train`` or ``dev``.
+        segment_samples: scored samples, a whole number of frames.
+        past_samples: receptive field to bring along.
+        batch_size: segments per batch.
+        seed: of the run.
+        first_batch: the batch to begin with, the global step of a resumed run.
+        rank: of the process in distributed training.
+    """
+
+    def __init__(
+        self,
+        *,
+        corpus: Corpus,
+        split: str,
+        segment_samples: int,
+        past_samples: int,
+        batch_size: int,
+        seed: int,
+        first_batch: int = 0,
+        rank: int = 0,
+    ) -> None:
+        super().__init__()
+        hop = corpus.hop_samples
+        if segment_samples <= 0 or segment_samples % hop:
+            raise UserError(
+                f"segment_samples must be a positive multiple of the {hop} samples of a frame, "
+                f"got {segment_samples}"
+            )
+        self.corpus, self.encoder, self.hop_samples = corpus, corpus.encoder, hop
+        self.cuts = list(corpus.cuts(split))
+        if not self.cuts:
+            raise UserError(f"the corpus has no utterances in split '{split}', expected at least one")
+        self.segment_frames = segment_samples // hop
+        self.past_frames = -(-past_samples // hop)
+        self.batch_size, self.seed, self.rank, self.first_batch = batch_size, seed, rank, first_batch
+        durations = np.array([cut.duration for cut in self.cuts])
+        self.probability = durations / durations.sum()
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cached_bytes = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        start, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        index = self.first_batch + start
+        while True:
+            yield self.batch(index)
+            index += stride
+
+    def batch(self, index: int) -> Batch:
+        """Batch number ``index`` of the run."""
+        rng = np.random.default_rng([self.seed, self.rank, index])
+        segments = [self.segment(rng) for _ in range(self.batch_size)]
+        return Batch(
+            waveform=torch.stack([segment[0] for segment in segments]),
+            context=SpeechContext.collate([segment[1] for segment in segments]),
+            mask=torch.stack([segment[2] for segment in segments]),
+        )
+
+    def segment(self, rng: np.random.Generator) -> tuple[Tensor, SpeechContext, Tensor]:
+        number = int(rng.choice(len(self.cuts), p=self.probability))
+        audio, frames = self.load(number)
+        # Anywhere such that the whole segment lies inside; an utterance shorter than it starts at 0.
+        start = int(rng.integers(0, max(len(frames) - self.segment_frames, 0) + 1))
+        # Near an utterance's start the window begins with it, so that the nets meet their own zero padding
+        # there as they do when they speak; the window's length stays, what follows the segment is not scored.
+        first = max(start - self.past_frames, 0)
+        num_frames = self.past_frames + self.segment_frames
+        # Beyond the utterance's end its last frame is repeated; samples there are zero and not scored.
+        wanted = np.arange(first, first + num_frames + 1).clip(max=len(frames) - 1)
+        hop = self.hop_samples
+        waveform = np.zeros(num_frames * hop, dtype=np.float32)
+        present = audio[first * hop : (first + num_frames) * hop]
+        waveform[: len(present)] = present
+        scored_end = min(start + self.segment_frames, len(frames))
+        mask = np.zeros(len(waveform), dtype=bool)
+        mask[(start - first) * hop : (scored_end - first) * hop] = True
+        return torch.from_numpy(waveform), self.encoder.encode(frames[wanted]), torch.from_numpy(mask)
+
+    def load(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """An utterance's samples and compact frames; kept in memory up to half a gigabyte per process."""
+        if number not in self._cache:
+            pair = self.corpus.load(self.cuts[number])
+            size = pair[0].nbytes + pair[1].nbytes
+            if self._cached_bytes + size > 2**29:
+                return pair
+            self._cache[number] = pair
+            self._cached_bytes += size
+        return self._cache[number]
+
+
+def segment_loader(stream: SegmentStream, num_workers: int) -> DataLoader:
+    """A loader of whole batches."""
+    return DataLoader(
+        stream,
+        batch_size=None,
+        num_workers=num_workers,
+        worker_init_fn=_begin_worker,
+        persistent_workers=num_workers > 0,
+    )
+
+
+def _begin_worker(number: int) -> None:
+    leave_signals_to_main()
+    prepare_process()

@@ -1,0 +1,164 @@
+"""Folders in LJSpeech layout: ``metadata.csv`` (``id|text|normalised text``) and ``wavs/ID.wav`` or FLAC."""
+
+import codecs
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from wavegen.audio.sound_files import LONGEST_S, read_mixed_down
+from wavegen.data.speech.names import file_names
+from wavegen.data.speech.sources.source import CorpusItem, Rendition, SkippedUtterance
+from wavegen.errors import UserError
+from wavegen.linguistics.alignment import align_by_dtw
+from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+
+_EXTENSIONS = (".wav", ".flac", ".WAV", ".FLAC")
+_SILENT_BELOW = 2.0**-10  # peak; −60 dBFS
+_MOST_CHARACTERS_A_SECOND = 50  # nobody says more than 30
+_LONGEST_NAME = 255  # characters; no file system takes more
+_MIXED_DOWN = "recordings with several channels were mixed down to one"
+_RENAMED = "recordings whose ids are no plain file names got other ids in the corpus"
+
+
+@dataclass(frozen=True)
+class LjspeechCorpus:
+    """Recordings with their text; phone timings by dynamic time warping from espeak's rendition of it.
+
+    Args:
+        root: the folder.
+        voice: whose rendition is warped, and whose pronunciation is assumed.
+        max_duration_s: recordings that last longer are left out. It bounds the memory that one file can
+            take, whatever its header claims.
+    """
+
+    root: str | None = None
+    voice: EspeakVoice = field(default_factory=EspeakVoice)
+    max_duration_s: float = 600.0
+    name: str = "ljspeech"
+
+    @cached_property
+    def folder(self) -> Path:
+        """Raises UserError where there is no such folder or it has another layout."""
+        if self.root is None:
+            raise UserError("corpus=ljspeech needs a folder in LJSpeech layout: give corpus.root=DIR")
+        folder = Path(self.root).expanduser()
+        if not folder.is_dir():
+            raise UserError(
+                f"the corpus root {folder} is not a folder; corpus.root must name one in LJSpeech layout"
+            )
+        for name, is_there in (("metadata.csv", Path.is_file), ("wavs", Path.is_dir)):
+            if not is_there(folder / name):
+                raise UserError(f"the corpus root {folder} has no {name}, so it is not in LJSpeech layout")
+        return folder
+
+    def settings(self) -> dict:
+        if self.root is None:
+            raise UserError("corpus=ljspeech needs a folder in LJSpeech layout: give corpus.root=DIR")
+        if not 0 < self.max_duration_s <= LONGEST_S:
+            raise UserError(
+                f"max_duration_s={self.max_duration_s} cannot bound recordings, expected more than 0 and "
+                f"at most {LONGEST_S:g} s"
+            )
+        root = str(Path(self.root).expanduser().resolve())
+        return {
+            "name": self.name,
+            "root": root,
+            "voice": asdict(self.voice),
+            "max_duration_s": self.max_duration_s,
+        }
+
+    def items(self) -> tuple[list[CorpusItem], dict[str, str]]:
+        texts, problems = self._texts()
+        items, ids = [], file_names(texts)
+        for name, text in texts.items():
+            try:
+                path = self._recording(name)
+            except SkippedUtterance as reason:
+                problems[name] = str(reason)
+                continue
+            status = path.stat()
+            stamp = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+            items.append(CorpusItem(ids[name], text, stamp=stamp, name=name))
+        return items, problems
+
+    def render(self, item: CorpusItem) -> Rendition:
+        path = self._recording(item.name)
+        if path.stat().st_size == 0:
+            raise SkippedUtterance(f"the recording {path} is empty")
+        try:
+            waveform, sample_rate, num_channels = read_mixed_down(path, longest_s=self.max_duration_s)
+        except UserError as error:
+            raise SkippedUtterance(str(error)) from error
+        if len(waveform) == 0:
+            raise SkippedUtterance(f"the recording {path} is empty")
+        if np.abs(waveform - np.median(waveform)).max() < _SILENT_BELOW:
+            raise SkippedUtterance(f"the recording {path} is silent: its peak is below -60 dBFS")
+        try:
+            spoken = self.voice.speak(item.text)
+            phones = align_by_dtw(spoken, waveform, sample_rate)
+        except UserError as error:
+            raise SkippedUtterance(f"{path}: {error}") from error
+        notes = [_MIXED_DOWN] * (num_channels > 1) + [_RENAMED] * (item.id != item.name)
+        return Rendition(waveform, sample_rate, phones, spoken, tuple(notes))
+
+    def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
+        """By id, the texts of ``metadata.csv``, and the reasons for leaving lines out."""
+        path = self.folder / "metadata.csv"
+        try:
+            lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+        texts, problems, undecodable = {}, {}, None
+        for number, line in enumerate(lines, start=1):
+            place = f"{path}, line {number}"
+            try:
+                name, *rest = (part.strip() for part in line.decode("utf-8").split("|"))
+            except UnicodeDecodeError as error:
+                undecodable = problems[f"line {number}"] = f"{place} is no UTF-8 text: {error.reason}"
+                continue
+            text = next((text for text in reversed(rest[:2]) if text), "")
+            if not line.strip():
+                continue
+            if problem := _no_name(name):
+                problems[f"line {number}"] = f"{place}: {problem}"
+            elif name in texts or name in problems:
+                problems[f"line {number}"] = f"{place}: {name!r} occurs a second time"
+            elif not text:
+                problems[name] = f"{place}: there is no text"
+            elif len(text) > self.max_duration_s * _MOST_CHARACTERS_A_SECOND:
+                problems[name] = (
+                    f"{place}: a text of {len(text)} characters cannot be said within the "
+                    f"{self.max_duration_s:g} s that a recording may last"
+                )
+            else:
+                texts[name] = text
+        if not texts and undecodable:
+            raise UserError(undecodable)
+        if not texts and not problems:
+            raise UserError(f"{path} lists no recording; expected lines of the form id|text|normalised text")
+        return texts, problems
+
+    def _recording(self, name: str) -> Path:
+        """Raises SkippedUtterance where there is no regular file of that name."""
+        reason = f"the recording {self.folder / 'wavs' / name}.wav (or .flac) is missing"
+        for extension in _EXTENSIONS:
+            path = self.folder / "wavs" / f"{name}{extension}"
+            try:
+                if path.is_file():
+                    return path
+                if path.exists():
+                    reason = f"{path} is a folder, a device or a pipe, expected a recording"
+            except OSError as error:  # the name is too long, the file or folder is not ours to read
+                reason = f"the recording {path} cannot be read: {error.strerror}"
+        raise SkippedUtterance(reason)
+
+
+def _no_name(name: str) -> str | None:
+    """Why ``name`` cannot be that of a file in a folder."""
+    if len(name) > _LONGEST_NAME:
+        return f"an id of {len(name)} characters cannot be the name of a recording"
+    if not name or Path(name).name != name or name in (".", "..") or "\\" in name or "\0" in name:
+        return f"{name!r} cannot be the name of a recording"
+    return None

@@ -1,0 +1,141 @@
+"""A WaveNet's conditioning as the engines take it: window by window, projected as early as it can be.
+
+Every layer adds a projection :math:`V_l c_t` of the conditioning to its gates. Parts whose upsampling is the
+same for all channels commute with it:
+
+.. math:: V_l \\sum_j w[j, i] \\, x[n + j] = \\sum_j w[j, i] \\, (V_l \\, x[n + j]), \\qquad t = n H + i,
+
+so they are projected once a frame; parts that are constant in time once an utterance; the rest at every
+sample. Windows lie on a fixed grid of frames whatever blocks an engine speaks in, so that the numbers are the
+same.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.nets.conditioning import (
+    Conditioning,
+    FrameConditioning,
+    GlobalConditioning,
+    GlottalPhase,
+    SharedUpsampling,
+)
+
+WINDOW_FRAMES = 32
+"""Frames of a window."""
+
+LOOKAHEAD_FRAMES = 1
+"""Frames beyond its own that a sample's conditioning depends on."""
+
+
+class Unsupported(Exception):
+    """Names the part of a model that an engine cannot run, and why."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The conditioning of the samples ``start … stop − 1`` of every utterance, float32 on the CPU.
+
+    ``samples``: ``(batch, stop − start, sample_channels)``. ``frames``: ``(batch, frames + 2,
+    frame_channels)``, the window's frames with one more on either side (repeated at the utterance's ends).
+    """
+
+    start: int
+    stop: int
+    samples: Tensor
+    frames: Tensor
+
+
+class ConditioningWindows:
+    """Splits the conditioning of one WaveNet into what is projected at sample rate, frame rate and once.
+
+    Args:
+        conditioning: of the net; None for an unconditional one.
+
+    Attributes:
+        hop_samples: samples a frame; 0 where nothing is at frame rate in the context.
+        sample_columns, frame_columns, constant_columns: which channels of the whole conditioning (columns of
+            every layer's projection) belong to which kind.
+        kernel: ``(3, hop_samples)``, the upsampling that the frame-rate channels share.
+
+    Raises:
+        Unsupported: for a part that it does not know how to cut into windows.
+    """
+
+    def __init__(self, conditioning: Conditioning | None) -> None:
+        self.sample_parts: list[nn.Module] = []
+        self.frame_part: FrameConditioning | None = None
+        self.constant_parts: list[GlobalConditioning] = []
+        self.sample_columns, self.frame_columns, self.constant_columns = [], [], []
+        self.hop_samples, self.kernel = 0, torch.zeros(3, 0)
+        first = 0
+        for index, part in enumerate(conditioning.parts if conditioning is not None else ()):
+            columns = range(first, first + part.channels)
+            first += part.channels
+            if type(part) is GlobalConditioning:
+                self.constant_parts.append(part)
+                self.constant_columns += columns
+                continue
+            if type(part) not in (FrameConditioning, GlottalPhase):
+                raise Unsupported(f"conditioning.parts.{index} is a {type(part).__name__}")
+            hop_samples = part.upsampling.hop_samples if type(part) is FrameConditioning else part.hop_samples
+            if self.hop_samples not in (0, hop_samples):
+                raise Unsupported(
+                    f"conditioning.parts.{index} has {hop_samples} samples a frame, others differ"
+                )
+            self.hop_samples = hop_samples
+            shared = type(part) is FrameConditioning and type(part.upsampling) is SharedUpsampling
+            if shared and self.frame_part is None:
+                self.frame_part, self.kernel = part, part.upsampling.weight.detach().float().cpu()
+                self.frame_columns += columns
+            else:
+                self.sample_parts.append(part)
+                self.sample_columns += columns
+
+    def constants(self, context: SpeechContext | None, batch_size: int) -> Tensor:
+        """What is the same at every sample, ``(batch, constant channels)``."""
+        embedded = [part(context, 1)[..., 0].float().cpu() for part in self.constant_parts]
+        return torch.cat(embedded, 1) if embedded else torch.zeros(batch_size, 0)
+
+    def num_windows(self, num_samples: int) -> int:
+        """How many windows cover so many samples."""
+        return -(-num_samples // self.window_samples)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of a window; the last may be shorter."""
+        return WINDOW_FRAMES * (self.hop_samples or 64)
+
+    def window(self, context: SpeechContext | None, index: int, num_samples: int, batch_size: int) -> Window:
+        """The window of that number of utterances of ``num_samples`` (the longest)."""
+        start = index * self.window_samples
+        stop = min(start + self.window_samples, num_samples)
+        samples, frames = torch.zeros(batch_size, stop - start, 0), torch.zeros(batch_size, 0, 0)
+        if self.hop_samples:
+            self._check_length(context, num_samples)
+            first, last = start // self.hop_samples, -(-stop // self.hop_samples)
+            # A frame more on either side where there is one; at the ends the parts repeat theirs.
+            before, after = min(first, 1), LOOKAHEAD_FRAMES
+            excerpt = context.cut(first - before, last + after) if context else None
+            if self.sample_parts:
+                begin = before * self.hop_samples
+                whole = torch.cat(
+                    [part(excerpt, begin + stop - start).float().cpu() for part in self.sample_parts], dim=1
+                )
+                samples = whole[..., begin:].transpose(1, 2).contiguous()
+            if self.frame_part is not None:
+                channels = self.frame_part.at_frame_rate(excerpt).float().cpu()
+                ends = (1 - before, max(0, last + after - first + before - channels.shape[-1]))
+                frames = nn.functional.pad(channels, ends, mode="replicate").transpose(1, 2).contiguous()
+        return Window(start, stop, samples, frames)
+
+    def _check_length(self, context: SpeechContext | None, num_samples: int) -> None:
+        if context and context.num_frames * self.hop_samples < num_samples:
+            raise UserError(
+                f"the context covers {context.num_frames * self.hop_samples} samples ({context.num_frames} "
+                f"frames), expected at least {num_samples}"
+            )

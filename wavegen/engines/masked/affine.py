@@ -1,0 +1,116 @@
+"""Masked affine layers on the CPU, handed to the compiled kernel: what it reads, and who computes what."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wavegen.engines.masked import kernel as made_kernel
+from wavegen.engines.masked.rank_schedule import RankSchedule, flatten_rows
+from wavegen.flows.affine import Affine, BoundedLogScale
+from wavegen.flows.autoregressive import Autoregressive
+from wavegen.flows.bijection import Context
+
+# what the kernel can send a row through, by the module's exact type: a subclass may compute anything
+_ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = {
+    nn.Identity: lambda module: (made_kernel.IDENTITY, 0.0),
+    nn.ReLU: lambda module: (made_kernel.RELU, 0.0),
+    nn.LeakyReLU: lambda module: (made_kernel.LEAKY_RELU, module.negative_slope),
+    nn.ELU: lambda module: (made_kernel.ELU, module.alpha),
+    nn.SiLU: lambda module: (made_kernel.SILU, 0.0),
+    nn.Tanh: lambda module: (made_kernel.TANH, 1.0),
+    nn.Sigmoid: lambda module: (made_kernel.SIGMOID, 0.0),
+    BoundedLogScale: lambda module: (made_kernel.TANH, module.bound),
+}
+
+_LEAST_SHARE = 32  # samples worth a thread of their own
+
+
+def why_not_compiled(layer: Autoregressive) -> str | None:
+    """What keeps a layer over a ``MADE`` from the kernel, or nothing."""
+    transform, activation = layer.transform, layer.conditioner.activation
+    weight = layer.conditioner.layers[0].weight
+    if type(transform) is not Affine:
+        return f"its transform is {type(transform).__name__}, not Affine"
+    if type(transform.log_scale_activation) not in _ACTIVATIONS:
+        return f"its log-scale goes through {type(transform.log_scale_activation).__name__}"
+    if type(activation) not in _ACTIVATIONS:
+        return f"its net's activation is {type(activation).__name__}"
+    if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
+        return f"its weights are {weight.dtype} on {weight.device}"
+    return None
+
+
+class MaskedAffineRun:
+    """The inverse of several masked affine layers, the last first; z and x ``(…, features)``.
+
+    The batch is divided among as many threads as torch has, each of which takes its share through all layers.
+    """
+
+    def __init__(self, layers: Sequence[Autoregressive]) -> None:
+        self.layers = [_PackedLayer(layer) for layer in layers]
+
+    def __call__(self, z: Tensor, context: Context) -> Tensor:
+        inputs = [flatten_rows(layer.made, z, context) for layer in self.layers]
+        values = inputs[0][0].mT.to(self.layers[0].dtype, copy=True, memory_format=torch.contiguous_format)
+        starts = [layer.start(joined) for layer, (_, joined) in zip(self.layers, inputs, strict=True)]
+        columns, batch = values.numpy(), values.shape[1]
+
+        def work(first: int, last: int) -> None:
+            for layer, start in zip(self.layers, starts, strict=True):
+                layer.invert(columns, start, first, last)
+
+        num_workers = max(1, min(torch.get_num_threads(), batch // _LEAST_SHARE))
+        bounds = [batch * worker // num_workers for worker in range(num_workers + 1)]
+        mine, *others = itertools.pairwise(bounds)
+        if not others:
+            work(*mine)
+        else:
+            with ThreadPoolExecutor(len(others)) as pool:
+                pending = [pool.submit(work, *span) for span in others]
+                work(*mine)
+            for share in pending:
+                share.result()
+        return values.mT.contiguous().reshape(z.shape)
+
+
+class _PackedLayer:
+    """What the kernel reads of one layer."""
+
+    def __init__(self, layer: Autoregressive) -> None:
+        self.made, self.dtype = layer.conditioner, layer.conditioner.layers[0].weight.dtype
+        self.schedule = RankSchedule.of(self.made)
+        sizes = [weight.numel() for weight in self.schedule.weights]
+        self.offsets = np.cumsum([0, *sizes[:-1]])
+        self.weights = torch.cat([weight.flatten() for weight in self.schedule.weights]).numpy()
+        self.ends = np.array(self.schedule.ends)
+        self.features = self.schedule.feature_of_rank.numpy()
+        self.activation = _kind(self.made.activation)
+        self.scale_activation = _kind(layer.transform.log_scale_activation)
+
+    def start(self, context: Tensor | None) -> np.ndarray:
+        starts = self.schedule.starts(context)
+        num_columns = max(start.shape[1] for start in starts)
+        return torch.cat([start.expand(-1, num_columns) for start in starts]).numpy()
+
+    def invert(self, values: np.ndarray, start: np.ndarray, first: int, last: int) -> None:
+        made_kernel.invert_masked_affine(
+            values,
+            start,
+            self.weights,
+            self.offsets,
+            self.ends,
+            self.features,
+            self.activation,
+            self.scale_activation,
+            first,
+            last,
+        )
+
+
+def _kind(module: nn.Module) -> tuple[int, float]:
+    kind, number = _ACTIVATIONS[type(module)](module)
+    return kind, float(number)

@@ -1,0 +1,183 @@
+"""The parallel engine: a student's waveform, window by window, in memory that does not grow with it."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavegen.engines.parallel import tables as at
+from wavegen.engines.parallel.kernel import Span, run_student
+from wavegen.engines.parallel.packed import PackedStudent
+from wavegen.engines.signals import COUNTER_STRIDE
+from wavegen.engines.torch_threads import one_torch_thread
+from wavegen.engines.vector.packed_matrix import aligned_zeros
+from wavegen.engines.vector.panels import PANEL
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.runtime import prepare_process
+from wavegen.workers import available_cores
+
+BLOCK_SAMPLES = 960
+"""Samples that go through all layers together, of each thread, as far as ``CAPACITY`` allows. Fewer, and a
+thread reads more of its past from the caches of the others; more, and its rows leave its own second cache."""
+
+CAPACITY = 2048
+"""Samples for which the layers' inputs have room before their past is moved back to the front."""
+
+_NEVER_WAITED_FOR = np.iinfo(np.int64).max
+
+
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """No gradients, no autocast, no helpers: the engine's precision and threads are those asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), one_torch_thread():
+        yield
+
+
+class StudentEngine:
+    """Runs a student over a batch of utterances, from their beginning on.
+
+    What it speaks of noise z is x = g(z; context) as ``student.rsample_with_conditionals`` has it, up to the
+    rounding of sums in another order; the same bits for any number of threads and however the time is cut.
+
+    Cost: two operations a sample for each weight of the dilated and 1×1 convolutions, and some per cent.
+    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats, half of it in bfloat16.
+
+    Args:
+        student: a :class:`WaveNetStudent`, float32, on the CPU; its weights are read here, once.
+        context: conditioning of the utterances, whole.
+        lengths: of the utterances, in samples.
+        precision: of the products, "float32" or "bfloat16" (both factors rounded, summed in float32).
+        num_threads: None for the cores that this process may use.
+        block_samples: samples that go through all layers together; None for what suits the caches.
+
+    Raises:
+        Unsupported: names the part of the student that the engine cannot run.
+        UserError: for a context that does not fit.
+    """
+
+    @plain_arithmetic()
+    def __init__(
+        self,
+        student: WaveNetStudent,
+        context: SpeechContext | None,
+        lengths: Sequence[int],
+        *,
+        precision: str = "float32",
+        num_threads: int | None = None,
+        block_samples: int | None = None,
+    ) -> None:
+        if context and context.batch_size != len(lengths):
+            raise UserError(f"the context has a batch of {context.batch_size}, expected {len(lengths)}")
+        self.num_threads = num_threads or available_cores()
+        self.block = block_samples or min(self.num_threads * BLOCK_SAMPLES, CAPACITY)
+        capacity = max(CAPACITY, self.block)
+        self.packed = PackedStudent(student, precision=precision, capacity=capacity)
+        self.context, self.lengths = context, list(lengths)
+        self.time, self._window = 0, -1
+        self._utterances = [_Utterance(self.packed) for _ in self.lengths]
+        for flow in self.packed.flows:
+            constants = flow.windows.constants(context, len(self.lengths))
+            for utterance, row in zip(self._utterances, constants, strict=True):
+                flow.write_starts(row, utterance.speech.starts)
+        columns = -(-self.block // at.COLUMNS) * at.COLUMNS
+        self._scratch = [_scratch(self.packed, columns) for _ in range(self.num_threads)]
+        self._counters = np.zeros(self.num_threads * COUNTER_STRIDE, np.int64)
+        # All threads are the engine's own: whether denormals are flushed is each thread's affair.
+        self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples whose conditioning is computed at once; so many (or a multiple) are spoken fastest."""
+        return self.packed.window_samples
+
+    @plain_arithmetic()
+    def advance(self, noise: Tensor) -> Tensor:
+        """The next samples, ``(batch, samples)`` from noise of that shape; zeros beyond each length."""
+        spoken = torch.zeros_like(noise)
+        begin = 0
+        while begin < noise.shape[1]:
+            index, offset = divmod(self.time, self.packed.window_samples)
+            if index != self._window:
+                self._enter(index)
+            count = min(noise.shape[1] - begin, self.packed.window_samples - offset)
+            for row, utterance in enumerate(self._utterances):
+                inside = min(count, self.lengths[row] - self.time)
+                if inside > 0:
+                    piece = slice(begin, begin + inside)
+                    lines = utterance.speech.lines
+                    lines[0, 1 : 1 + inside] = noise[row, piece].numpy()
+                    self._run(utterance, inside, offset)
+                    spoken[row, piece] = torch.from_numpy(lines[-1, 1 : 1 + inside])
+                    lines[:, 0] = lines[:, inside]
+            begin += count
+            self.time += count
+        return spoken
+
+    def close(self) -> None:
+        """Ends the threads and lets go of the buffers."""
+        self._threads.shutdown()
+        self._utterances, self._scratch, self.packed, self.context = [], [], None, None
+
+    def _enter(self, index: int) -> None:
+        """Brings the conditioning of the window of that number to its place."""
+        for flow in self.packed.flows:
+            if flow.windows.hop_samples:
+                window = flow.windows.window(self.context, index, max(self.lengths), len(self.lengths))
+                for row, utterance in enumerate(self._utterances):
+                    speech = utterance.speech
+                    flow.write_window(window.samples[row], window.frames[row], speech.side, speech.frames)
+        self._window = index
+
+    def _run(self, utterance: "_Utterance", count: int, window_start: int) -> None:
+        self._counters[:] = 0
+        span = Span(count, window_start, utterance.position, self.packed.capacity, self.block)
+        threads = []
+        try:
+            for thread in range(self.num_threads):
+                threads.append(
+                    self._threads.submit(
+                        run_student,
+                        self.packed.net,
+                        utterance.speech,
+                        self._scratch[thread],
+                        span,
+                        self._counters,
+                        thread,
+                        self.num_threads,
+                    )
+                )
+        except BaseException:
+            # Those that began must not wait for those that never will.
+            self._counters[COUNTER_STRIDE * len(threads) :] = _NEVER_WAITED_FOR
+            raise
+        finally:
+            wait(threads)
+        utterance.position = threads[0].result()
+
+
+class _Utterance:
+    """State of one utterance: zeros before its beginning."""
+
+    def __init__(self, packed: PackedStudent) -> None:
+        self.position = 0
+        self.speech = at.Speech(
+            lines=np.zeros((len(packed.flows) + 1, 1 + packed.window_samples), np.float32),
+            inputs=aligned_zeros(packed.inputs_size, packed.element),
+            starts=aligned_zeros(packed.starts_size),
+            frames=aligned_zeros(packed.frames_size),
+            side=aligned_zeros(packed.side_size, packed.element),
+        )
+
+
+def _scratch(packed: PackedStudent, columns: int) -> at.Scratch:
+    return at.Scratch(
+        stream=aligned_zeros(columns * packed.stream_row),
+        hidden=aligned_zeros(columns * packed.hidden_row, packed.element),
+        sums=aligned_zeros(at.COLUMNS * PANEL),
+        offsets=np.zeros(2 * at.COLUMNS, np.intp),
+    )

@@ -1,0 +1,127 @@
+"""The compiled loop of the parallel engine: blocks of time through all layers of all flows, in some threads.
+
+A block is short enough to stay in the second cache from layer to layer. Every thread has its part of a
+block's columns through all layers, and waits only for what causality makes it need: the earlier columns of
+the layer before, and all columns of the block before. Nothing depends on who computes a column.
+"""
+
+from typing import NamedTuple
+
+from numba import njit
+
+from wavegen.engines.compiled_sources import ENTRY, INNER, SOURCES
+from wavegen.engines.parallel.layers import add_outputs, gates, lift, speak
+from wavegen.engines.parallel.tables import COLUMNS, END_LAYER, FIRST_LAYER, INPUTS, PAST, ROW
+from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
+
+
+class Span(NamedTuple):
+    """Which samples: the next ``num_samples``, of which sample 0 lies at ``window_start`` of the window.
+
+    ``position``: rows of every layer's inputs that are taken, beside the past; ``capacity`` is all.
+    ``block``: samples that go through all layers together.
+    """
+
+    num_samples: int
+    window_start: int
+    position: int
+    capacity: int
+    block: int
+
+
+@njit(**INNER)
+def _run(net, speech, scratch, span, counters, thread, num_threads):
+    """One thread's part of the next ``num_samples`` samples, those of ``speech.lines``.
+
+    Args:
+        net, speech, scratch: see ``student_tables``.
+        span: which samples; they are the first of ``speech.lines`` behind column 0.
+        counters: one a thread, all 0.
+
+    Returns:
+        The next ``position``.
+    """
+    position, num_samples, block = span.position, span.num_samples, span.block
+    num_flows, num_layers = net.flows.shape[0], net.layers.shape[0]
+    num_steps = 1 + num_flows + num_layers
+    step = 0
+    for block_begin in range(0, num_samples, block):
+        size = min(block, num_samples - block_begin)
+        tiles = -(-size // COLUMNS)
+        first = min(size, tiles * thread // num_threads * COLUMNS)
+        count = min(size, tiles * (thread + 1) // num_threads * COLUMNS) - first
+        if position + size > span.capacity:
+            _meet(counters, thread, num_threads, step)
+            _keep_the_past(net, speech.inputs, position, thread, num_threads)
+            _meet(counters, thread, num_threads, step + 1)
+            position = 0
+        step += 1
+        write_counter(counters, thread * COUNTER_STRIDE, step)
+        for flow in range(num_flows):
+            table = net.flows[flow]
+            place, at = position + first, block_begin + first
+            _wait(counters, thread, num_threads, step, num_steps)
+            target = _row_of(net.layers[table[FIRST_LAYER]], table[ROW], place)
+            lift(net, table, speech, scratch, flow, at, count, target)
+            step += 1
+            write_counter(counters, thread * COUNTER_STRIDE, step)
+            for index in range(table[FIRST_LAYER], table[END_LAYER]):
+                layer = net.layers[index]
+                _wait(counters, thread, num_threads, step, num_steps)
+                source, has_next = _row_of(layer, table[ROW], place), index + 1 < table[END_LAYER]
+                gates(net, table, layer, speech, scratch, source, span.window_start + at, count)
+                if has_next:
+                    target = _row_of(net.layers[index + 1], table[ROW], place)
+                add_outputs(net, table, layer, speech, scratch, count, target, has_next)
+                if not has_next:
+                    speak(net, table, speech, scratch, flow, at, count)
+                step += 1
+                write_counter(counters, thread * COUNTER_STRIDE, step)
+        position += size
+    return position
+
+
+@njit(**INNER)
+def _row_of(layer, row, place):
+    return layer[INPUTS] + (layer[PAST] + place) * row
+
+
+@njit(**INNER)
+def _wait(counters, thread, num_threads, step, num_steps):
+    """Until earlier columns are through the step before in this block, later ones in the block before."""
+    for other in range(num_threads):
+        if other != thread:
+            wait_for(counters, other * COUNTER_STRIDE, step if other < thread else step - num_steps)
+
+
+@njit(**INNER)
+def _meet(counters, thread, num_threads, step):
+    """All threads here, with ``step`` steps done."""
+    write_counter(counters, thread * COUNTER_STRIDE, step)
+    for other in range(num_threads):
+        wait_for(counters, other * COUNTER_STRIDE, step)
+
+
+@njit(**INNER)
+def _keep_the_past(net, inputs, position, thread, num_threads):
+    """Moves the last rows of the layers' inputs to the front; each thread those of some layers."""
+    for flow in range(net.flows.shape[0]):
+        table = net.flows[flow]
+        for index in range(table[FIRST_LAYER], table[END_LAYER]):
+            if index % num_threads == thread:
+                first, shift = net.layers[index, INPUTS], position * table[ROW]
+                for i in range(first, first + net.layers[index, PAST] * table[ROW]):
+                    inputs[i] = inputs[i + shift]
+
+
+def _entry(sources: str):
+    @njit(**ENTRY)
+    def run_student(net, speech, scratch, span, counters, thread, num_threads):
+        _ = sources
+        return _run(net, speech, scratch, span, counters, thread, num_threads)
+
+    return run_student
+
+
+run_student = _entry(SOURCES)
+"""``_run`` as it is kept on disk."""

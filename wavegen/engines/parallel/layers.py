@@ -1,0 +1,218 @@
+"""The arithmetic of a student's layers over a few columns of time, for compiled code.
+
+Activations lie time by time, ``[time][channels]``, so that a dilated convolution is, tap by tap, a product of
+rows that are already there, shifted by the dilation. Weights lie in panels of 32 outputs, which stay in the
+first cache while all columns pass them; sums stay in registers.
+
+Every column's numbers depend on its own inputs only, never on which columns are computed with it.
+"""
+
+import numpy as np
+from numba import njit
+
+from wavegen.engines.compiled_sources import INNER
+from wavegen.engines.parallel.tables import (
+    COLUMNS,
+    DILATION,
+    FRAME,
+    FRAME_ROW,
+    FRAMES,
+    GATE_PANELS,
+    GATES,
+    GROUPS,
+    HIDDEN_ROW,
+    HIDDEN_ROWS,
+    HOP,
+    KERNEL,
+    LAST,
+    LIFT,
+    OUTPUT,
+    OUTPUT_BIAS,
+    READ,
+    READ_BIAS,
+    READ_PANELS,
+    READ_ROW,
+    READ_ROWS,
+    ROW,
+    ROWS,
+    SIDE,
+    SIDE_ROW,
+    SIDE_ROWS,
+    SKIPS,
+    START,
+    TAP_ROWS,
+    TAPS,
+    WIDTH,
+)
+from wavegen.engines.vector.fast_math import exp32
+from wavegen.engines.vector.gate_vectors import put_gated
+from wavegen.engines.vector.memory_access import peek, poke
+from wavegen.engines.vector.panels import PANEL
+from wavegen.engines.vector.tile_inputs import put
+from wavegen.engines.vector.tiles import product_tile
+from wavegen.engines.vector.upsampled_sums import begin_sums
+from wavegen.engines.vector.vector_code import LANES
+
+_pair, _single = product_tile(ROWS, COLUMNS), product_tile(1, COLUMNS)
+_SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
+
+
+@njit(**INNER)
+def lift(net, table, speech, scratch, flow, at, count, target):
+    """Residual stream of ``count`` samples from ``at`` on, and the first layer's inputs; skips are 0."""
+    stream, width, groups = scratch.stream, table[WIDTH], table[GROUPS]
+    row, weight = width + table[SKIPS], table[LIFT]
+    lane_elements = table[ROW] // groups
+    for c in range(count):
+        x = speech.lines[flow, at + c]
+        s = c * row
+        for i in range(width):
+            poke(stream, s + i, peek(net.fine, weight + i) * x + peek(net.fine, weight + width + i))
+        for i in range(width, row):
+            poke(stream, s + i, _ZERO)
+        for group in range(groups):
+            put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+
+
+@njit(**INNER)
+def gates(net, table, layer, speech, scratch, source, time, count):
+    """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
+    sums, offsets = scratch.sums, scratch.offsets
+    row, rows, taps = table[ROW], table[TAP_ROWS], table[TAPS]
+    lane_elements = table[HIDDEN_ROW] // table[GATE_PANELS]
+    panel_size = (taps * rows + table[SIDE_ROWS]) * PANEL
+    starts, frames, kernel = speech.starts, speech.frames, net.fine
+    hop, frame_row, first_frame, first_phase = table[HOP], table[FRAME_ROW], 0, 0
+    if hop:
+        first_frame = table[FRAMES] + layer[FRAME] + time // hop * frame_row
+        first_phase = time % hop
+    for column in range(COLUMNS):
+        offsets[column] = column * row
+        offsets[COLUMNS + column] = column * table[SIDE_ROW]
+    for panel in range(table[GATE_PANELS]):
+        weight = layer[GATES] + panel * panel_size
+        start, frame = layer[START] + panel * PANEL, first_frame + panel * PANEL
+        phase = first_phase
+        for c in range(0, count, COLUMNS):
+            if hop == 0:
+                _begin(starts, start, sums)
+            else:
+                columns = min(COLUMNS, count - c)
+                frame, phase = _begin_upsampled(
+                    starts, start, frames, frame, frame_row, kernel, table[KERNEL], hop, phase, columns, sums
+                )
+            for tap in range(taps):
+                x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
+                w = weight + tap * rows * PANEL
+                add_panel(net.weights, w, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
+            if table[SIDE_ROWS]:
+                x = table[SIDE] + (time + c) * table[SIDE_ROW]
+                w = weight + taps * rows * PANEL
+                rows_ = table[SIDE_ROWS]
+                add_panel(net.weights, w, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
+            for column in range(COLUMNS):
+                h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
+                put_gated(scratch.hidden, h, sums, column * PANEL)
+
+
+@njit(**INNER)
+def _begin(starts, a, sums):
+    """Sums without conditioning at frame rate: sums[c] = starts."""
+    for c in range(COLUMNS):
+        for lane in range(PANEL):
+            poke(sums, c * PANEL + lane, peek(starts, a + lane))
+
+
+@njit(**INNER)
+def _begin_upsampled(starts, a, frames, frame, frame_row, kernel, k, hop, phase, columns, sums):
+    """sums[c] = starts + the frames' projection, upsampled; returns the next frame and phase.
+
+    Columns beyond ``columns`` stay as they are: nobody reads them.
+    """
+    c = 0
+    while c < columns:
+        run = min(columns - c, hop - phase)
+        begin_sums(starts, a, frames, frame, frame_row, kernel, k + phase, hop, sums, c * PANEL, run)
+        c, phase = c + run, phase + run
+        if phase == hop:
+            frame, phase = frame + frame_row, 0
+    return frame, phase
+
+
+@njit(**INNER)
+def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
+    """Adds a layer's outputs to the residual stream and the skips; the stream is the next layer's input."""
+    stream, row = scratch.stream, table[WIDTH] + table[SKIPS]
+    panels, rows = row // PANEL, table[HIDDEN_ROWS]
+    _panels(net.weights, layer[OUTPUT], panels, rows, scratch, table[HIDDEN_ROW], stream, row, count)
+    lane_elements, bias = table[ROW] // table[GROUPS], layer[OUTPUT_BIAS]
+    for c in range(count):
+        s = c * row
+        for i in range(row):
+            poke(stream, s + i, peek(stream, s + i) + peek(net.fine, bias + i))
+        if has_next:
+            for group in range(table[GROUPS]):
+                put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+
+
+@njit(**INNER)
+def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
+    """sums[c] += W hidden[c], panel by panel."""
+    offsets = scratch.offsets
+    for column in range(COLUMNS):
+        offsets[column] = column * hidden_row
+    for panel in range(panels):
+        weight = w + panel * rows * PANEL
+        for c in range(0, count, COLUMNS):
+            x = c * hidden_row
+            at = c * row + panel * PANEL
+            add_panel(weights, weight, scratch.hidden, x, offsets, 0, rows, sums, at, row)
+
+
+@njit(**INNER)
+def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
+    """One panel's product with ``COLUMNS`` columns: in one tile where the registers hold it, else in two."""
+    if ROWS == 2:
+        _pair(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
+    else:
+        _single(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
+        _single(weights, w + LANES, PANEL, inputs, x, offsets, o, rows, sums, s + LANES, stride)
+
+
+@njit(**INNER)
+def speak(net, table, speech, scratch, flow, at, count):
+    """The output net and the affine map: ``count`` samples of the line that the next flow reads."""
+    stream, row, width = scratch.stream, table[WIDTH] + table[SKIPS], table[WIDTH]
+    begin = width if table[SKIPS] else 0
+    read_row = table[READ_PANELS] * PANEL
+    lane_elements = table[READ_ROW] // ((row - begin) // LANES)
+    for c in range(count):
+        s = c * row + begin
+        for i in range(row - begin):
+            x = peek(stream, s + i)
+            poke(stream, s + i, _SLOPE * x if x < _ZERO else x)
+        for group in range((row - begin) // LANES):
+            put(scratch.hidden, c * table[READ_ROW] + group * lane_elements, stream, s + group * LANES)
+    for c in range(count):
+        for i in range(read_row):
+            poke(stream, c * read_row + i, peek(net.fine, table[READ_BIAS] + i))
+    rows = table[READ_ROWS]
+    _panels(
+        net.weights, table[READ], table[READ_PANELS], rows, scratch, table[READ_ROW], stream, read_row, count
+    )
+    sums, offsets = scratch.sums, scratch.offsets
+    for column in range(COLUMNS):
+        offsets[column] = column * read_row
+    for c in range(0, count, COLUMNS):
+        tile = min(COLUMNS, count - c)
+        for i in range(c * read_row, (c + tile) * read_row):
+            x = peek(stream, i)
+            poke(stream, i, _SLOPE * x if x < _ZERO else x)
+        for i in range(COLUMNS * LANES):
+            sums[i] = net.fine[table[LAST] + read_row * LANES + i % LANES]
+        x = c * read_row
+        _single(net.fine, table[LAST], LANES, stream, x, offsets, 0, read_row, sums, 0, LANES)
+        for column in range(tile):
+            x = speech.lines[flow, 1 + at + c + column]
+            scale = exp32(sums[column * LANES + 1])
+            speech.lines[flow + 1, 1 + at + c + column] = sums[column * LANES] + x * scale

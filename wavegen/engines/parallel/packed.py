@@ -1,0 +1,200 @@
+"""A student as the compiled loop reads it: its weights laid out in panels, its places in tables."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavegen.engines.conditioning_windows import WINDOW_FRAMES, ConditioningWindows, Unsupported
+from wavegen.engines.parallel import tables as at
+from wavegen.engines.supported_models import check_student
+from wavegen.engines.vector.packed_matrix import padded
+from wavegen.engines.vector.panels import (
+    PANEL,
+    Arena,
+    gate_order,
+    output_order,
+    pack_panels,
+    pack_taps,
+    take,
+    weight_rows,
+    whole_panels,
+)
+from wavegen.engines.vector.tiles import BFLOAT16, FLOAT32
+from wavegen.engines.vector.vector_code import LANES
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+
+PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16}
+"""What the products multiply; sums, gates and the residual stream are float32 in both."""
+
+
+class PackedStudent:
+    """The weights and tables of one student as it is now.
+
+    Args:
+        student: of WaveNets in float32 on the CPU.
+        precision: of the products, a key of ``PRECISIONS``.
+        capacity: samples for which the layers' inputs have room, beside their past.
+
+    Attributes:
+        net: for the compiled loop.
+        flows: each flow's conditioning.
+        window_samples: of the grid of windows, the same for all flows.
+        element: of inputs, float32 or words (int32).
+        inputs_size, side_size: elements of inputs; ``starts_size``, ``frames_size``: floats.
+        stream_row, hidden_row: floats and elements of inputs that a column of scratch takes.
+
+    Raises:
+        Unsupported: names the part that the engine cannot run.
+    """
+
+    def __init__(self, student: WaveNetStudent, *, precision: str, capacity: int) -> None:
+        check_student(student)
+        self.precision, self.capacity = PRECISIONS[precision], capacity
+        self.element = np.float32 if self.precision == FLOAT32 else np.int32
+        self.lane_elements = LANES if self.precision == FLOAT32 else LANES // 2
+        wavenets = [step.conditioner for step in student.steps]
+        windows = [ConditioningWindows(wavenet.conditioning) for wavenet in wavenets]
+        hops = {each.hop_samples for each in windows} - {0}
+        if len(hops) > 1:
+            raise Unsupported(f"the flows' conditioning has {sorted(hops)} samples a frame")
+        self.hop_samples = max(hops, default=0)
+        self.window_samples = max(w.window_samples for w in windows if w.hop_samples == self.hop_samples)
+        self._weights, self._fine = Arena(self.element), Arena(np.float32)
+        self.inputs_size = self.starts_size = self.frames_size = self.side_size = 0
+        self.stream_row = self.hidden_row = PANEL
+        self.flows, flow_rows, layer_rows = [], [], []
+        for wavenet, each in zip(wavenets, windows, strict=True):
+            table = self._flow(wavenet, each, len(layer_rows))
+            rows = [
+                self._layer(wavenet, layer, index, each, table) for index, layer in enumerate(wavenet.layers)
+            ]
+            self.flows.append(FlowConditioning(wavenet, each, table, rows, self.element))
+            flow_rows.append(table)
+            layer_rows += rows
+        self.net = at.Net(
+            np.stack(flow_rows), np.stack(layer_rows), self._weights.whole(), self._fine.whole()
+        )
+
+    def _flow(self, wavenet: WaveNet, windows: ConditioningWindows, first_layer: int) -> np.ndarray:
+        residual, half = wavenet.input.out_channels, wavenet.layers[0].output.in_channels
+        skips = wavenet.layers[0].output.out_channels - residual
+        first, last = wavenet.output[1], wavenet.output[3]
+        table = np.zeros(at.FLOW_FIELDS, np.int64)
+        table[at.FIRST_LAYER], table[at.END_LAYER] = first_layer, first_layer + len(wavenet.layers)
+        table[at.WIDTH], table[at.SKIPS] = whole_panels(residual), whole_panels(skips)
+        table[at.GROUPS] = padded(residual) // LANES
+        table[at.ROW] = table[at.GROUPS] * self.lane_elements
+        table[at.TAPS], table[at.TAP_ROWS] = wavenet.kernel_size, weight_rows(residual, self.precision)
+        table[at.GATE_PANELS] = padded(half) // LANES
+        table[at.HIDDEN_ROW] = table[at.GATE_PANELS] * self.lane_elements
+        table[at.HIDDEN_ROWS] = weight_rows(half, self.precision)
+        side_channels = len(windows.sample_columns)
+        table[at.SIDE_ROW] = padded(side_channels) // LANES * self.lane_elements
+        table[at.SIDE_ROWS] = weight_rows(side_channels, self.precision)
+        table[at.SIDE] = self.side_size
+        self.side_size += (self.window_samples + at.COLUMNS) * int(table[at.SIDE_ROW])
+        if windows.frame_columns:
+            table[at.HOP], table[at.KERNEL] = windows.hop_samples, self._fine.add(windows.kernel.numpy())
+            table[at.FRAME_ROW] = len(wavenet.layers) * table[at.GATE_PANELS] * PANEL
+            table[at.FRAMES] = self.frames_size
+            self.frames_size += (WINDOW_FRAMES + 2) * int(table[at.FRAME_ROW])
+        order = output_order(residual)
+        gain = np.float32(wavenet.input_gain)
+        lift = [take(wavenet.input.weight, order)[:, 0, 0] * gain, take(wavenet.input.bias, order)]
+        table[at.LIFT] = self._fine.add(np.stack(lift))
+        order = output_order(first.out_channels)
+        table[at.READ] = self._weights.add(pack_panels(take(first.weight, order)[:, :, 0], self.precision))
+        table[at.READ_ROW] = (table[at.SKIPS] or table[at.WIDTH]) // LANES * self.lane_elements
+        table[at.READ_ROWS] = weight_rows(first.in_channels, self.precision)
+        table[at.READ_PANELS] = len(order) // PANEL
+        table[at.READ_BIAS] = self._fine.add(take(first.bias, order))
+        both = np.zeros((len(order) + 1, LANES), np.float32)
+        both[: last.in_channels, :2] = last.weight.detach().numpy()[:, :, 0].T
+        both[-1, :2] = take(last.bias, np.arange(2))
+        table[at.LAST] = self._fine.add(both)
+        self.stream_row = max(self.stream_row, int(table[at.WIDTH] + table[at.SKIPS]), len(order))
+        self.hidden_row = max(self.hidden_row, int(table[at.HIDDEN_ROW]), int(table[at.READ_ROW]))
+        return table
+
+    def _layer(
+        self,
+        wavenet: WaveNet,
+        layer: GatedResidualLayer,
+        index: int,
+        windows: ConditioningWindows,
+        table: np.ndarray,
+    ) -> np.ndarray:
+        half, residual = layer.output.in_channels, layer.residual_channels
+        row = np.zeros(at.LAYER_FIELDS, np.int64)
+        row[at.PAST], row[at.DILATION] = layer.past, layer.dilated.dilation[0]
+        row[at.INPUTS] = self.inputs_size
+        self.inputs_size += (layer.past + self.capacity + at.COLUMNS) * int(table[at.ROW])
+        order = gate_order(half)
+        panels = pack_taps(take(layer.dilated.weight, order), self.precision)
+        if windows.sample_columns:
+            side = take(layer.conditioning.weight, order)[:, windows.sample_columns, 0]
+            panels = np.concatenate([panels, pack_panels(side, self.precision)], axis=1)
+        row[at.GATES] = self._weights.add(panels)
+        row[at.FRAME] = index * len(order)
+        row[at.START] = self.starts_size
+        self.starts_size += len(order)
+        order = output_order(residual, layer.output.out_channels - residual)
+        row[at.OUTPUT] = self._weights.add(
+            pack_panels(take(layer.output.weight, order)[:, :, 0], self.precision)
+        )
+        row[at.OUTPUT_BIAS] = self._fine.add(take(layer.output.bias, order))
+        return row
+
+
+class FlowConditioning:
+    """One flow's conditioning, brought to where the compiled loop reads it.
+
+    Args:
+        wavenet: the flow's.
+        windows: of its conditioning.
+        table: the flow's row of the table of flows.
+        layer_rows: its rows of the table of layers.
+        element: of inputs, float32 or words.
+    """
+
+    def __init__(
+        self,
+        wavenet: WaveNet,
+        windows: ConditioningWindows,
+        table: np.ndarray,
+        layer_rows: list[np.ndarray],
+        element: type,
+    ) -> None:
+        self.windows, self.table, self.element = windows, table, element
+        self.start = int(layer_rows[0][at.START])
+        order = gate_order(wavenet.layers[0].output.in_channels)
+        self.biases = torch.from_numpy(
+            np.concatenate([take(layer.dilated.bias, order) for layer in wavenet.layers])
+        )
+        weights = np.zeros((len(self.biases), 0), np.float32)
+        if wavenet.conditioning is not None:
+            weights = np.concatenate(
+                [take(layer.conditioning.weight, order)[:, :, 0] for layer in wavenet.layers]
+            )
+        self.constant_weights = torch.from_numpy(weights[:, windows.constant_columns].copy())
+        self.frame_weights = torch.from_numpy(weights[:, windows.frame_columns].T.copy())
+
+    def write_starts(self, constants: Tensor, starts: np.ndarray) -> None:
+        """Biases and what is constant in an utterance, ``(constant channels,)``, for all of its gates."""
+        whole = torch.mv(self.constant_weights, constants) + self.biases
+        starts[self.start : self.start + len(whole)] = whole.numpy()
+
+    def write_window(self, samples: Tensor, frames: Tensor, side: np.ndarray, projected: np.ndarray) -> None:
+        """One utterance's part of a :class:`Window`: frames projected, samples as inputs of products."""
+        if frames.numel():
+            begin, width = self.table[at.FRAMES], self.table[at.FRAME_ROW]
+            place = projected[begin : begin + len(frames) * width].reshape(len(frames), width)
+            torch.mm(frames, self.frame_weights, out=torch.from_numpy(place))
+        if samples.numel():
+            begin, width = self.table[at.SIDE], self.table[at.SIDE_ROW]
+            place = torch.from_numpy(side[begin : begin + len(samples) * width].reshape(len(samples), width))
+            if self.element is np.float32:
+                place[:, : samples.shape[1]] = samples
+            else:
+                place.view(torch.bfloat16)[:, : samples.shape[1]] = samples.bfloat16()

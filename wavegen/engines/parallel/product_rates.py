@@ -1,0 +1,53 @@
+"""How fast the student's products are in float32 and in bfloat16 on this CPU, measured in milliseconds.
+
+CPUs with the same instructions differ: some do twice as many products in bfloat16 (``vdpbf16ps``) as in
+float32, others half as many.
+"""
+
+import time
+from functools import cache
+
+import numpy as np
+from numba import njit
+
+from wavegen.engines.compiled_sources import ENTRY, SOURCES
+from wavegen.engines.parallel.layers import add_panel
+from wavegen.engines.parallel.tables import COLUMNS
+from wavegen.engines.vector.packed_matrix import aligned_zeros
+from wavegen.engines.vector.panels import PANEL
+
+_ROWS, _PRODUCTS, _ROUNDS = 64, 200, 9
+
+
+def _entry(sources: str):
+    @njit(**ENTRY)
+    def multiply(weights, inputs, offsets, sums, rows, products):
+        _ = sources
+        for _ in range(products):
+            add_panel(weights, 0, inputs, 0, offsets, 0, rows, sums, 0, PANEL)
+
+    return multiply
+
+
+_multiply = _entry(SOURCES)
+
+
+@cache
+def bfloat16_gain() -> float:
+    """Multiply–adds a second in bfloat16, in units of those in float32: on one thread, from the first cache.
+
+    The best of rounds in which both take turns, so that other work on the machine decides nothing.
+    """
+    offsets, sums = np.arange(COLUMNS) * _ROWS, aligned_zeros(COLUMNS * PANEL)
+    # Zeros take as long as other numbers. A row of words holds two inputs.
+    factors = [
+        (aligned_zeros(_ROWS * PANEL, element), aligned_zeros(COLUMNS * _ROWS, element), _ROWS // per_word)
+        for element, per_word in ((np.float32, 1), (np.int32, 2))
+    ]
+    best = [np.inf, np.inf]
+    for _ in range(1 + _ROUNDS):
+        for index, (weights, inputs, rows) in enumerate(factors):
+            start = time.perf_counter()
+            _multiply(weights, inputs, offsets, sums, rows, _PRODUCTS)
+            best[index] = min(best[index], time.perf_counter() - start)
+    return best[0] / best[1]

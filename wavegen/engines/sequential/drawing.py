@@ -1,0 +1,46 @@
+"""A sample from its parameters and two uniforms, as ``sample_from_uniforms`` of the heads draws it."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from wavegen.engines.sequential.packed import MIXTURE, MU_LAW
+from wavegen.engines.vector.fast_math import exp32
+from wavegen.engines.vector.products import OPTIONS
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@njit(**OPTIONS)
+def pick(logits, first, count, temperature, uniform):
+    """The component in whose share of softmax(logits / T) the uniform falls; overwrites the logits."""
+    highest = logits[first]
+    for i in range(first + 1, first + count):
+        highest = max(highest, logits[i])
+    sharpness = _ONE / max(temperature, np.float32(1e-6))
+    for i in range(first, first + count):
+        logits[i] = exp32((logits[i] - highest) * sharpness)
+    total = _ZERO
+    for i in range(first, first + count):
+        total += logits[i]
+    threshold, cumulative, index = uniform * total, _ZERO, 0
+    for i in range(first, first + count - 1):
+        cumulative += logits[i]
+        if threshold >= cumulative:
+            index += 1
+    return index
+
+
+@njit(**OPTIONS, forceinline=True)
+def draw(net, parameters, first, temperature, uniform, noise, prediction):
+    """A sample of one column, as ``sample_from_uniforms`` of the head's distribution draws it."""
+    count = net.num_components
+    if net.head == MU_LAW:
+        return net.levels[pick(parameters, first, len(net.levels), temperature, uniform)]
+    index = pick(parameters, first, count, temperature, uniform) if net.head == MIXTURE else 0
+    loc = first + (count if net.head == MIXTURE else 0) + index
+    log_scale = max(parameters[loc + count], np.float32(net.min_log_scale))
+    value = parameters[loc] + prediction + temperature * np.float32(math.exp(log_scale)) * noise
+    step, low, high = np.float32(net.step), np.float32(net.low), np.float32(net.high)
+    return min(max(low + step * np.rint((value - low) / step), low), high)

@@ -1,0 +1,228 @@
+"""The sequential engine: a causal WaveNet speaks from packed weights, in one compiled loop a window."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from tqdm import tqdm
+
+from wavegen.distributions.precision import bounded_logit, open_unit_interval
+from wavegen.engines.conditioning_windows import ConditioningWindows, Window
+from wavegen.engines.sequential.kernel import run_stage
+from wavegen.engines.sequential.packed import MIXTURE, PackedTeacher
+from wavegen.engines.sequential.utterance_group import UtteranceGroup
+from wavegen.engines.supported_models import check_settings
+from wavegen.engines.torch_threads import one_torch_thread
+from wavegen.engines.vector.tiles import BFLOAT16_WEIGHTS, FLOAT32
+from wavegen.linguistics.context import SpeechContext
+from wavegen.nets.linear_prediction import LinearPrediction
+from wavegen.runtime import prepare_process
+from wavegen.workers import available_cores
+
+PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16_WEIGHTS}
+"""Names of what is multiplied with float32 inputs: weights in float32, or rounded to bfloat16."""
+
+_MOST_STAGES = 2
+"""Threads for one utterance: a sample is with one of them at a time, the other sums its past meanwhile."""
+
+_LEAST_BYTES_TO_SHARE = 1 << 20
+"""Weights that fit into the second cache of one core are its own: two would only wait for each other."""
+
+
+class TeacherEngine:
+    """Runs any teacher made of a ``WaveNet`` (behind a linear predictor or not) and a head of this project.
+
+    Equal to the model's own step form to float32 rounding: with the same uniforms, the same samples. The
+    weights are packed when the engine is made; one made before a training step speaks as before it.
+
+    Args:
+        model: with ``conditioner`` and ``head``, in float32. Only its conditioning is computed where it lies.
+        precision: ``float32``, or ``bfloat16`` for weights rounded to bfloat16 (activations stay in float32).
+        num_threads: at most so many; None for every core this process may use. One utterance uses two at
+            most, a batch as many as it has utterances. The speech does not depend on it.
+
+    Raises:
+        Unsupported: naming the part of the model that it cannot run.
+        UserError: where a weight is not finite; for a precision or number of threads that there is not.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, precision: str = "float32", num_threads: int | None = None
+    ) -> None:
+        check_settings(precision, num_threads)
+        self.model, self.num_threads = model, num_threads or available_cores()
+        self.packed = PackedTeacher(model, PRECISIONS[precision])
+        self.windows = ConditioningWindows(self.packed.wavenet.conditioning)
+        self.net = self.packed.net(self.windows.sample_columns)
+
+    @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
+    def speak(
+        self,
+        context: SpeechContext | None,
+        lengths: Tensor,
+        uniforms: Tensor,
+        *,
+        temperature: float = 1.0,
+        progress: bool = False,
+    ) -> Tensor:
+        """Waveforms ``(batch, max(lengths))``, zero beyond each length.
+
+        Args:
+            context: batched conditioning covering the longest utterance.
+            lengths: ``(batch,)`` samples, in descending order.
+            uniforms: ``(2, max(lengths), batch)``: behind the component and the value of every sample.
+            temperature: scales the spread of each conditional.
+            progress: show a bar.
+        """
+        blocks = self.stream(context, lengths, uniforms, temperature=temperature, progress=progress)
+        return torch.cat(list(blocks), 1)
+
+    def stream(
+        self,
+        context: SpeechContext | None,
+        lengths: Tensor,
+        uniforms: Tensor,
+        *,
+        temperature: float = 1.0,
+        progress: bool = False,
+    ) -> Iterator[Tensor]:
+        """The waveforms of :meth:`speak` as they are spoken, a window of conditioning at a time."""
+        num_samples, spoken = int(lengths[0]), 0
+        draws = (uniforms[0].numpy(), self._noise(uniforms[1]).numpy())
+        windows = self._run(context, lengths.tolist())
+        bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)
+        with bar:
+            while spoken < num_samples:
+                block = self._speak_window(windows, lengths, draws, temperature)
+                spoken += block.shape[1]
+                bar.update(block.shape[1])
+                yield block
+
+    @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
+    def _speak_window(
+        self,
+        windows: Iterator[tuple[Window, list[UtteranceGroup]]],
+        lengths: Tensor,
+        draws: tuple[np.ndarray, np.ndarray],
+        temperature: float,
+    ) -> Tensor:
+        """The next window of every utterance; torch is as it was before while a stream rests."""
+        with torch.autocast(self.device.type, enabled=False):  # training may speak in the middle of it
+            window, groups = next(windows)
+        u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
+        for group in groups:
+            group.to_speak(u_component, noise, temperature)
+        _run_all(groups)
+        block = torch.zeros(len(lengths), window.stop - window.start)
+        for group in groups:
+            block[torch.from_numpy(group.members)] = torch.from_numpy(group.spoken)
+        inside = torch.arange(window.start, window.stop) < lengths[:, None]
+        return block.masked_fill_(~inside, 0.0)
+
+    @torch.inference_mode()
+    @torch.autocast("cpu", enabled=False)
+    @one_torch_thread()
+    def parameters(self, x: Tensor, context: SpeechContext | None = None) -> Tensor:
+        """What the conditioner says of every sample given those before it, computed step by step.
+
+        Args:
+            x: ``(batch, time)``, the waveform as the model sees it.
+            context: as of :meth:`speak`.
+
+        Returns:
+            ``(batch, time, num_parameters)``; without a linear predictor's share, which is a matter of ``x``
+            alone.
+        """
+        x = x.float().cpu().contiguous()
+        recorded = x.new_zeros(*x.shape, self.net.parameter_width).numpy()
+        for window, groups in self._run(context, [x.shape[1]] * len(x)):
+            here = slice(window.start, window.stop)
+            for group in groups:
+                group.to_read(x.numpy()[:, here])
+            _run_all(groups)
+            for group in groups:
+                recorded[group.members, here] = group.recorded
+        return torch.from_numpy(recorded[..., : self.packed.wavenet.num_parameters])
+
+    @torch.inference_mode()
+    def conditionals(self, x: Tensor, context: SpeechContext | None = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t, as the model's own: for the likelihood of rounded weights."""
+        observed = getattr(self.model.head, "observed", None)
+        x = x if observed is None else observed(x)
+        parameters = self.parameters(x, context)
+        if isinstance(self.model.conditioner, LinearPrediction):
+            prediction = self.model.conditioner.predict(x.to(self.device)).cpu()
+            parameters = self.model.head.shift_loc(parameters, prediction)
+        return self.model.head(parameters)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return self.packed.wavenet.input.weight.device
+
+    def _noise(self, uniform: Tensor) -> Tensor:
+        """The standard deviate that the head's family makes of a uniform."""
+        if self.net.head == MIXTURE:
+            return bounded_logit(uniform)
+        return torch.special.ndtri(open_unit_interval(uniform))
+
+    def _run(
+        self, context: SpeechContext | None, lengths: list[int]
+    ) -> Iterator[tuple[Window, list[UtteranceGroup]]]:
+        """Every window, with the groups of columns that still speak."""
+        batch_size, num_samples = len(lengths), lengths[0]
+        num_groups = min(self.num_threads, batch_size)
+        alone = batch_size > 1 or self.net.weights.nbytes < _LEAST_BYTES_TO_SHARE
+        num_stages = 1 if alone else min(self.num_threads, _MOST_STAGES)
+        constants = self.windows.constants(context, batch_size)
+        starts = torch.from_numpy(self.packed.gate_bias).expand(batch_size, -1, -1)
+        if self.windows.constant_columns:
+            starts = starts + self._project(constants, self.windows.constant_columns)
+        starts = starts.contiguous().numpy()
+        kernel = self.windows.kernel if self.windows.frame_columns else torch.zeros(3, 0)
+        # Dealt in turn: every group has long utterances and short ones, and its longest come first.
+        members = [np.arange(first, batch_size, num_groups) for first in range(num_groups)]
+        groups = [UtteranceGroup(self.net, m, starts[m], self._split(num_stages)) for m in members]
+        for index in range(self.windows.num_windows(num_samples)):
+            window = self.windows.window(context, index, num_samples, batch_size)
+            for group in groups:
+                group.keep(sum(lengths[m] > window.start for m in group.members.tolist()))
+            groups = [group for group in groups if len(group.members)]
+            frames = self._project(window.frames, self.windows.frame_columns)
+            for group in groups:
+                group.prepare(window, frames, kernel)
+            yield window, groups
+
+    def _project(self, channels: Tensor, columns: list[int]) -> Tensor:
+        """Conditioning onto every layer's gates, ``(…, channels) -> (…, layers, 2 · gate_width)``."""
+        if not columns:
+            return channels.new_zeros(*channels.shape[:-1], 0, 0)
+        projections = torch.from_numpy(self.packed.projections)[..., columns]
+        return (channels @ projections.flatten(0, 1).T).unflatten(-1, projections.shape[:2])
+
+    def _split(self, num_stages: int) -> list[int]:
+        """The first layer of every stage, and the number of layers at the end."""
+        layers = len(self.net.now)
+        num_stages = min(num_stages, layers)
+        return [layers * stage // num_stages for stage in range(num_stages + 1)]
+
+
+def _run_all(groups: list[UtteranceGroup]) -> None:
+    """Every stage of every group, each in a thread of its own."""
+
+    def run(call: tuple) -> None:
+        prepare_process()  # denormals are flushed thread by thread
+        run_stage(*call)
+
+    threads = [threading.Thread(target=run, args=(call,)) for group in groups for call in group.stages()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,199 @@
+"""The compiled loop behind ``TeacherEngine``: sample after sample through all layers, columns side by side.
+
+A column is an utterance. Of a dilated convolution only the newest tap needs the newest sample. All other taps
+(and the conditioning) are summed beforehand, for as many samples at once as the dilation allows, as products
+with many columns; that leaves half the work on the path from one sample to the next, and none of the memory
+traffic that a product with a single column costs. Layers can be split into *stages*, each run by a thread of
+its own: a sample passes through them one after the other, and each sums its past while the others have the
+sample. Compiled by Numba at first use (some ten seconds) and kept on disk.
+"""
+
+import numpy as np
+from numba import njit
+
+from wavegen.engines.compiled_sources import ENTRY, SOURCES
+from wavegen.engines.sequential.drawing import draw
+from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
+from wavegen.engines.vector.gate_vectors import put_gated
+from wavegen.engines.vector.memory_access import peek, poke
+from wavegen.engines.vector.products import OPTIONS, add_product
+from wavegen.engines.vector.vector_code import LANES
+
+_ZERO = np.float32(0)
+
+
+@njit(**OPTIONS, forceinline=True)
+def sum_past(net, memory, feed, layer, begin, count, places):
+    """All that is known beforehand of a layer's gates at the samples ``begin … begin + count − 1``."""
+    columns, width = len(memory.flowing_offsets), 2 * net.gate_width
+    sums, base = memory.sums, memory.sums_start[layer]
+    layers, hop_samples = len(net.now), feed.hop_samples
+    row = layers * width
+    for i in range(count):
+        frame, phase = 0, 0
+        if hop_samples:
+            frame = (begin + i - feed.start) // hop_samples
+            phase = (begin + i - feed.start) - frame * hop_samples
+        for c in range(columns):
+            at, start = base + (i * columns + c) * width, (c * layers + layer) * width
+            if hop_samples == 0:
+                for o in range(width):
+                    poke(sums, at + o, peek(memory.starts, start + o))
+            else:
+                kernel, before = feed.kernel, (c * feed.num_frames + frame) * row + layer * width
+                k0, k1 = peek(kernel, phase), peek(kernel, hop_samples + phase)
+                k2 = peek(kernel, 2 * hop_samples + phase)
+                for o in range(width):
+                    total = peek(memory.starts, start + o) + k0 * peek(feed.frames, before + o)
+                    total += k1 * peek(feed.frames, before + row + o)
+                    poke(sums, at + o, total + k2 * peek(feed.frames, before + 2 * row + o))
+    if net.conditioning_width:
+        samples = feed.stop - feed.start
+        for i in range(count):
+            for c in range(columns):
+                places[i * columns + c] = (c * samples + begin + i - feed.start) * net.conditioning_width
+        add_product(
+            net.weights, net.conditioning[layer], net.rows[1], width, feed.conditioning, 0, places, 0,
+            count * columns, sums, base, width,
+        )  # fmt: skip
+    dilation, slots = net.dilations[layer], memory.ring_slots[layer]
+    stride = columns * net.residual_width
+    for tap in range(net.kernel_size - 1):
+        for i in range(count):
+            slot = memory.ring_next[layer] + i - (net.kernel_size - 1 - tap) * dilation
+            slot = slot + slots if slot < 0 else slot
+            slot = slot - slots if slot >= slots else slot
+            for c in range(columns):
+                places[i * columns + c] = slot * stride + c * net.residual_width
+        add_product(
+            net.weights, net.past[layer] + tap * net.rows[0] * width, net.rows[0], width, memory.rings,
+            memory.ring_start[layer], places, 0, count * columns, sums, base, width,
+        )  # fmt: skip
+    memory.begun[layer] = begin
+    memory.length[layer] = count
+
+
+@njit(**OPTIONS, forceinline=True)
+def pass_layer(net, memory, layer, t):
+    """The sample's way through one layer: remembered, gated, mixed into residual stream and skips."""
+    columns, width = len(memory.flowing_offsets), 2 * net.gate_width
+    mixed = net.residual_width + net.skip_width
+    ring = memory.ring_start[layer] + memory.ring_next[layer] * columns * net.residual_width
+    for c in range(columns):
+        for r in range(net.residual_width):
+            poke(memory.rings, ring + c * net.residual_width + r, peek(memory.flowing, c * mixed + r))
+    memory.ring_next[layer] += 1
+    if memory.ring_next[layer] == memory.ring_slots[layer]:
+        memory.ring_next[layer] = 0
+    at = memory.sums_start[layer] + (t - memory.begun[layer]) * columns * width
+    add_product(
+        net.weights, net.now[layer], net.rows[0], width, memory.flowing, 0, memory.flowing_offsets, 0,
+        columns, memory.sums, at, width,
+    )  # fmt: skip
+    sums, gates, flowing = memory.sums, memory.gates, memory.flowing
+    for c in range(columns):
+        for o in range(0, net.gate_width, LANES):
+            put_gated(gates, c * net.gate_width + o, sums, at + c * width + 2 * o)
+        bias, out = layer * mixed, c * mixed
+        for r in range(mixed):
+            poke(flowing, out + r, peek(flowing, out + r) + peek(net.mix_bias, bias + r))
+    add_product(
+        net.weights, net.mix[layer], net.rows[2], mixed, gates, 0, memory.gates_offsets, 0, columns, flowing,
+        0, mixed,
+    )  # fmt: skip
+
+
+@njit(**OPTIONS, forceinline=True)
+def read_out(net, memory):
+    """The output net, from the sum of skips (or the residual stream) to the parameters."""
+    columns, mixed = len(memory.flowing_offsets), net.residual_width + net.skip_width
+    first = net.residual_width if net.skip_width else 0
+    flowing, hidden, parameters = memory.flowing, memory.hidden, memory.parameters
+    first_slope, second_slope = net.slope[0], net.slope[1]
+    for c in range(columns):
+        for i in range(c * mixed + first, (c + 1) * mixed):
+            value = peek(flowing, i)
+            poke(flowing, i, value if value > _ZERO else first_slope * value)
+        for i in range(net.hidden_width):
+            poke(hidden, c * net.hidden_width + i, peek(net.hidden_bias, i))
+        for i in range(net.parameter_width):
+            poke(parameters, c * net.parameter_width + i, peek(net.output_bias, i))
+    add_product(
+        net.weights, net.output[0], net.rows[3], net.hidden_width, flowing, first, memory.flowing_offsets, 0,
+        columns, hidden, 0, net.hidden_width,
+    )  # fmt: skip
+    for i in range(columns * net.hidden_width):
+        value = peek(hidden, i)
+        poke(hidden, i, value if value > _ZERO else second_slope * value)
+    add_product(
+        net.weights, net.output[1], net.rows[4], net.parameter_width, hidden, 0, memory.hidden_offsets, 0,
+        columns, parameters, 0, net.parameter_width,
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
+    """One stage's part of a window: layers ``first … last − 1``.
+
+    ``counters[s]`` says how many samples stage s may work on: stage 0 those whose past has been spoken.
+    """
+    columns, mixed = len(memory.flowing_offsets), net.residual_width + net.skip_width
+    flowing, waveform, history, order = memory.flowing, feed.waveform, feed.history, len(net.prediction)
+    places = memory.places[stage]
+    for layer in range(first, last):
+        # Blocks end at different samples, or all their work would fall on one.
+        count = memory.block[layer] - layer % memory.block[layer]
+        sum_past(net, memory, feed, layer, feed.start, min(count, feed.stop - feed.start), places)
+    for t in range(feed.start, feed.stop):
+        i = history + t - feed.start
+        if num_stages > 1:
+            wait_for(counters, stage * COUNTER_STRIDE, t + 1)
+        if stage == 0:
+            for c in range(columns):
+                previous = waveform[c, i - 1]
+                for r in range(net.residual_width):
+                    lifted = peek(net.lift_weight, r) * previous + peek(net.lift_bias, r)
+                    poke(flowing, c * mixed + r, lifted)
+                for r in range(net.residual_width, mixed):
+                    poke(flowing, c * mixed + r, _ZERO)
+        for layer in range(first, last):
+            pass_layer(net, memory, layer, t)
+        if stage == num_stages - 1:
+            read_out(net, memory)
+            for c in range(columns):
+                prediction = _ZERO
+                for tap in range(order):
+                    prediction += net.prediction[tap] * waveform[c, i - order + tap]
+                place = c * net.parameter_width
+                if len(feed.recorded):
+                    for p in range(net.parameter_width):
+                        feed.recorded[c, t - feed.start, p] = memory.parameters[place + p]
+                if not feed.given:
+                    j = t - feed.start
+                    waveform[c, i] = draw(
+                        net, memory.parameters, place, np.float32(feed.temperature), feed.u_component[j, c],
+                        feed.noise[j, c], prediction,
+                    )  # fmt: skip
+        if num_stages > 1:
+            if stage == num_stages - 1:
+                write_counter(counters, 0, t + 2)
+            else:
+                write_counter(counters, (stage + 1) * COUNTER_STRIDE, t + 1)
+        if t + 1 < feed.stop:
+            for layer in range(first, last):
+                if memory.begun[layer] + memory.length[layer] == t + 1:
+                    count = min(memory.block[layer], feed.stop - t - 1)
+                    sum_past(net, memory, feed, layer, t + 1, count, places)
+
+
+def _entry(sources: str):
+    @njit(**ENTRY, no_cfunc_wrapper=True)
+    def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
+        _ = sources
+        _run_stage(net, memory, feed, stage, first, last, num_stages, counters)
+
+    return run_stage
+
+
+run_stage = _entry(SOURCES)
+"""``_run_stage`` as it is kept on disk."""

@@ -1,0 +1,187 @@
+"""A causal WaveNet as the sequential engine reads it: checked, padded to whole vectors, packed."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
+from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.supported_models import check_finite, check_float32, check_wavenet
+from wavegen.engines.vector.packed_matrix import PackedMatrix, padded
+from wavegen.engines.vector.panels import Arena, gate_order, output_order, take
+from wavegen.engines.vector.products import PANEL
+from wavegen.engines.vector.tiles import FLOAT32
+from wavegen.engines.vector.vector_code import LANES
+from wavegen.nets.linear_prediction import LinearPrediction
+from wavegen.nets.wavenet import WaveNet
+
+MIXTURE, NORMAL, MU_LAW = range(3)
+"""How a sample is drawn from its parameters."""
+
+
+class Net(NamedTuple):
+    """The numbers of a teacher. Matrices lie in ``weights``, each at a place given in elements; sizes ending
+    in ``_width`` are padded to whole vectors, and what is padded is zero.
+
+    Per layer l: ``past[l]`` the taps before the newest, one after the other, ``now[l]`` the newest tap,
+    ``conditioning[l]`` the projection of what is conditioned on at sample rate, all onto ``2 · gate_width``
+    channels (16 of the signal, the 16 that gate them, and so on); ``mix[l]`` onto ``residual_width +
+    skip_width`` channels. ``rows`` counts the rows (inputs, or pairs of them) of a tap, of the conditioning,
+    of the mix and of the two output layers.
+    """
+
+    weights: np.ndarray
+    past: np.ndarray
+    now: np.ndarray
+    conditioning: np.ndarray
+    mix: np.ndarray
+    output: np.ndarray
+    rows: np.ndarray
+    dilations: np.ndarray
+    kernel_size: int
+    residual_width: int
+    gate_width: int
+    skip_width: int
+    conditioning_width: int
+    hidden_width: int
+    parameter_width: int
+    lift_weight: np.ndarray
+    lift_bias: np.ndarray
+    mix_bias: np.ndarray
+    output_bias: np.ndarray
+    hidden_bias: np.ndarray
+    slope: np.ndarray
+    prediction: np.ndarray
+    head: int
+    num_components: int
+    min_log_scale: float
+    step: float
+    low: float
+    high: float
+    levels: np.ndarray
+
+
+class PackedTeacher:
+    """What a teacher's ``Net`` is made of, beside what PyTorch still does for it.
+
+    Attributes:
+        wavenet: the conditioner that was packed.
+        gate_bias: ``(layers, 2 * gate_width)``.
+        projections: of every layer's conditioning, ``(layers, 2 * gate_width, channels)``.
+    """
+
+    def __init__(self, model: nn.Module, precision: int) -> None:
+        """
+        Args:
+            model: with ``conditioner`` and ``head``.
+            precision: ``FLOAT32`` or ``BFLOAT16_WEIGHTS``.
+
+        Raises:
+            Unsupported: naming the part that the engine cannot run.
+            UserError: where a weight is not a number, or infinite.
+        """
+        conditioner, taps = model.conditioner, np.zeros(0, np.float32)
+        if type(conditioner) is LinearPrediction:
+            taps, conditioner = _numbers(conditioner.taps), conditioner.conditioner
+        check_wavenet(conditioner, {module: name for name, module in model.named_modules()})
+        check_float32(model)
+        if type(model.head) not in HEADS:
+            raise Unsupported(f"head is a {type(model.head).__name__}")
+        check_finite(model)
+        self.wavenet: WaveNet = conditioner
+        layers = conditioner.layers
+        first = layers[0]
+        half, residual = first.output.in_channels, first.residual_channels
+        skip = first.output.out_channels - residual
+        self._gates, self._mixed = gate_order(half), output_order(residual, skip, multiple=LANES)
+        self.gate_width, self.residual_width = padded(half), padded(residual)
+        self._skip_width = padded(skip)
+        self.gate_bias = np.stack([take(layer.dilated.bias, self._gates) for layer in layers])
+        self.projections = None
+        if conditioner.conditioning is not None:
+            self.projections = np.stack(
+                [take(layer.conditioning.weight, self._gates)[..., 0] for layer in layers]
+            )
+        self.precision = precision
+        self._taps, self._head = taps, model.head
+
+    def net(self, sample_columns: list[int]) -> Net:
+        """Packed, with the conditioning channels ``sample_columns`` projected at sample rate."""
+        arena = Arena(np.float32 if self.precision == FLOAT32 else np.int32)
+        rows = np.zeros(5, np.int64)
+
+        def pack(kind: int, *matrices: np.ndarray) -> int:
+            """Matrices of one shape, one after the other: where they begin."""
+            panels = [
+                PackedMatrix.of(matrix[first : first + PANEL], self.precision)
+                for matrix in matrices
+                for first in range(0, len(matrix), PANEL)
+            ]
+            if panels:
+                rows[kind] = panels[0].rows
+            return arena.add(np.concatenate([panel.data for panel in panels] or [np.zeros(0, arena.dtype)]))
+
+        wavenet, past, now, conditioning, mix = self.wavenet, [], [], [], []
+        for index, layer in enumerate(wavenet.layers):
+            taps = np.moveaxis(take(layer.dilated.weight, self._gates), 2, 0)
+            past.append(pack(0, *taps[:-1]))
+            now.append(pack(0, taps[-1]))
+            conditioning.append(pack(1, self.projections[index][:, sample_columns]) if sample_columns else 0)
+            mix.append(pack(2, take(layer.output.weight, self._mixed)[..., 0]))
+        _, first, _, second = wavenet.output
+        output = [
+            pack(kind, take(layer.weight, whole_vectors(layer.out_channels))[..., 0])
+            for kind, layer in ((3, first), (4, second))
+        ]
+        head, whole = self._head, whole_vectors(wavenet.input.out_channels)
+        return Net(
+            weights=arena.whole(),
+            past=np.array(past),
+            now=np.array(now),
+            conditioning=np.array(conditioning),
+            mix=np.array(mix),
+            output=np.array(output),
+            rows=rows,
+            dilations=np.array(wavenet.dilations),
+            kernel_size=wavenet.kernel_size,
+            residual_width=self.residual_width,
+            gate_width=self.gate_width,
+            skip_width=self._skip_width,
+            conditioning_width=padded(len(sample_columns)),
+            hidden_width=padded(first.out_channels),
+            parameter_width=padded(second.out_channels),
+            lift_weight=take(wavenet.input.weight, whole)[:, 0, 0] * np.float32(wavenet.input_gain),
+            lift_bias=take(wavenet.input.bias, whole),
+            mix_bias=np.concatenate([take(layer.output.bias, self._mixed) for layer in wavenet.layers]),
+            hidden_bias=take(first.bias, whole_vectors(first.out_channels)),
+            output_bias=take(second.bias, whole_vectors(second.out_channels)),
+            slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
+            prediction=self._taps,
+            head=HEADS[type(head)],
+            num_components=getattr(head, "num_components", 1),
+            min_log_scale=float(getattr(head, "min_log_scale", 0.0)),
+            step=float(getattr(head, "step", 1.0)),
+            low=float(getattr(head, "low", -1.0)),
+            high=float(getattr(head, "high", 1.0)),
+            levels=_levels(head),
+        )
+
+
+HEADS = {LogisticMixtureHead: MIXTURE, NormalHead: NORMAL, MuLawHead: MU_LAW}
+
+
+def _numbers(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def whole_vectors(channels: int) -> np.ndarray:
+    """Where outputs padded to whole vectors come from, as ``panels.output_order`` says it."""
+    return output_order(channels, multiple=LANES)
+
+
+def _levels(head: nn.Module) -> np.ndarray:
+    if type(head) is not MuLawHead:
+        return np.zeros(1, np.float32)
+    return _numbers(head(torch.zeros(head.num_parameters)).grid).astype(np.float32)

@@ -1,0 +1,134 @@
+"""Utterances that one thread (or one chain of threads) of the sequential engine speaks side by side."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from wavegen.engines.conditioning_windows import Window
+from wavegen.engines.sequential.packed import Net
+from wavegen.engines.sequential.state import Feed, Memory
+from wavegen.engines.signals import COUNTER_STRIDE
+from wavegen.engines.vector.packed_matrix import aligned_zeros
+from wavegen.engines.vector.tiles import SHAPES
+
+_COLUMNS_AT_ONCE = -(-16 // SHAPES.wide[1]) * SHAPES.wide[1]
+"""Columns (samples times utterances) whose past is summed in one product: whole tiles, 16 or some more."""
+
+
+class UtteranceGroup:
+    """Columns that go through the layers side by side, and what is remembered of them.
+
+    Every window goes ``keep``, ``prepare``, then ``to_speak`` or ``to_read``, and the calls of ``stages``.
+
+    Args:
+        net: see ``packed_teacher``.
+        members: the utterances' places in the batch, longest first.
+        starts: ``(columns, layers, 2 * gate_width)``, bias and constant conditioning.
+        bounds: the first layer of every stage, and the number of layers at the end.
+    """
+
+    def __init__(self, net: Net, members: np.ndarray, starts: np.ndarray, bounds: list[int]) -> None:
+        self.net, self.members, self.starts, self.bounds = net, members, starts, bounds
+        self.history = max(1, len(net.prediction))
+        self.waveform = np.zeros((len(members), self.history), np.float32)
+        self.memory = _memory(net, starts, len(bounds) - 1)
+
+    def keep(self, columns: int) -> None:
+        """Lets all but the first columns go."""
+        if columns == len(self.members):
+            return
+        before, rings, ring_next = len(self.members), self.memory.rings, self.memory.ring_next
+        self.members, self.waveform = self.members[:columns], self.waveform[:columns]
+        self.starts = self.starts[:columns]
+        if columns:
+            self.memory = _memory(self.net, self.starts, len(self.bounds) - 1)
+            kept = rings.reshape(-1, before, self.net.residual_width)[:, :columns]
+            self.memory.rings[:] = kept.ravel()
+            self.memory.ring_next[:] = ring_next
+
+    def prepare(self, window: Window, frames: Tensor, kernel: Tensor) -> None:
+        """Makes room for the window's samples and takes over its conditioning, ``frames`` projected."""
+        columns, size = len(self.members), window.stop - window.start
+        conditioning = np.zeros((columns, size, self.net.conditioning_width), np.float32)
+        conditioning[..., : window.samples.shape[-1]] = window.samples.numpy()[self.members]
+        history, room = self.waveform[:, -self.history :], np.zeros((columns, size), np.float32)
+        self.waveform = np.concatenate([history, room], axis=1)
+        self._window = Feed(
+            start=window.start,
+            stop=window.stop,
+            history=self.history,
+            waveform=self.waveform,
+            given=False,
+            recorded=np.zeros((0, 0, 0), np.float32),
+            u_component=np.zeros((0, 0), np.float32),
+            noise=np.zeros((0, 0), np.float32),
+            temperature=1.0,
+            conditioning=conditioning.ravel(),
+            frames=np.ascontiguousarray(frames.numpy()[self.members]).ravel(),
+            num_frames=frames.shape[1],
+            kernel=kernel.contiguous().numpy().ravel(),
+            hop_samples=kernel.shape[1],
+        )
+
+    def to_speak(self, u_component: np.ndarray, noise: np.ndarray, temperature: float) -> None:
+        """The window's samples are drawn from ``(samples, batch)`` uniforms and standard deviates."""
+        self._window = self._window._replace(
+            u_component=np.ascontiguousarray(u_component[:, self.members]),
+            noise=np.ascontiguousarray(noise[:, self.members]),
+            temperature=float(temperature),
+        )
+
+    def to_read(self, given: np.ndarray) -> None:
+        """The window's samples are ``given (batch, samples)``; their parameters are recorded."""
+        columns, size = len(self.members), given.shape[1]
+        self.waveform[:, self.history :] = given[self.members]
+        recorded = np.zeros((columns, size, self.net.parameter_width), np.float32)
+        self._window = self._window._replace(given=True, recorded=recorded)
+
+    @property
+    def spoken(self) -> np.ndarray:
+        """The window's samples, ``(columns, samples)``."""
+        return self.waveform[:, self.history :]
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """The window's parameters, ``(columns, samples, parameter_width)``."""
+        return self._window.recorded
+
+    def stages(self) -> Iterator[tuple]:
+        """The calls of ``run_stage`` that together speak the window, each for a thread of its own."""
+        num_stages = len(self.bounds) - 1
+        counters = np.zeros(num_stages * COUNTER_STRIDE, np.int64)
+        counters[0] = self._window.start + 1
+        for stage in range(num_stages):
+            first, last = self.bounds[stage : stage + 2]
+            yield (self.net, self.memory, self._window, stage, first, last, num_stages, counters)
+
+
+def _memory(net: Net, starts: np.ndarray, num_stages: int) -> Memory:
+    columns, layers = starts.shape[:2]
+    slots = (net.kernel_size - 1) * net.dilations + 1
+    block = np.minimum(net.dilations, max(1, _COLUMNS_AT_ONCE // columns))
+    ring_sizes, sums_sizes = slots * columns * net.residual_width, block * columns * 2 * net.gate_width
+    mixed = net.residual_width + net.skip_width
+    return Memory(
+        rings=aligned_zeros(int(ring_sizes.sum())),
+        ring_start=np.concatenate([[0], ring_sizes.cumsum()[:-1]]),
+        ring_slots=slots,
+        ring_next=np.zeros(layers, np.int64),
+        sums=aligned_zeros(int(sums_sizes.sum())),
+        sums_start=np.concatenate([[0], sums_sizes.cumsum()[:-1]]),
+        block=block,
+        begun=np.zeros(layers, np.int64),
+        length=np.zeros(layers, np.int64),
+        starts=np.ascontiguousarray(starts).ravel(),
+        flowing=aligned_zeros(columns * mixed),
+        flowing_offsets=np.arange(columns) * mixed,
+        gates=aligned_zeros(columns * net.gate_width),
+        gates_offsets=np.arange(columns) * net.gate_width,
+        hidden=aligned_zeros(columns * net.hidden_width),
+        hidden_offsets=np.arange(columns) * net.hidden_width,
+        parameters=aligned_zeros(columns * net.parameter_width),
+        places=np.zeros((num_stages, columns * int(block.max())), np.int64),
+    )

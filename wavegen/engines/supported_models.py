@@ -1,0 +1,100 @@
+"""Which models the engines run: WaveNets made of the project's own layers, in float32."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.precision import PRECISIONS
+from wavegen.errors import UserError
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+
+
+def check_settings(
+    precision: str, num_threads: int | None, *, precisions: Sequence[str] = PRECISIONS
+) -> None:
+    """
+    Raises:
+        UserError: for a precision that is none of ``precisions``, or a number of threads that there is not.
+    """
+    if precision not in precisions:
+        raise UserError(f"precision must be one of {', '.join(precisions)}, got '{precision}'")
+    if num_threads is not None and num_threads < 1:
+        raise UserError(f"num_threads must be at least 1, got {num_threads}")
+
+
+def check_finite(model: nn.Module) -> None:
+    """
+    Raises:
+        UserError: naming the first parameter or buffer that holds NaN or infinity.
+    """
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise UserError(
+                f"weights must be finite, but {bad} of the numbers of '{name}', of shape "
+                f"{tuple(tensor.shape)}, are NaN or infinite"
+            )
+
+
+def check_float32(model: nn.Module) -> None:
+    """Raises Unsupported, which names the parameter, for a model in another precision."""
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise Unsupported(f"{name} is {str(parameter.dtype).removeprefix('torch.')}")
+
+
+def check_student(student: nn.Module) -> None:
+    """Raises Unsupported, which names the layer, for a student that is not wholly of known parts."""
+    if type(student) is not WaveNetStudent:
+        raise Unsupported(f"the student is a {type(student).__name__}")
+    names = {module: name for name, module in student.named_modules()}
+    for step in student.steps:
+        wavenet = step.conditioner
+        check_wavenet(wavenet, names)
+        if wavenet.training and wavenet.input_dropout.p > 0:
+            raise Unsupported(f"{names[wavenet.input_dropout]} drops inputs while training")
+    check_float32(student)
+    for name, parameter in student.named_parameters():
+        if parameter.device.type != "cpu":
+            raise Unsupported(f"{name} is on {parameter.device.type}")
+
+
+def check_wavenet(wavenet: nn.Module, names: dict[nn.Module, str]) -> None:
+    """Raises Unsupported for any layer that may compute otherwise than a WaveNet's; ``names`` are theirs."""
+    _check_type(wavenet, WaveNet, names)
+    _check_pointwise(wavenet.input, names)
+    for layer in wavenet.layers:
+        _check_type(layer, GatedResidualLayer, names)
+        _check_type(layer.dilated, nn.Conv1d, names)
+        _check_pointwise(layer.output, names)
+        if layer.conditioning is not None:
+            _check_pointwise(layer.conditioning, names)
+    _check_type(wavenet.output, nn.Sequential, names)
+    if len(wavenet.output) != 4:
+        raise Unsupported(f"{names[wavenet.output]} has {len(wavenet.output)} layers")
+    for index in (0, 2):
+        _check_type(wavenet.output[index], nn.LeakyReLU, names)
+        if wavenet.output[index].negative_slope != 0.2:
+            raise Unsupported(
+                f"{names[wavenet.output[index]]} has the slope {wavenet.output[index].negative_slope}"
+            )
+        _check_pointwise(wavenet.output[index + 1], names)
+
+
+def _check_pointwise(layer: nn.Module, names: dict[nn.Module, str]) -> None:
+    _check_type(layer, nn.Conv1d, names)
+    if layer.kernel_size != (1,):
+        raise Unsupported(f"{names[layer]} has a kernel of {layer.kernel_size[0]}")
+
+
+def _check_type(layer: nn.Module, expected: type[nn.Module], names: dict[nn.Module, str]) -> None:
+    """The type itself: what a subclass, a parametrisation or a hook computes is not known."""
+    if type(layer) is not expected:
+        raise Unsupported(f"{names[layer]} is a {type(layer).__name__}")
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        raise Unsupported(f"{names[layer]} has forward hooks")
+    if "forward" in vars(layer):
+        raise Unsupported(f"{names[layer]} has a forward of its own")

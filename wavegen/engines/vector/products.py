@@ -1,0 +1,74 @@
+"""Products of a packed matrix with any number of columns, out of tiles."""
+
+from collections.abc import Callable
+
+from numba import njit
+
+from wavegen.engines.compiled_sources import INNER
+from wavegen.engines.vector.tiles import SHAPES, product_tile
+from wavegen.engines.vector.vector_code import LANES
+
+OPTIONS = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
+
+PANEL = SHAPES.tall * LANES
+"""Outputs whose weights lie together, input by input: longer rows would be read a page at a time."""
+
+
+@njit(**OPTIONS)
+def _nothing(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r):
+    """Behind the last output."""
+
+
+def _product(columns: int, first_rows: int, *fewer_rows: int) -> Callable:
+    """A panel's product with a whole number of ``columns``, from output ``r`` on.
+
+    Outputs outermost, as many rows of them at once as are left: weights that were loaded meet every column
+    before they leave the cache.
+    """
+    tile = product_tile(first_rows, columns)
+    rest = _product(columns, *fewer_rows) if fewer_rows else _nothing
+
+    @njit(**OPTIONS)
+    def product(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r):
+        while r + LANES * first_rows <= width:
+            for c in range(begin, end, columns):
+                at = s + c * sum_stride + r
+                tile(weights, w + r, width, inputs, x, offsets, o + c, rows, sums, at, sum_stride)
+            r += LANES * first_rows
+        rest(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r)
+
+    return product
+
+
+def _rows_down_from(most: int, *rows: int) -> list[int]:
+    return [most, *(r for r in rows if r < most)]
+
+
+_WIDE, _NARROW, _LEAST = (columns for _, columns in (SHAPES.wide, *SHAPES.narrow))
+_wide = _product(_WIDE, *_rows_down_from(SHAPES.wide[0], 2, 1))
+_narrow, _least = (_product(columns, *_rows_down_from(rows, 1)) for rows, columns in SHAPES.narrow)
+_single = _product(1, *_rows_down_from(SHAPES.tall, 6, 4, 2, 1))
+
+
+@njit(**OPTIONS)
+def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
+    """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
+
+    The weights lie in panels of ``PANEL`` outputs, the last one narrower, one after the other. Columns that
+    wide tiles leave over meet narrower ones, and more outputs at once: independent sums hide the latency of
+    each.
+    """
+    wide = columns - columns % _WIDE
+    narrow = wide + (columns - wide) // _NARROW * _NARROW
+    least = narrow + (columns - narrow) // _LEAST * _LEAST
+    for first in range(0, width, PANEL):
+        p, n, at = w + first * rows, min(PANEL, width - first), s + first
+        if wide > 0:
+            _wide(weights, p, rows, n, inputs, x, offsets, o, 0, wide, sums, at, sum_stride, 0)
+        if narrow > wide:
+            _narrow(weights, p, rows, n, inputs, x, offsets, o, wide, narrow, sums, at, sum_stride, 0)
+        if least > narrow:
+            _least(weights, p, rows, n, inputs, x, offsets, o, narrow, least, sums, at, sum_stride, 0)
+        if columns > least:
+            _single(weights, p, rows, n, inputs, x, offsets, o, least, columns, sums, at, sum_stride, 0)

@@ -1,1 +1,0 @@
-"""What ``wavegen benchmark`` measures, and how it is told."""

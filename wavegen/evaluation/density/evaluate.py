@@ -1,0 +1,221 @@
+"""Evaluates a trained density: what held-out events cost, whether the flow comes back, what it draws."""
+
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavegen.data.context import LabelContext, NoContext
+from wavegen.data.images.image_set import ImageSet
+from wavegen.data.tables import TableSet
+from wavegen.errors import UserError
+from wavegen.evaluation.density.baselines import image_baselines, table_baselines
+from wavegen.evaluation.tally import Tally, as_json
+from wavegen.files import write_bytes
+from wavegen.flows import Flow
+from wavegen.metrics.reconstruction import separate
+from wavegen.report.density_page import write_density_report
+from wavegen.report.image_figures import image_figures
+from wavegen.report.page import read_json
+from wavegen.report.table_figures import table_figures
+from wavegen.training.density_data import in_order
+from wavegen.training.density_stage import COST, cost_of
+
+ROUND_TRIP_EVENTS = 256  # test events, and draws at each temperature, that go there and back
+
+
+@dataclass
+class Subject:
+    """A flow with what it is shown: its data, its context, the device, the generator of all choices."""
+
+    flow: Flow
+    data: ImageSet | TableSet
+    context: NoContext | LabelContext
+    device: torch.device
+
+    def encode(self, labels: Tensor | None) -> Tensor | None:
+        labels = None if labels is None else labels.to(self.device)
+        return self.context.encode(labels, self.data.num_classes)
+
+    def latents(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(y, z): the events behind dequantisation, and their latents."""
+        before, flow_proper = separate(self.flow.bijection)
+        context, x = self.encode(labels), x.to(self.device).float()
+        y = x if before is None else before(x, context)[0]
+        return y, flow_proper(y, context)[0]
+
+    def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """y = g(z), in front of dequantisation."""
+        return separate(self.flow.bijection)[1].inverse(z, self.encode(labels))[0]
+
+    def levels(self, y: Tensor, labels: Tensor | None) -> Tensor:
+        """Whole levels of images y; rows as they are."""
+        before, _ = separate(self.flow.bijection)
+        return y if before is None else before.inverse(y, self.encode(labels))[0]
+
+    def noise(self, count: int, labels: Tensor | None) -> Tensor:
+        """Draws of the base, one for each of ``count`` events."""
+        base = self.flow(self.encode(labels)).base
+        return base.sample(torch.Size([count] if not base.batch_shape else []))
+
+
+@torch.no_grad()
+def evaluate_density(
+    flow: Flow,
+    data: ImageSet | TableSet,
+    context: NoContext | LabelContext,
+    output: str | Path,
+    *,
+    seed: int = 0,
+    max_images: int | None = None,
+    num_noise_draws: int = 8,
+    temperatures: Sequence[float] = (0.5, 0.7, 0.9, 1.0, 1.2),
+    num_samples: int = 64,
+    batch_size: int = 256,
+) -> dict[str, float | None]:
+    """Measures the flow on the test part; writes ``metrics.json``, ``figures/``, ``report.html`` to output.
+
+    Args:
+        flow: the density, over whole levels (images) or standardised rows.
+        data: whose test part is scored.
+        context: what the flow is conditioned on.
+        output: the run's folder; what ``training.json`` in it says goes into the metrics.
+        seed: of the choice of events, dequantisation, samples, bootstrap.
+        max_images: test events that are scored; None for all.
+        num_noise_draws: dequantisations that each image's cost is averaged over; 1 where there is none.
+        temperatures: of the samples that are shown and sent there and back.
+        num_samples: in the grid.
+        batch_size: events at once.
+
+    Returns:
+        Flat ``group/metric`` keys, ``…_low`` and ``…_high`` beside means over test events; None where
+        something could not be measured.
+
+    Raises:
+        UserError: where nothing is to be scored or drawn.
+    """
+    if (max_images is not None and max_images < 1) or num_noise_draws < 1 or num_samples < 1:
+        raise UserError(
+            "evaluation: expected max_images, num_noise_draws and num_samples of at least 1, got "
+            f"{max_images}, {num_noise_draws}, {num_samples}"
+        )
+    torch.manual_seed(seed)
+    output = Path(output)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    subject = Subject(flow.to(device).eval(), data, context, device)
+    chosen = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(seed))[:max_images]
+    x, labels = data.test[chosen], None if data.labels is None else data.labels["test"][chosen]
+    name, cost = cost_of(data)
+
+    tally = Tally()
+    draws = num_noise_draws if flow.is_bound else 1
+    for key, value in costs(subject, x, labels, name, cost, draws, batch_size).items():
+        for single in value.tolist():
+            tally.add(key, single)
+    if isinstance(data, TableSet):
+        units = float(data.scale.log().sum())
+        for entry, _ in list(tally.entries(f"test/{name}")):
+            tally.add("test/nats_original_units", entry + units)
+    metrics = tally.metrics(seed=seed)
+    metrics |= {"test/num_events": len(x), "test/num_noise_draws": draws}
+    baselines = image_baselines if isinstance(data, ImageSet) else table_baselines
+    metrics |= {f"baseline/{key}": value for key, value in baselines(data, x).items()}
+    metrics |= round_trips(subject, x, labels, temperatures)
+    metrics |= drawing_speed(subject, labels, num_samples)
+    if (output / COST).is_file():
+        metrics |= {f"training/{key}": value for key, value in read_json(output / COST).items()}
+
+    figures = image_figures if isinstance(data, ImageSet) else table_figures
+    shown = figures(subject, x, labels, output / "figures", temperatures, num_samples, seed)
+    write_bytes(output / "metrics.json", as_json(metrics).encode())
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads of torch {torch.__version__}"
+    if device.type == "cuda":
+        machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    write_density_report(
+        output,
+        metrics=metrics,
+        data=data,
+        conditional=isinstance(context, LabelContext),
+        figures=shown,
+        setup={"Seed": str(seed), "Machine": machine},
+    )
+    return metrics
+
+
+def costs(
+    subject: Subject,
+    x: Tensor,
+    labels: Tensor | None,
+    name: str,
+    cost: Callable[[Tensor], Tensor],
+    num_draws: int,
+    batch_size: int,
+) -> dict[str, Tensor]:
+    """Each event's cost, the bound averaged over draws; and with K > 1 draws the tighter bound log-mean-exp.
+
+    The second is that of importance weights (Burda et al. 2016, 1509.00519), which rises to log P(x) with K.
+    """
+    means, weighted = [], []
+    for batch in in_order(x, labels, batch_size):
+        distribution = subject.flow(subject.encode(batch.labels))
+        values = batch.x.to(subject.device).float()
+        log_prob = torch.stack([distribution.log_prob(values) for _ in range(num_draws)]).double().cpu()
+        means.append(cost(log_prob).mean(0))
+        weighted.append(cost(log_prob.logsumexp(0) - math.log(num_draws)))
+    result = {f"test/{name}": torch.cat(means)}
+    if num_draws > 1:
+        result[f"test/{name}_importance_weighted"] = torch.cat(weighted)
+    return result
+
+
+def round_trips(
+    subject: Subject, x: Tensor, labels: Tensor | None, temperatures: Sequence[float]
+) -> dict[str, float]:
+    """The largest |y − g(f(y))| over test events and over samples, and how many of them are not finite."""
+    x, labels = x[:ROUND_TRIP_EVENTS], None if labels is None else labels[:ROUND_TRIP_EVENTS]
+    y, z = subject.latents(x, labels)
+    metrics = error_of("data", y, subject.generate(z, labels))
+    noise = subject.noise(len(x), labels)
+    flow_proper, context = separate(subject.flow.bijection)[1], subject.encode(labels)
+    for temperature in temperatures:
+        drawn = subject.generate(temperature * noise, labels)
+        returned = flow_proper.inverse(flow_proper(drawn, context)[0], context)[0]
+        metrics |= error_of(f"samples_at_{temperature:g}", drawn, returned)
+    return metrics
+
+
+def error_of(key: str, y: Tensor, returned: Tensor) -> dict[str, float]:
+    error = (y - returned).abs().flatten(1).amax(1)
+    finite = torch.isfinite(error)
+    return {
+        f"reconstruction/{key}": float(error[finite].max()) if finite.any() else math.nan,
+        f"reconstruction/{key}_num_not_finite": int((~finite).sum()),
+    }
+
+
+def drawing_speed(subject: Subject, labels: Tensor | None, count: int) -> dict[str, float]:
+    """Events drawn a second, all at once; the better of two runs, the first being slowed by preparations."""
+    repeated = None if labels is None else labels[torch.arange(count) % len(labels)]
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        subject.generate(subject.noise(count, repeated), repeated).sum().item()  # waits for an accelerator
+        seconds.append(time.perf_counter() - start)
+    return {"sampling/events_per_second": count / min(seconds)}
+
+
+def summary(metrics: dict[str, Any], output: Path) -> str:
+    """What a terminal shows at the end."""
+    report = f"Report: {output / 'report.html'}"
+    unit = "bits per dimension" if "test/bits_per_dimension" in metrics else "nats a row"
+    key = "test/bits_per_dimension" if "test/bits_per_dimension" in metrics else "test/nats"
+    value, low, high = (metrics[key + suffix] for suffix in ("", "_low", "_high"))
+    events = "images" if unit.startswith("bits") else "rows"
+    interval = f"95 % interval {low:.3f} to {high:.3f}"
+    return f"{metrics['test/num_events']:,} test {events}: {value:.3f} {unit} ({interval})\n{report}"

@@ -1,0 +1,121 @@
+"""How well the teacher predicts the test recordings, and how far the student is from the teacher."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from wavegen.data.speech.corpus import Utterance
+from wavegen.evaluation.speech.systems import seed_of
+from wavegen.evaluation.tally import Tally
+from wavegen.linguistics.context import SpeechContext
+from wavegen.metrics import LinearPredictor, speech_samples
+from wavegen.objectives.distillation import MonteCarloKL, StratifiedDraws
+
+BITS = -1 / math.log(2)
+LINEAR_PREDICTION_ORDER = 32
+# Enough to fit 32 taps and one scale; more changes the third decimal.
+LINEAR_PREDICTION_SECONDS = 300.0
+
+
+@torch.inference_mode()
+def tally_teacher(
+    teacher: nn.Module,
+    utterances: Sequence[Utterance],
+    sample_rate: int,
+    tally: Tally,
+    *,
+    progress: bool = False,
+) -> None:
+    """Bits per sample of the recordings' exact 16-bit mass, in speech alone, and with wrong conditioning.
+
+    The wrong conditioning is the next utterance's (an only utterance's own, half its length later), brought
+    to the right length by repetition. ``shuffled_gap_bits`` is the difference: at zero the teacher does not
+    listen.
+    """
+    listed = tqdm(utterances, desc="teacher's bits", unit="utterance", disable=not progress, leave=False)
+    for index, utterance in enumerate(listed):
+        waveform = utterance.waveform
+        speech = speech_samples(waveform, sample_rate)
+        wrong = another_context(utterances, index)
+        bits = BITS * _log_prob(teacher, waveform, utterance.context)
+        shuffled = BITS * _log_prob(teacher, waveform, wrong)
+        count, spoken = waveform.shape[-1], int(speech.sum())
+        tally.add("teacher/bits_per_sample", bits.mean(), count)
+        tally.add("teacher/bits_per_sample_without_pauses", bits[speech].mean(), spoken)
+        tally.add("teacher/bits_per_sample_shuffled", shuffled.mean(), count)
+        tally.add("teacher/shuffled_gap_bits", (shuffled - bits).mean(), count)
+
+
+def tally_linear_predictor(
+    train: Iterable[Utterance], utterances: Sequence[Utterance], sample_rate: int, tally: Tally
+) -> None:
+    """Bits per sample of a linear predictor with one logistic residual, fitted on the training recordings."""
+    waveforms, available = [], LINEAR_PREDICTION_SECONDS * sample_rate
+    for utterance in train:
+        waveforms.append(utterance.waveform)
+        available -= utterance.waveform.shape[-1]
+        if available <= 0:
+            break
+    predictor = LinearPredictor.fit(waveforms, order=LINEAR_PREDICTION_ORDER)
+    for utterance in utterances:
+        speech = speech_samples(utterance.waveform, sample_rate)
+        bits = BITS * predictor.log_prob(utterance.waveform)
+        tally.add("linear_predictor/bits_per_sample", bits.mean(), len(bits))
+        tally.add("linear_predictor/bits_per_sample_without_pauses", bits[speech].mean(), int(speech.sum()))
+
+
+@torch.inference_mode()
+def tally_divergence(
+    student: nn.Module,
+    teacher: nn.Module,
+    utterances: Sequence[Utterance],
+    seed: int,
+    tally: Tally,
+    *,
+    num_draws: int = 8,
+    progress: bool = False,
+) -> None:
+    """KL(student ‖ teacher) per sample in nats on the student's own speech, with its two terms.
+
+    By draws from every step's law, stratified over its quantiles, whatever estimator trained the student: one
+    number means one thing in every report.
+    """
+    estimator = MonteCarloKL(draws=StratifiedDraws(num_draws=num_draws))
+    device = next(student.parameters()).device
+    for utterance in tqdm(
+        utterances, desc="student's KL", unit="utterance", disable=not progress, leave=False
+    ):
+        context = _batched(utterance.context, device)
+        shape = (1, utterance.waveform.shape[-1])
+        noise = student.noise(shape, torch.Generator().manual_seed(seed_of(utterance, seed)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(utterance, seed + 1))
+            waveform, conditionals = student.rsample_with_conditionals(noise, context)
+            mask = torch.ones(shape, dtype=torch.bool, device=device)
+            estimate = estimator(teacher, waveform, conditionals, context, mask)
+        tally.add("student/kl_nats_per_sample", estimate.kl, shape[1])
+        tally.add("student/cross_entropy_nats_per_sample", estimate.cross_entropy, shape[1])
+        tally.add("student/entropy_nats_per_sample", estimate.entropy, shape[1])
+
+
+def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContext:
+    """The next utterance's context, repeated or cut to this one's number of frames; see ``tally_teacher``."""
+    other = utterances[(index + 1) % len(utterances)].context
+    if len(utterances) == 1:
+        other = other.roll(other.num_frames // 2)
+    return other.take(torch.arange(utterances[index].context.num_frames) % other.num_frames)
+
+
+def _log_prob(teacher: nn.Module, waveform: Tensor, context: SpeechContext) -> Tensor:
+    """Nats of each sample, ``(time,)`` float64."""
+    device = next(teacher.parameters()).device
+    batch = waveform.unsqueeze(0).to(device)
+    log_prob = teacher.conditionals(batch, _batched(context, device)).log_prob(batch)
+    return log_prob[0].double().cpu()
+
+
+def _batched(context: SpeechContext, device: torch.device) -> SpeechContext:
+    return SpeechContext.collate([context]).to(device)

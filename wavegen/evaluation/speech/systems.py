@@ -1,0 +1,117 @@
+"""What is compared: systems that turn utterances' true features, or their recordings, into waveforms.
+
+A system has a ``name`` and ``synthesize(utterances) -> waveforms``, one ``(samples,)`` for each and as long
+as its recording. Models speak all utterances as one batch, which costs a sequential one hardly more than a
+single utterance.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from wavegen.audio.griffin_lim import griffin_lim_from_mel
+from wavegen.data.speech.corpus import Utterance
+from wavegen.linguistics.context import SpeechContext
+from wavegen.metrics.level import level_rms
+from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.sequential import SequentialSampler
+
+
+class System(Protocol):
+    """Anything that speaks utterances."""
+
+    name: str
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]: ...
+
+
+def seed_of(utterance: Utterance, seed: int) -> int:
+    """One seed per utterance and run."""
+    return zlib.crc32(f"{seed}:{utterance.id}".encode())
+
+
+class Recording:
+    """The utterance itself: what all others are measured against."""
+
+    name = "recording"
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return [utterance.waveform for utterance in utterances]
+
+
+class GriffinLim:
+    """No model at all: the recording's mel spectrogram turned back into sound."""
+
+    name = "griffin_lim"
+
+    def __init__(self, *, sample_rate: int, seed: int) -> None:
+        self.sample_rate, self.seed = sample_rate, seed
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return [
+            griffin_lim_from_mel(utterance.waveform, self.sample_rate, seed=seed_of(utterance, self.seed))
+            for utterance in utterances
+        ]
+
+
+class WhiteNoise:
+    """Gaussian noise at the recording's overall level: a metric that likes it can be dismissed."""
+
+    name = "white_noise"
+
+    def __init__(self, *, seed: int) -> None:
+        self.seed = seed
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        waveforms = []
+        for utterance in utterances:
+            generator = torch.Generator().manual_seed(seed_of(utterance, self.seed))
+            noise = torch.randn(utterance.waveform.shape, generator=generator)
+            waveforms.append(noise * level_rms(utterance.waveform))
+        return waveforms
+
+
+class Teacher:
+    """The teacher, one sample after another from cached states."""
+
+    name = "teacher"
+
+    def __init__(
+        self, teacher: nn.Module, *, seed: int, temperature: float = 1.0, progress: bool = False
+    ) -> None:
+        self.teacher, self.seed, self.progress = teacher, seed, progress
+        self.sampler = SequentialSampler(teacher, temperature=temperature)
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return _speak(self.sampler, self.teacher, utterances, self.seed, progress=self.progress)
+
+
+class Student:
+    """The student, all samples at once."""
+
+    name = "student"
+
+    def __init__(self, student: nn.Module, *, seed: int, temperature: float = 1.0) -> None:
+        self.student, self.seed = student, seed
+        self.sampler = ParallelSampler(student, temperature=temperature)
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return _speak(self.sampler, self.student, utterances, self.seed)
+
+
+def _speak(
+    sampler: SequentialSampler | ParallelSampler,
+    model: nn.Module,
+    utterances: Sequence[Utterance],
+    seed: int,
+    **options: bool,
+) -> list[Tensor]:
+    device = next(model.parameters()).device
+    context = SpeechContext.collate([utterance.context for utterance in utterances]).to(device)
+    lengths = torch.tensor([utterance.waveform.shape[-1] for utterance in utterances])
+    generator = torch.Generator().manual_seed(seed)
+    waveforms = sampler.sample(context, lengths, generator=generator, **options).cpu()
+    return [waveform[:length] for waveform, length in zip(waveforms, lengths.tolist(), strict=True)]

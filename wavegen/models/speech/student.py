@@ -1,0 +1,137 @@
+"""The student: inverse autoregressive flows of WaveNets that speak all samples at once."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from wavegen.distributions.precision import open_unit_interval
+from wavegen.flows.affine import Affine
+from wavegen.flows.autoregressive import Autoregressive
+from wavegen.flows.compose import Compose
+from wavegen.flows.flow import Flow
+from wavegen.linguistics.context import SpeechContext
+
+
+class WaveNetStudent(Flow):
+    r"""A stack of ``Autoregressive(Affine, WaveNet).inv`` over white noise (Parallel WaveNet, 1711.10433).
+
+    With flows numbered in the order in which noise passes them,
+
+    .. math:: x^{i}_t = x^{i-1}_t \, s^i_t + \mu^i_t, \qquad
+              (\mu^i_t, \log s^i_t) = c^i(x^{i-1}_{<t}), \quad x^0 = z,
+
+    so that given :math:`z_{<t}` the sample :math:`x_t` follows the noise's family with
+
+    .. math:: \log s_\text{tot} = \sum_i \log s^i_t, \qquad
+              \mu_\text{tot} = \sum_i \mu^i_t \prod_{j>i} s^j_t .
+
+    Args:
+        wavenets: one builder of a WaveNet per flow, each given ``num_parameters``; weights are not shared.
+        family: the noise and the law of a sample given the noise before it, ``family(loc, log_scale)``.
+        hop_samples: samples per frame of context, which says how long an utterance is.
+        initial_scale: total scale of the untrained student; a student that starts loud never recovers.
+    """
+
+    def __init__(
+        self,
+        *,
+        wavenets: Sequence[Callable[..., nn.Module]],
+        family: Callable[[Tensor, Tensor], Distribution],
+        hop_samples: int,
+        initial_scale: float = 0.05,
+    ) -> None:
+        transform = Affine()
+        conditioners = [wavenet(num_parameters=transform.num_parameters) for wavenet in wavenets]
+        with torch.no_grad():
+            for conditioner in conditioners:
+                last = conditioner.output[-1]
+                last.weight.mul_(0.1)
+                last.bias.copy_(torch.tensor([0.0, math.log(initial_scale) / len(conditioners)]))
+        steps = [Autoregressive(transform=transform, conditioner=c, event_dim=1) for c in conditioners]
+        # f: x → z normalises, so noise passes the composition backwards: the last bijection is the first
+        # flow.
+        super().__init__(
+            bijection=Compose(*(step.inv for step in reversed(steps))), base=WhiteNoise(family, hop_samples)
+        )
+
+    @property
+    def steps(self) -> list[Autoregressive]:
+        """The flows in the order in which noise passes them."""
+        return [bijection.inv for bijection in reversed(self.bijection.members)]
+
+    @property
+    def num_flows(self) -> int:
+        return len(self.steps)
+
+    @property
+    def receptive_field(self) -> int:
+        """How many past noise samples a sample depends on, beside its own."""
+        return sum(step.conditioner.receptive_field for step in self.steps)
+
+    def noise(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """White noise of the student's family, by inversion of uniforms: float32 on the student's device.
+
+        With a generator of its own (on the CPU) the same seed gives the same noise on every device.
+        """
+        device = self.base.origin.device
+        uniform = torch.rand(shape, generator=generator, device=generator.device if generator else device)
+        uniform = open_unit_interval(uniform.to(device))
+        return self.base.law(self.base.origin, self.base.origin).icdf(uniform)
+
+    def rsample_with_conditionals(
+        self, noise: Tensor, context: SpeechContext | None = None
+    ) -> tuple[Tensor, Distribution]:
+        """All samples in one pass, with the law of each given the noise before it.
+
+        Args:
+            noise: ``(batch, time)``.
+            context: see ``docs/architecture.md``.
+
+        Returns:
+            The waveform ``(batch, time)``, unrounded and unclipped, and the conditionals, batch shape
+            ``(batch, time)``, whose ``loc`` and ``log_scale`` are total over all flows.
+        """
+        x, loc, log_scale = noise, torch.zeros_like(noise), torch.zeros_like(noise)
+        for step in self.steps:
+            shift, step_log_scale = step.conditioner(x, context).unbind(-1)
+            scale = step_log_scale.exp()
+            x = x * scale + shift
+            loc = loc * scale + shift
+            log_scale = log_scale + step_log_scale
+        return x, self.base.law(loc, log_scale)
+
+    @torch.no_grad()
+    def adopt_conditioning(self, conditioning: nn.Module) -> int:
+        """Start every flow's conditioning from a trained one (the teacher's) where names and shapes agree.
+
+        Returns the number of tensors copied.
+        """
+        source, copied = conditioning.state_dict(), 0
+        for step in self.steps:
+            if step.conditioner.conditioning is None:
+                continue
+            for name, tensor in step.conditioner.conditioning.state_dict().items():
+                if name in source and source[name].shape == tensor.shape:
+                    tensor.copy_(source[name])
+                    copied += 1
+        return copied
+
+
+class WhiteNoise(nn.Module):
+    """The student's base: independent noise of one family, as long as the context's frames.
+
+    ``law(loc, log_scale)`` is the family; ``forward(context)`` the noise of an utterance of
+    ``frames * hop_samples`` samples.
+    """
+
+    def __init__(self, law: Callable[[Tensor, Tensor], Distribution], hop_samples: int) -> None:
+        super().__init__()
+        self.law, self.hop_samples = law, hop_samples
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def forward(self, context: SpeechContext) -> Distribution:
+        zeros = self.origin.expand(context.num_frames * self.hop_samples)
+        return Independent(self.law(zeros, zeros), 1)

@@ -1,0 +1,57 @@
+"""The teacher: a causal WaveNet under a head, trained on the exact mass of 16-bit samples."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from wavegen.distributions.autoregressive import AutoregressiveModel
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.nets.linear_prediction import LinearPrediction
+
+
+class WaveNetTeacher(AutoregressiveModel):
+    """An autoregressive distribution of waveforms (van den Oord et al. 2016; Parallel WaveNet, 1711.10433).
+
+    Args:
+        head: what is said of one sample: mixture of logistics, Gaussian, or mu-law categorical.
+        wavenet: builds the conditioner, given ``num_parameters``.
+        linear_prediction_order: taps of a trainable linear predictor whose prediction is added to the
+            head's locations; 0 for the plain WaveNet of the papers.
+    """
+
+    def __init__(
+        self, *, head: nn.Module, wavenet: Callable[..., nn.Module], linear_prediction_order: int = 0
+    ) -> None:
+        conditioner = wavenet(num_parameters=head.num_parameters)
+        with torch.no_grad():
+            last = conditioner.output[-1]
+            last.weight.mul_(0.1)  # start near the head's own idea of a first distribution
+            last.bias.copy_(head.initial_bias())
+        if linear_prediction_order:
+            if not hasattr(head, "shift_loc"):
+                raise UserError(
+                    f"linear_prediction_order must be 0 for {type(head).__name__}, which has no locations, "
+                    f"got {linear_prediction_order}"
+                )
+            conditioner = LinearPrediction(
+                conditioner=conditioner, shift_loc=head.shift_loc, order=linear_prediction_order
+            )
+        super().__init__(conditioner=conditioner, head=head)
+
+    @property
+    def receptive_field(self) -> int:
+        return self.conditioner.receptive_field
+
+    def conditionals(self, x: Tensor, context: SpeechContext | None = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t; a mu-law head's model sees the past as it would speak it."""
+        observed = getattr(self.head, "observed", None)
+        return super().conditionals(x if observed is None else observed(x), context)
+
+    def fit_to_data(self, waveforms: Sequence[np.ndarray]) -> None:
+        """Data-dependent initialisation: a linear predictor, if there is one, starts at these recordings'."""
+        if isinstance(self.conditioner, LinearPrediction):
+            self.conditioner.fit(waveforms)

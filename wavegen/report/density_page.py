@@ -1,0 +1,196 @@
+"""The report of a density: what was trained, what it costs, what it draws, on one page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wavegen.data.images.image_set import ImageSet
+from wavegen.data.tables import TableSet
+from wavegen.files import write_bytes
+from wavegen.report.curves import read_curves
+from wavegen.report.image_figures import Shown
+from wavegen.report.page import number, render
+from wavegen.report.plots import loss_figure
+from wavegen.report.speech_findings import Finding
+
+TEMPLATE = "density_page.html.jinja"
+TOLERANCE = 1e-3  # of the range of levels: beyond it a reconstruction is visibly another image
+
+Metrics = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of numbers."""
+
+    title: str
+    unit: str
+    explanation: str
+    value: str
+    interval: str = "–"
+
+
+def write_density_report(
+    output: Path,
+    *,
+    metrics: Metrics,
+    data: ImageSet | TableSet,
+    conditional: bool,
+    figures: Sequence[Shown],
+    setup: Mapping[str, str],
+) -> Path:
+    """Writes ``output/report.html``; the training's curves and ``config.yaml`` come from ``output``."""
+    panels = read_curves(output)
+    if panels:
+        loss_figure(panels, output / "figures" / "loss_curves.png")
+    config = output / "config.yaml"
+    page = render(
+        TEMPLATE,
+        output,
+        title=f"Density report: {output.resolve().name}",
+        subtitle=describe(data, conditional),
+        findings=findings(metrics),
+        figures=figures,
+        rows=likelihood_rows(metrics) + other_rows(metrics),
+        curves="figures/loss_curves.png" if panels else None,
+        setup=setup,
+        config=config.read_text(encoding="utf-8") if config.is_file() else None,
+    )
+    path = output / "report.html"
+    write_bytes(path, page.encode())
+    return path
+
+
+def describe(data: ImageSet | TableSet, conditional: bool) -> str:
+    """What the flow was trained on, in one line."""
+    parts = f"{len(data.train):,} for training, {len(data.dev):,} dev, {len(data.test):,} test"
+    if isinstance(data, TableSet):
+        return f"Rows of {data.name} with {data.num_features} columns: {parts}"
+    channels, height, width = (size - 2 * data.padding * (i > 0) for i, size in enumerate(data.image_shape))
+    kind = f"{height}×{width} pixels{' in colour' if channels == 3 else ''}, {data.num_levels} levels"
+    given = ", the label given" if conditional else ""
+    return f"Images of {data.name}, {kind}{given}: {parts}"
+
+
+def findings(metrics: Metrics) -> list[Finding]:
+    """What the numbers say, as sentences."""
+    makers = (_cost, _reconstruction, _effort)
+    return [finding for maker in makers if (finding := maker(metrics)) is not None]
+
+
+def _cost(metrics: Metrics) -> Finding | None:
+    if metrics.get("test/bits_per_dimension") is not None:
+        key, unit, event, digits = "bits_per_dimension", "bits per dimension", "image", 3
+        simple, what = metrics["baseline/independent_pixels"], "if its pixels were independent"
+    elif metrics.get("test/nats") is not None:
+        key, unit, event, digits = "nats", "nats", "row", 3
+        simple = metrics.get("baseline/one_normal", metrics["baseline/independent_normals"])
+        what = "under one normal distribution"
+    else:
+        return Finding("bad", "What an unseen event costs could not be measured: it is no finite number.")
+    value, low, high = (metrics[f"test/{key}{suffix}"] for suffix in ("", "_low", "_high"))
+    text = (
+        f"An unseen {event} costs {number(value, digits)} {unit} (95 % interval {number(low, digits)} to "
+        f"{number(high, digits)}); {what} it would cost {number(simple, digits)}."
+    )
+    return Finding("good" if high < simple else "bad", text)
+
+
+def _reconstruction(metrics: Metrics) -> Finding:
+    lost = sum(int(value) for key, value in metrics.items() if key.endswith("_num_not_finite"))
+    errors = {
+        key.removeprefix("reconstruction/"): value
+        for key, value in metrics.items()
+        if key.startswith("reconstruction/") and not key.endswith("_num_not_finite")
+    }
+    largest = max((value for value in errors.values() if value is not None), default=None)
+    if lost or largest is None:
+        return Finding("bad", f"The flow does not always come back: {lost} events ended in infinity or NaN.")
+    samples = max(value for key, value in errors.items() if key != "data")
+    text = f"It returns test data to within {errors['data']:.1e} and its own samples to within {samples:.1e}"
+    return Finding("good" if largest < TOLERANCE else "bad", f"{text}; nothing became infinite.")
+
+
+def _effort(metrics: Metrics) -> Finding | None:
+    if "training/steps" not in metrics:
+        return None
+    return Finding(
+        "plain",
+        f"{metrics['training/parameters']:,} parameters, trained for {metrics['training/steps']:,} steps in "
+        f"{duration(metrics['training/wall_s'])} ({duration(metrics['training/cpu_s'])} of CPU time); the "
+        f"weights are those of step {metrics['training/best_step']:,}, the best on dev.",
+    )
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def likelihood_rows(metrics: Metrics) -> list[Row]:
+    """What test events cost, and what they would cost without a flow."""
+    draws = metrics["test/num_noise_draws"]
+    events = f"{metrics['test/num_events']:,}"
+    averaged = f", averaged over {draws} dequantisations of each" if draws > 1 else ""
+    bits, nats = "bits per dimension", "nats a row"
+    wanted = {
+        "test/bits_per_dimension": (
+            "Test images",
+            bits,
+            f"An upper bound of what each value of an image costs, over {events} unseen images{averaged}.",
+        ),
+        "test/bits_per_dimension_importance_weighted": (
+            "Test images, tighter bound",
+            bits,
+            f"The same draws as {draws} importance weights: their log-mean-exp.",
+        ),
+        "baseline/independent_pixels": (
+            "If pixels were independent",
+            bits,
+            "A histogram of levels for each position, from training images.",
+        ),
+        "baseline/equal_levels": ("If all levels were equally probable", bits, "log₂ of their number."),
+        "test/nats": (
+            "Test rows",
+            nats,
+            f"−log p of a row, its columns standardised by the training part, over {events} unseen rows.",
+        ),
+        "test/nats_original_units": ("Test rows, original units", nats, "The same before standardisation."),
+        "baseline/one_normal": (
+            "One normal distribution",
+            nats,
+            "With the training part's means and covariances.",
+        ),
+        "baseline/independent_normals": (
+            "Independent normal columns",
+            nats,
+            "With the training part's means and deviations.",
+        ),
+    }
+    rows = []
+    for key, (title, unit, explanation) in wanted.items():
+        if metrics.get(key) is not None:
+            low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+            interval = "–" if low is None else f"{number(low, 3)} … {number(high, 3)}"
+            rows.append(Row(title, unit, explanation, number(metrics[key], 3), interval))
+    return rows
+
+
+def other_rows(metrics: Metrics) -> list[Row]:
+    """How well the flow comes back, and how fast it draws."""
+    rows = []
+    for key, value in metrics.items():
+        if key.startswith("reconstruction/") and not key.endswith("_num_not_finite"):
+            name = key.removeprefix("reconstruction/")
+            what = "test data" if name == "data" else f"samples at temperature {name.rpartition('_')[2]}"
+            lost = int(metrics[f"{key}_num_not_finite"])
+            text = "The largest difference between what is sent through the flow and what comes back"
+            text += f"; {lost} became infinite or NaN." if lost else "."
+            unit = "of the range of levels" if "test/bits_per_dimension" in metrics else "deviations"
+            rows.append(Row(f"Error of {what}", unit, text, "–" if value is None else f"{value:.1e}"))
+    speed = metrics["sampling/events_per_second"]
+    rows.append(Row("Drawing", "a second", "Events drawn all at once.", f"{speed:,.0f}"))
+    return rows

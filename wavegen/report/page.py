@@ -1,0 +1,53 @@
+"""HTML pages that carry their sounds and pictures inside and need no network."""
+
+import base64
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from wavegen.errors import UserError
+
+KINDS = {".wav": "audio/wav", ".png": "image/png"}
+
+
+def render(template: str, directory: Path, **values: Any) -> str:
+    """A page of a template of this room. ``name | data_uri`` embeds the file ``directory / name``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(
+            lambda name: (files("wavegen.report") / "templates" / name).read_text(encoding="utf-8")
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = lambda name: data_uri(directory / name)
+    return environment.get_template(template).render(**values)
+
+
+def data_uri(path: Path) -> str:
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f"data:{KINDS[path.suffix]};base64,{content}"
+
+
+def number(value: float, digits: int) -> str:
+    """With a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def read_json(path: Path) -> dict:
+    """Raises ``UserError`` where an evaluation's file is missing or broken."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"report: {path} is missing: run `wavegen evaluate` into this folder first."
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"report: {path} cannot be read as JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise UserError(f"report: {path} must hold a JSON object, got {type(content).__name__}.")
+    return content

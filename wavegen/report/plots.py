@@ -1,0 +1,59 @@
+"""What all figures share: bare axes, one style, the curves of a training; files whole or not there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from wavegen.files import atomic_path
+from wavegen.report.curves import Curve
+
+STYLE = {"labelcolor": "#30343b", "labelsize": 8}
+
+
+def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
+    """One panel per quantity, one line per curve; noisy ones faint, with their running mean."""
+    columns = min(3, max(2, len(panels)))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(9.2, 2.1 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    shades = {"train": "#9aa7b8", "dev": "#d1495b", "spoken": "#1769aa"}
+    for axes, (title, curves) in zip(grid, panels.items(), strict=False):
+        for curve in curves:
+            colour = shades.get(curve.source, "#1769aa")
+            smooth = len(curve.values) > 60
+            axes.plot(
+                curve.steps, curve.values, color=colour, alpha=0.3 if smooth else 1, linewidth=1, zorder=1
+            )
+            if smooth:
+                axes.plot(curve.steps, curve.running_mean(), color=colour, linewidth=1.5)
+            axes.plot([], [], color=colour, label=curve.source)
+        values = np.concatenate([curve.values for curve in curves])
+        if len(values) > 20:  # the first steps' heights would flatten all the rest
+            low, high = np.nanpercentile(values, [0, 98])
+            if high > low:
+                axes.set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low))
+        axes.set_title(title, fontsize=8, loc="left")
+        axes.tick_params(**STYLE)
+        axes.legend(fontsize=7, frameon=False)
+        bare(axes)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    save(figure, path)
+
+
+def bare(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e4e6ea", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Complete or not at all."""
+    FigureCanvasAgg(figure)
+    with atomic_path(path) as temporary:
+        # No metadata: the same numbers give the same bytes.
+        figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})

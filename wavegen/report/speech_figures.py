@@ -1,0 +1,102 @@
+"""The report's pictures, as PNG files: spectrograms, pitch contours, bars with intervals."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
+from wavegen.audio.spectra import stft_magnitude
+from wavegen.metrics.registry import DISTORTION, SYSTEM_TITLES
+from wavegen.report.plots import STYLE, bare, save
+
+COLOURS = {
+    "recording": "#30343b",
+    "teacher": "#1769aa",
+    "student": "#d1495b",
+    "griffin_lim": "#7a8450",
+    "white_noise": "#a0a4ab",
+}
+RANGE_DB = 80.0
+
+
+def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path: Path) -> None:
+    """Level in dB under ``peak``, the recording's loudest bin for all systems, over time and frequency."""
+    magnitude = _magnitude(waveform, sample_rate)
+    level_db = 20 * np.log10(np.maximum(magnitude.numpy() / peak, 1e-6))
+    figure = Figure(figsize=(3.5, 2.1), layout="constrained")
+    axes = figure.add_subplot()
+    extent = (0, waveform.shape[-1] / sample_rate, 0, sample_rate / 2000)
+    axes.imshow(level_db, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0)
+    axes.set_xlabel("seconds", fontsize=8)
+    axes.set_ylabel("kHz", fontsize=8)
+    axes.locator_params(nbins=6)
+    axes.tick_params(**STYLE)
+    save(figure, path)
+
+
+def spectrogram_peak(waveform: Tensor, sample_rate: int) -> float:
+    """The loudest bin of ``spectrogram_figure``'s analysis; 1e-5 for silence."""
+    return max(float(_magnitude(waveform, sample_rate).max()), 1e-5)
+
+
+def _magnitude(waveform: Tensor, sample_rate: int) -> Tensor:
+    window_samples = round(0.025 * sample_rate)
+    return stft_magnitude(
+        waveform,
+        fft_size=1 << (2 * window_samples - 1).bit_length(),
+        hop_samples=sample_rate // 200,
+        window_samples=window_samples,
+    )
+
+
+def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
+    """F0 of every system over time, gaps where it is unvoiced; the recording's as a broad band behind."""
+    figure = Figure(figsize=(9.2, 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    for name, track in tracks.items():
+        f0_hz = np.where(np.asarray(track.voiced) > 0.5, track.f0_hz, np.nan)
+        broad = name == "recording"
+        axes.plot(
+            frame_centres_s(len(f0_hz)),
+            f0_hz,
+            color="#b9bec7" if broad else COLOURS.get(name),
+            linewidth=6 if broad else 1.4,
+            solid_capstyle="round",
+            label=SYSTEM_TITLES.get(name, name),
+        )
+    axes.set_xlabel("seconds", fontsize=8)
+    axes.set_ylabel("F0 / Hz", fontsize=8)
+    axes.tick_params(**STYLE)
+    axes.set_xlim(0, max(len(track.f0_hz) for track in tracks.values()) * FRAME_S)
+    axes.legend(fontsize=8, frameon=False, ncols=len(tracks), loc="lower left", bbox_to_anchor=(0, 1))
+    bare(axes)
+    save(figure, path)
+
+
+def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], path: Path) -> None:
+    """Bars of the four distances for every system that has them, with their 95 % intervals."""
+    shown = [m for m in DISTORTION if m.better == "lower" and not m.key.endswith("_without_pauses")]
+    figure = Figure(figsize=(9.2, 2.6), layout="constrained")
+    for axes, metric in zip(np.atleast_1d(figure.subplots(1, len(shown))), shown, strict=True):
+        factor = 100 if metric.percent else 1
+        measured = [s for s in systems if metrics.get(f"{s}/{metric.key}") is not None]
+        for position, system in enumerate(measured):
+            key = f"{system}/{metric.key}"
+            value, low, high = (factor * metrics[key + suffix] for suffix in ("", "_low", "_high"))
+            error = [[max(value - low, 0)], [max(high - value, 0)]]
+            axes.bar(
+                position, value, color=COLOURS.get(system), width=0.7, yerr=error, ecolor="#30343b", capsize=3
+            )
+        axes.set_xticks(
+            range(len(measured)),
+            [SYSTEM_TITLES.get(s, s).replace(" ", "\n").replace("-", "-\n") for s in measured],
+            fontsize=7,
+        )
+        axes.set_title(f"{metric.title.partition(' (')[0]} / {metric.unit}", fontsize=8.5, loc="left")
+        axes.tick_params(axis="y", **STYLE)
+        axes.tick_params(axis="x", length=0)
+        bare(axes)
+    save(figure, path)
