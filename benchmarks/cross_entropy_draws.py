@@ -19,7 +19,8 @@ import torch
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.segments import SegmentStream
 from wavegen.evaluation.speech.test_set import own_directory
-from wavegen.objectives.distillation import IndependentDraws, StratifiedDraws, teacher_density
+from wavegen.objectives.distillation import DistillationStep
+from wavegen.objectives.draws import IndependentDraws, StratifiedDraws
 from wavegen.runs.voice import load_voice
 from wavegen.runtime import prepare_process
 
@@ -66,9 +67,14 @@ def main() -> None:
     )
     batch = stream.batch(0)
     with torch.no_grad():
-        noise = voice.student.noise(batch.waveform.shape)
-        waveform, conditionals = voice.student.rsample_with_conditionals(noise, batch.context)
-        density = teacher_density(voice.teacher, waveform, batch.context)
+        step = DistillationStep(
+            teacher=voice.teacher,
+            student=voice.student,
+            recording=batch.waveform,
+            context=batch.context,
+            mask=batch.mask,
+        )
+        density, conditionals = step.teacher_density, step.conditionals
     rows = []
     print(f"{'draws':>14} {'N':>3} {'std of mean':>12} {'std of one step':>16} {'median ms':>10}")
     for kind in (IndependentDraws, StratifiedDraws):

@@ -40,12 +40,19 @@ RECIPES = {
 """By name: the command line, ``{runs}`` the folder of the checkout's runs."""
 
 
-def run(checkout: Path, name: str, runs: Path) -> Path:
+OLD_POWER_LOSS = (
+    "objective.power.loss._target_=per_batch_power.PerBatchPowerLoss ~objective.power.loss.resolutions_ms"
+)
+"""The power loss has a level of its own now; what came before is put in its place for the comparison."""
+
+
+def run(checkout: Path, name: str, runs: Path, extra: str = "") -> Path:
     """The folder of a recipe's run; a run that is there already is not made again."""
     done = runs / f"{name}.done"
     if not done.exists():
-        command = RECIPES[name].format(runs=runs).split()
-        environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
+        command = f"{RECIPES[name].format(runs=runs)} {extra}".split()
+        paths = [str(checkout.resolve()), str(HERE / "benchmarks")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         with (runs / f"{name}.log").open("w") as log:
             code = subprocess.call(
                 [sys.executable, "-m", "wavegen", *command],
@@ -116,6 +123,8 @@ def main() -> None:
     if not (options.other / "wavegen").is_dir():
         parser.error(f"expected another checkout of wavegen, got {options.other}")
     folders = {"other": options.other, "here": HERE}
+    objectives = "".join(path.read_text() for path in (options.other / "configs/objective").glob("*.yaml"))
+    has_old_power_loss = "resolutions_ms" not in objectives
     same = True
     for name in RECIPES:
         if name not in options.only and name != "prepare":
@@ -126,7 +135,8 @@ def main() -> None:
                 continue
             folder = (options.runs / side).resolve()
             folder.mkdir(parents=True, exist_ok=True)
-            runs[side] = run(checkout, name, folder)
+            extra = OLD_POWER_LOSS if name == "distill" and side == "here" and has_old_power_loss else ""
+            runs[side] = run(checkout, name, folder, extra)
         if name == "prepare" or options.only_other:
             continue
         count, different, greatest = compare(runs["other"], runs["here"])

@@ -34,7 +34,7 @@ def main(config: DictConfig) -> None:
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     lender, corpus = lend_teacher(config, corpus)
-    check_distillable(config, lender)
+    check_distillable(config, corpus, lender)
     run = open_run(config)
     teacher = obtain_teacher(config, corpus, run, lender)
     train_student(config, corpus, run, teacher)

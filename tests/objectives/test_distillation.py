@@ -12,13 +12,11 @@ from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import DiscretizedNormal, Normal
 from wavegen.distributions.precision import open_unit_interval
 from wavegen.errors import UserError
-from wavegen.objectives.distillation import (
-    IndependentDraws,
-    MonteCarloKL,
-    RegularisedGaussianKL,
-    StratifiedDraws,
-    teacher_density,
-)
+from wavegen.objectives.distillation import DistillationStep, Term, WeightedTerm, weighted_terms
+from wavegen.objectives.draws import IndependentDraws, StratifiedDraws
+from wavegen.objectives.gaussian_kl import RegularisedGaussianKL
+from wavegen.objectives.monte_carlo_kl import MonteCarloKL
+from wavegen.objectives.power import PowerLoss
 
 SHAPE = (2, 3)
 ALL = torch.ones(SHAPE, dtype=torch.bool)
@@ -34,6 +32,32 @@ class Constant(nn.Module):
 
     def conditionals(self, x, context):
         return self.law
+
+
+class Said:
+    """A student that says a given sample, by given laws."""
+
+    def __init__(self, waveform, law):
+        self.spoken = waveform, law
+
+    def noise(self, shape):
+        return None
+
+    def rsample_with_conditionals(self, noise, context):
+        return self.spoken
+
+
+class Estimate:
+    """A divergence's term by its parts."""
+
+    def __init__(self, divergence, teacher, waveform, law, context, mask):
+        step = DistillationStep(
+            teacher=teacher, student=Said(waveform, law), recording=waveform, context=context, mask=mask
+        )
+        term = divergence(step)
+        self.loss = term.value
+        for name, value in term.log.items():
+            setattr(self, name.removesuffix("_nats"), value)
 
 
 def mixture():
@@ -61,16 +85,16 @@ def cross_entropy_by_quadrature(law, density):
 def test_cross_entropy_converges_to_the_integral(draws, tolerance, family):
     teacher, law = Constant(mixture()), student_law(family)
     exact = cross_entropy_by_quadrature(law, teacher.law.continuous)
-    estimate = MonteCarloKL(draws=draws)(teacher, WAVEFORM, law, None, ALL)
+    estimate = Estimate(MonteCarloKL(draws=draws), teacher, WAVEFORM, law, None, ALL)
     assert estimate.cross_entropy.item() == pytest.approx(exact.item(), abs=tolerance)
     assert estimate.kl.item() == pytest.approx(exact.item() - law.entropy().mean().item(), abs=tolerance)
-    assert estimate.standard_error < tolerance or isinstance(draws, StratifiedDraws)
+    assert estimate.kl_standard_error < tolerance or isinstance(draws, StratifiedDraws)
 
 
 def repeated(draws, teacher, law, num_repeats=400):
     divergence = MonteCarloKL(draws=draws)
-    estimates = [divergence(teacher, WAVEFORM, law, None, ALL) for _ in range(num_repeats)]
-    return torch.stack([e.kl for e in estimates]), torch.stack([e.standard_error for e in estimates])
+    estimates = [Estimate(divergence, teacher, WAVEFORM, law, None, ALL) for _ in range(num_repeats)]
+    return torch.stack([e.kl for e in estimates]), torch.stack([e.kl_standard_error for e in estimates])
 
 
 def test_stratified_draws_vary_much_less_at_equal_cost_and_neither_is_biased():
@@ -114,7 +138,7 @@ def test_the_students_law_of_its_own_sample_is_its_density_by_inversion(make_stu
 
 def test_entropy_is_that_of_the_change_of_variables_density(make_student, make_context):
     student, context = make_student(), make_context(1, 3)
-    context = {key: value.expand(4000, -1, -1) for key, value in context.items()}
+    context = context.select(torch.zeros(4000, dtype=torch.int64))
     with torch.no_grad():
         x, conditionals = student.rsample_with_conditionals(student.noise((4000, 12)), context)
         difference = -student(context).log_prob(x) - conditionals.entropy().sum(-1)
@@ -126,7 +150,7 @@ def divergence_of(student, teacher, divergence, noise, context):
     mask = torch.arange(noise.shape[-1]).expand_as(noise) >= 3
     torch.manual_seed(5)
     waveform, conditionals = student.rsample_with_conditionals(noise, context)
-    return divergence(teacher, waveform, conditionals, context, mask)
+    return Estimate(divergence, teacher, waveform, conditionals, context, mask)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +190,7 @@ def test_gradient_reaches_the_sample_through_a_teacher_that_gets_none(make_teach
     mask = torch.zeros(2, 16, dtype=torch.bool)
     mask[0, 9] = True
     divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=4))
-    divergence(teacher, waveform, law, make_context(2, 4), mask).loss.backward()
+    Estimate(divergence, teacher, waveform, law, make_context(2, 4), mask).loss.backward()
     assert all(parameter.grad is None for parameter in teacher.parameters())
     touched = waveform.grad.nonzero().tolist()
     assert touched == [[0, t] for t in range(9 - teacher.receptive_field, 9)]
@@ -175,13 +199,17 @@ def test_gradient_reaches_the_sample_through_a_teacher_that_gets_none(make_teach
 def test_a_teacher_equal_to_the_student_is_at_distance_zero():
     law = student_law()
     one = DiscretizedLogisticMixture(WAVEFORM[..., None], law.loc[..., None], law.log_scale[..., None])
-    estimate = MonteCarloKL(draws=StratifiedDraws(num_draws=20_000))(Constant(one), WAVEFORM, law, None, ALL)
+    estimate = Estimate(
+        MonteCarloKL(draws=StratifiedDraws(num_draws=20_000)), Constant(one), WAVEFORM, law, None, ALL
+    )
     assert abs(estimate.kl) < 2e-4
-    estimate = MonteCarloKL(draws=IndependentDraws(num_draws=500))(Constant(one), WAVEFORM, law, None, ALL)
-    assert abs(estimate.kl) < 4 * estimate.standard_error
+    estimate = Estimate(
+        MonteCarloKL(draws=IndependentDraws(num_draws=500)), Constant(one), WAVEFORM, law, None, ALL
+    )
+    assert abs(estimate.kl) < 4 * estimate.kl_standard_error
     gaussian = student_law(Normal)
     same = Constant(DiscretizedNormal(gaussian.loc, gaussian.log_scale))
-    estimate = RegularisedGaussianKL()(same, WAVEFORM, gaussian, None, ALL)
+    estimate = Estimate(RegularisedGaussianKL(), same, WAVEFORM, gaussian, None, ALL)
     # Not 0 to the last bit: exponentials of a vector and of its remainder may round differently.
     assert abs(estimate.kl) < 1e-15 and abs(estimate.loss) < 1e-15
 
@@ -190,7 +218,7 @@ def test_the_closed_form_is_that_of_torch_with_the_regulariser_by_hand():
     student, teacher = student_law(Normal), student_law(Normal)
     mask = torch.tensor([[True, False, True], [True, True, False]])
     wrapped = Constant(DiscretizedNormal(teacher.loc, teacher.log_scale))
-    estimate = RegularisedGaussianKL(regularisation=4.0)(wrapped, WAVEFORM, student, None, mask)
+    estimate = Estimate(RegularisedGaussianKL(regularisation=4.0), wrapped, WAVEFORM, student, None, mask)
     q, p = (torch.distributions.Normal(law.loc, law.log_scale.exp()) for law in (student, teacher))
     kl = torch.distributions.kl_divergence(q, p)[mask].mean()
     gap = (teacher.log_scale - student.log_scale).square()[mask].mean()
@@ -198,14 +226,15 @@ def test_the_closed_form_is_that_of_torch_with_the_regulariser_by_hand():
     torch.testing.assert_close(estimate.loss, kl + 4 * gap)
     torch.testing.assert_close(estimate.entropy, q.entropy()[mask].mean())
     torch.testing.assert_close(estimate.cross_entropy, kl + q.entropy()[mask].mean())
-    assert estimate.standard_error == 0
 
 
 def test_below_the_floor_the_kl_stands_still_and_the_regulariser_pulls():
     loc = torch.zeros(SHAPE, dtype=torch.float64)
     log_scale = torch.full(SHAPE, -8.0, dtype=torch.float64, requires_grad=True)
     teacher = Constant(DiscretizedNormal(loc, loc - 7))
-    estimate = RegularisedGaussianKL(min_log_scale=-6.0)(teacher, loc, Normal(loc, log_scale), None, ALL)
+    estimate = Estimate(
+        RegularisedGaussianKL(min_log_scale=-6.0), teacher, loc, Normal(loc, log_scale), None, ALL
+    )
     assert estimate.kl == 0
     assert estimate.loss.item() == pytest.approx(4.0)
     estimate.loss.backward()
@@ -215,26 +244,101 @@ def test_below_the_floor_the_kl_stands_still_and_the_regulariser_pulls():
 def test_both_estimators_agree_between_gaussians():
     student, teacher = student_law(Normal), student_law(Normal)
     wrapped = Constant(DiscretizedNormal(teacher.loc, teacher.log_scale))
-    sampled = MonteCarloKL(draws=StratifiedDraws(num_draws=20_000))(wrapped, WAVEFORM, student, None, ALL)
-    closed = RegularisedGaussianKL()(wrapped, WAVEFORM, student, None, ALL)
+    sampled = Estimate(
+        MonteCarloKL(draws=StratifiedDraws(num_draws=20_000)), wrapped, WAVEFORM, student, None, ALL
+    )
+    closed = Estimate(RegularisedGaussianKL(), wrapped, WAVEFORM, student, None, ALL)
     assert sampled.kl.item() == pytest.approx(closed.kl.item(), abs=1e-3)
 
 
 def test_what_cannot_be_distilled_is_named(make_teacher, make_context):
     mu_law = make_teacher(MuLawHead(8))
     with pytest.raises(UserError, match="got the head MuLawCategorical"):
-        teacher_density(mu_law, torch.zeros(1, 8).double(), make_context(1, 2))
+        Estimate(RegularisedGaussianKL(), mu_law, torch.zeros(1, 8).double(), None, make_context(1, 2), ALL)
     with pytest.raises(UserError, match="needs a Gaussian teacher and student, got LogisticMix"):
-        RegularisedGaussianKL()(Constant(mixture()), WAVEFORM, student_law(Normal), None, ALL)
+        Estimate(RegularisedGaussianKL(), Constant(mixture()), WAVEFORM, student_law(Normal), None, ALL)
 
 
 def test_masked_samples_do_not_count():
     teacher, law = Constant(mixture()), student_law()
     mask = torch.tensor([[True, False, False], [False, True, True]])
     divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=3000))
-    estimate = divergence(teacher, WAVEFORM, law, None, mask)
+    estimate = Estimate(divergence, teacher, WAVEFORM, law, None, mask)
     assert estimate.entropy.item() == pytest.approx(law.entropy()[mask].mean().item())
-    alone = [divergence(teacher, WAVEFORM, law, None, row) for row in torch.eye(6).bool().view(6, *SHAPE)]
+    alone = [
+        Estimate(divergence, teacher, WAVEFORM, law, None, row) for row in torch.eye(6).bool().view(6, *SHAPE)
+    ]
     expected = torch.stack([e.kl for e in alone])[mask.flatten()].mean()
     assert estimate.kl.item() == pytest.approx(expected.item(), abs=1e-3)
-    assert divergence(teacher, WAVEFORM, law, None, ALL & False).kl == 0
+    assert Estimate(divergence, teacher, WAVEFORM, law, None, ALL & False).kl == 0
+
+
+class Counting(Constant):
+    calls = 0
+
+    def conditionals(self, x, context):
+        self.calls += 1
+        return self.law
+
+
+def test_what_terms_share_is_computed_when_asked_for_and_once(make_student, make_context):
+    teacher, student, context = Counting(mixture()), make_student(), make_context(2, 5)
+    spoken, whole = [], student.rsample_with_conditionals
+    student.rsample_with_conditionals = lambda *given: spoken.append(given) or whole(*given)
+    recording = torch.zeros(2, 20, dtype=torch.float64)
+    step = DistillationStep(
+        teacher=teacher, student=student, recording=recording, context=context, mask=recording == 0
+    )
+    assert not spoken and not teacher.calls
+    assert step.sample is step.sample and step.conditionals is step.conditionals and len(spoken) == 1
+    assert step.teacher_density is step.teacher_density and teacher.calls == 1
+    torch.testing.assert_close(step.shuffled_context["features"], context["features"].flip(0))
+    assert step.teacher_density_given(step.shuffled_context) is not None and teacher.calls == 2
+
+
+@pytest.mark.parametrize("shortfall, warned", [(4.0, True), (2.0, False)])
+def test_a_divergence_below_zero_beyond_its_error_is_warned_of(monkeypatch, recwarn, shortfall, warned):
+    law = student_law()
+    divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=8))
+    torch.manual_seed(1)
+    honest = Estimate(divergence, Constant(mixture()), WAVEFORM, law, None, ALL)
+    gain = honest.kl + shortfall * honest.kl_standard_error
+    entropy = type(law).entropy
+    monkeypatch.setattr(type(law), "entropy", lambda self: entropy(self) + gain)
+    torch.manual_seed(1)
+    Estimate(divergence, Constant(mixture()), WAVEFORM, law, None, ALL)
+    assert any("below zero beyond its error" in str(warning.message) for warning in recwarn) == warned
+
+
+class Mean(nn.Module):
+    def forward(self, step):
+        return Term(step.sample.mean(), {"level": step.sample.std()})
+
+
+def test_a_weight_rises_from_a_tenth_of_itself():
+    term = WeightedTerm(loss=Mean(), weight=2.0, warmup_steps=100)
+    assert [term.weight_after(steps) for steps in (0, 50, 100, 200)] == pytest.approx([0.2, 1.1, 2.0, 2.0])
+    assert WeightedTerm(loss=Mean(), weight=3.0).weight_after(0) == 3.0
+
+
+def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
+    power = PowerLoss(resolutions_ms=[(40, 10)], sample_rate=8000)
+    entries = {"mean": {"loss": Mean()}, "power": {"loss": power, "weight": 20.0}, "none": None}
+    terms = weighted_terms(entries, [0.1 * torch.randn(800)])
+    assert list(terms) == ["mean", "power"] and terms["power"].weight == 20.0
+    assert power.units.all()
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({}, "objective has no term"),
+        ({"power": None}, "objective has no term"),
+        ({"power": {"weight": 1.0}}, "objective.power has weight, expected loss, weight and warmup_steps"),
+        ({"power": {"loss": Mean(), "wieght": 1.0}}, "objective.power has loss, wieght, expected"),
+        ({"power": 3}, "objective.power has 3, expected"),
+    ],
+)
+def test_entries_of_another_form_are_named(entries, message):
+    with pytest.raises(UserError, match=message):
+        weighted_terms(entries, [])

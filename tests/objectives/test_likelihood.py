@@ -1,10 +1,7 @@
-import math
-
-import pytest
 import torch
 
 from wavegen.distributions.heads import LogisticMixtureHead
-from wavegen.objectives.likelihood import nats_to_bits, negative_log_likelihood
+from wavegen.objectives.likelihood import negative_log_likelihood
 
 
 def test_mean_over_the_mask_of_the_exact_mass(make_teacher, make_context):
@@ -14,8 +11,3 @@ def test_mean_over_the_mask_of_the_exact_mass(make_teacher, make_context):
     mask = torch.arange(16) < lengths[:, None]
     nats = negative_log_likelihood(teacher, waveform, context, mask)
     torch.testing.assert_close(nats, -teacher(context, lengths).log_prob(waveform).sum() / 26)
-
-
-def test_bits():
-    assert nats_to_bits(math.log(2)) == 1
-    assert nats_to_bits(0.0) == pytest.approx(0)

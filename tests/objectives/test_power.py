@@ -1,18 +1,24 @@
 """The power loss knows levels: which way, how much, and where in the spectrum."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from wavegen.objectives.power import PowerLoss
+from wavegen.audio.spectra import stft_magnitude
+from wavegen.errors import UserError
+from wavegen.objectives.power import PowerLoss, stft_size
 
 SAMPLE_RATE = 8000
 
 
-def loss(**options):
-    resolutions = [(256, 64, 256), (128, 32, 96)]
-    return PowerLoss(resolutions=resolutions, sample_rate=SAMPLE_RATE, **options)
+def loss(data, **options):
+    """The distance in units of these recordings."""
+    resolutions_ms = [(20, 8), (12, 4)]
+    power = PowerLoss(resolutions_ms=resolutions_ms, sample_rate=SAMPLE_RATE, **options)
+    power.fit_to_data(list(data))
+    return power.distance
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def recording():
 
 
 def test_zero_for_equal_and_positive_for_other_levels(recording):
-    power = loss()
+    power = loss(recording)
     assert power(recording, recording) == 0
     half, double = power(0.5 * recording, recording), power(2 * recording, recording)
     assert 0 < half < double
@@ -32,15 +38,15 @@ def test_zero_for_equal_and_positive_for_other_levels(recording):
 
 
 def test_it_has_no_unit(recording):
-    quiet = loss()(0.005 * recording, 0.01 * recording)
-    torch.testing.assert_close(loss()(0.5 * recording, recording), quiet, rtol=1e-3, atol=0)
+    quiet = loss(0.01 * recording)(0.005 * recording, 0.01 * recording)
+    torch.testing.assert_close(loss(recording)(0.5 * recording, recording), quiet, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("log_weight", [0.0, 0.5])
 @pytest.mark.parametrize("gain, sign", [(0.5, -1), (0.9, -1), (1.1, 1), (2.0, 1)])
 def test_descent_moves_the_level_towards_the_recordings(recording, gain, sign, log_weight):
     level = torch.tensor(gain, requires_grad=True)
-    loss(log_weight=log_weight)(level * recording, recording).backward()
+    loss(recording, log_weight=log_weight)(level * recording, recording).backward()
     assert torch.sign(level.grad) == sign
 
 
@@ -49,7 +55,8 @@ def test_descent_moves_the_level_towards_the_recordings(recording, gain, sign, l
 def test_gradient_is_finite_in_digital_silence(recording, sample_is_silent, recording_is_silent):
     sample = recording.roll(7) * (0 if sample_is_silent else 1)
     sample = sample.clone().requires_grad_()
-    value = loss()(sample, recording * (0 if recording_is_silent else 1))
+    data = recording * (0 if recording_is_silent else 1)
+    value = loss(data)(sample, data)
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(sample.grad).all()
 
@@ -58,7 +65,7 @@ def test_a_missing_low_tone_costs_as_much_more_as_its_weight():
     t = torch.arange(8000) / SAMPLE_RATE
     low, high = (torch.sin(2 * math.pi * f * t)[None] for f in (500, 3500))
     for weight in (1.0, 4.0):
-        power = loss(low_band_hz=2000, low_band_weight=weight, log_weight=0.0)
+        power = loss(low, low_band_hz=2000, low_band_weight=weight, log_weight=0.0)
         ratio = power(high, low + high) / power(low, low + high)
         assert ratio.item() == pytest.approx(weight, rel=0.1)
 
@@ -68,11 +75,55 @@ def test_the_logarithmic_term_hears_what_is_quiet(recording):
     quiet[:, 2000:] = 0.003 * torch.randn(2, 2000)
     louder = quiet.clone()
     louder[:, 2100:] *= 2
-    linear, both = (loss(log_weight=weight)(louder, quiet).item() for weight in (0.0, 0.5))
+    linear, both = (loss(quiet, log_weight=weight)(louder, quiet).item() for weight in (0.0, 0.5))
     assert both > 20 * linear
 
 
-def test_a_batch_scores_the_mean_of_equally_loud_members(recording):
-    sample = torch.stack([0.5 * recording[0], 2 * recording[0]])
-    alone = [loss()(row[None], recording[:1]) for row in sample]
-    torch.testing.assert_close(loss()(sample, recording), (alone[0] + alone[1]) / 2)
+def test_a_batch_scores_the_mean_of_its_members_however_loud_they_are(recording):
+    """In units of the batch, a batch of two quiet segments would weigh many times what it should."""
+    power = loss(recording)
+    quiet = torch.stack([recording[0], 0.05 * recording[1]])
+    sample = torch.stack([0.5 * recording[0], 0.1 * recording[1]])
+    alone = [power(one[None], other[None]) for one, other in zip(sample, quiet, strict=True)]
+    torch.testing.assert_close(power(sample, quiet), (alone[0] + alone[1]) / 2)
+    linear = loss(recording, log_weight=0.0)
+    whole, part = linear(0.5 * recording, recording), linear(0.05 * recording, 0.1 * recording)
+    torch.testing.assert_close(part, 0.01 * whole, rtol=1e-4, atol=0)
+
+
+def test_the_unit_is_the_recordings_rms_magnitude(recording):
+    power = PowerLoss(resolutions_ms=[(20, 8)], sample_rate=SAMPLE_RATE)
+    power.fit_to_data([recording[0], 3 * recording[0]])
+    size = {"fft_size": 256, "hop_samples": 64, "window_samples": 160}
+    squares = stft_magnitude(recording[0], **size).square().mean() * (1 + 9) / 2
+    torch.testing.assert_close(power.units, squares.sqrt()[None])
+    assert not power.state_dict(), "it belongs to the corpus, not to what is trained"
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 24000])
+def test_windows_last_as_long_at_every_sample_rate(sample_rate):
+    size = stft_size(40, 10, sample_rate)
+    assert size["window_samples"] == pytest.approx(0.04 * sample_rate, abs=0.5)
+    assert size["hop_samples"] == pytest.approx(0.01 * sample_rate, abs=0.5)
+    assert size["window_samples"] < size["fft_size"] <= 2 * size["window_samples"]
+    assert math.log2(size["fft_size"]).is_integer()
+
+
+def test_what_it_cannot_measure_is_refused(recording):
+    with pytest.raises(UserError, match="less than a sample at 8000 Hz"):
+        PowerLoss(resolutions_ms=[(40, 0.05)], sample_rate=SAMPLE_RATE)
+    with pytest.raises(UserError, match="has no level yet"):
+        PowerLoss(resolutions_ms=[(40, 10)], sample_rate=SAMPLE_RATE).distance(recording, recording)
+
+
+def test_only_scored_samples_count(recording):
+    """Both sides are silent elsewhere."""
+    power = PowerLoss(resolutions_ms=[(20, 8)], sample_rate=SAMPLE_RATE)
+    power.fit_to_data(list(recording))
+    mask = torch.zeros(recording.shape, dtype=torch.bool)
+    mask[:, 1000:3000] = True
+    sample = 0.5 * recording
+    step = SimpleNamespace(sample=sample, recording=recording, mask=mask)
+    before = power(step).value
+    sample[:, 3000:] = 7.0
+    assert power(step).value == before > 0

@@ -34,7 +34,7 @@ def start(config, corpus):
 
 
 CONFIGS = resource_directory("configs")
-FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
+FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("[!_]*.yaml"))
 ELSEWHERE = {
     "benchmark": "test_speed_recipe.py",
     "flow": "test_flow_configs.py",

@@ -42,7 +42,7 @@ def command(path):
 
 COMMANDS = {
     path.relative_to(CONFIGS).as_posix(): command(path)
-    for path in sorted(CONFIGS.glob("*/*.yaml"))
+    for path in sorted(CONFIGS.glob("*/[!_]*.yaml"))
     if command(path) is not None
 }
 

@@ -98,7 +98,7 @@ def test_a_run_handed_over_executes_nothing(hand_over, tmp_path, capsys, monkeyp
         ("distill", "evaluation.run_directory", "/etc", "evaluation has the key 'run_directory'"),
         (
             "distill",
-            "objective.divergence.draws",
+            "objective.divergence.loss.draws",
             "{_target_: wavegen.flows.Affine, _partial_: true}",
             "draws is",
         ),

@@ -1,4 +1,4 @@
-"""Curves come back from TensorBoard's files and from metrics.csv, resumed runs included."""
+"""Curves come back from TensorBoard's files, resumed runs included."""
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
@@ -22,7 +22,7 @@ def test_stages_and_sources_meet_in_panels(tmp_path):
     )
     panels = read_curves(tmp_path)
     assert list(panels) == ["teacher: bits per sample", "student: kl nats"]
-    dev, train = panels["teacher: bits per sample"]
+    train, dev = panels["teacher: bits per sample"]
     assert (dev.source, train.source) == ("dev", "train")
     np.testing.assert_array_equal(train.steps, np.arange(100))
     np.testing.assert_allclose(train.values, 12 - np.arange(100) / 100, rtol=1e-6)
@@ -32,18 +32,20 @@ def test_stages_and_sources_meet_in_panels(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG") and not list(picture.parent.glob(".*"))
 
 
+def test_whatever_was_logged_is_shown_in_its_order_and_speech_last(tmp_path):
+    logged = ["loss", "zeta", "a_term_of_my_own"]
+    scalars = [("spoken/speech_level", 1, 0.1), *((f"train/{name}", 1, 1.0) for name in logged)]
+    write_events(tmp_path / "tensorboard" / "student", scalars, ".0")
+    names = ["loss", "zeta", "a term of my own", "speech level"]
+    assert list(read_curves(tmp_path)) == [f"student: {name}" for name in names]
+
+
 def test_a_resumed_runs_later_values_win(tmp_path):
     stage = tmp_path / "tensorboard" / "teacher"
     write_events(stage, [("train/loss", 1, 1.0), ("train/loss", 2, 2.0)], ".a")
     write_events(stage, [("train/loss", 2, 5.0), ("train/loss", 3, 3.0)], ".b")
     ((curve,),) = read_curves(tmp_path).values()
     assert curve.steps.tolist() == [1, 2, 3] and curve.values.tolist() == [1.0, 5.0, 3.0]
-
-
-def test_metrics_csv(tmp_path):
-    (tmp_path / "metrics.csv").write_text("epoch,step,train/loss\n0,1,2.5\n0,2,\n0,3,1.5\n", encoding="utf-8")
-    ((curve,),) = read_curves(tmp_path).values()
-    assert curve.steps.tolist() == [1, 3] and curve.values.tolist() == [2.5, 1.5]
 
 
 def test_a_run_without_logs_has_no_curves(tmp_path):

@@ -13,6 +13,7 @@ from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.interruption import Interrupted
+from wavegen.objectives.distillation import WeightedTerm
 from wavegen.runs.folder import open_run
 from wavegen.training import clock as clock_module
 from wavegen.training.budget import Budget
@@ -266,23 +267,18 @@ def test_progress_is_that_of_whichever_is_further():
 @pytest.mark.parametrize(
     ("minutes", "step", "weight"), [(0, 0, 0.2), (0, 100, 1.1), (0, 200, 2.0), (0, 300, 2.0), (2.5, 7, 1.1)]
 )
-def test_the_divergence_warms_up_by_steps_or_by_their_share_of_the_minutes(
-    monkeypatch, minutes, step, weight
-):
+def test_a_term_warms_up_by_steps_or_by_their_share_of_the_minutes(monkeypatch, minutes, step, weight):
     module = DistillationTraining(
         teacher=nn.Linear(1, 1),
         student=nn.Linear(1, 1),
-        divergence=nn.Identity(),
-        power=nn.Identity(),
-        divergence_weight=2.0,
-        divergence_warmup_steps=200,
+        terms=nn.ModuleDict({"divergence": WeightedTerm(loss=nn.Identity(), weight=2.0, warmup_steps=200)}),
         optimizer=torch.optim.Adam,
         budget=budget_at(minutes, max_steps=400, max_minutes=10),
     )
     monkeypatch.setattr(DistillationTraining, "global_step", step)
-    assert module.warm_divergence_weight() == pytest.approx(weight, rel=1e-12)
+    assert module.weight("divergence") == pytest.approx(weight, rel=1e-12)
     module.eval()
-    assert module.warm_divergence_weight() == 2.0
+    assert module.weight("divergence") == 2.0
 
 
 def test_the_bar_tells_how_many_steps_there_will_be():

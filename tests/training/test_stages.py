@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.errors import UserError
+from wavegen.report.curves import read_curves
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.stages import (
     check_distillable,
@@ -188,4 +189,30 @@ def test_what_does_not_go_together_is_refused_before_anything_is_trained(
     config = compose_config("distill", choice)
     fill_in_voice(config, mini_corpus)
     with pytest.raises(UserError, match=reason):
-        check_distillable(config, None)
+        check_distillable(config, mini_corpus, None)
+
+
+QUIET = """
+import torch
+from wavegen.objectives.distillation import DistillationStep, Term
+
+class Quiet(torch.nn.Module):
+    def forward(self, step: DistillationStep) -> Term:
+        power = step.sample[step.mask].square().mean()
+        return Term(power, {"quiet_level": power.detach().sqrt()})
+"""
+
+
+def test_a_term_is_added_by_a_file_and_configuration_alone(
+    compose_config, mini_corpus, tmp_path, monkeypatch
+):
+    """Nothing of training, evaluation or report knows its name; it is trained, logged and drawn."""
+    (tmp_path / "my_loss.py").write_text(QUIET)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = "{loss: {_target_: my_loss.Quiet}, weight: 0.5, warmup_steps: 2}"
+    config = compose_config("distill", f"run={tmp_path / 'run'}", f"+objective.quiet={entry}")
+    run = start(config, mini_corpus)
+    train_student(config, mini_corpus, run, train_teacher(config, mini_corpus, run))
+    panels = read_curves(run)
+    assert {"student: quiet", "student: quiet level"} <= panels.keys()
+    assert {curve.source for curve in panels["student: quiet"]} == {"train", "dev"}

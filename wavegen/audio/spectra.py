@@ -4,11 +4,10 @@ Magnitudes are scaled by the window's sum, |X[k]| = |Σ_n w[n] x[n] e^(−2πi k
 sine of amplitude a shows as a/2 at its bin at every window length: spectra of several resolutions compare.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wavegen.errors import UserError
 
@@ -59,34 +58,6 @@ def stft_magnitude(waveform: Tensor, *, fft_size: int, hop_samples: int, window_
     spectrum = stft(waveform, fft_size=fft_size, hop_samples=hop_samples, window_samples=window_samples)
     power = spectrum.real.square() + spectrum.imag.square()
     return power.clamp_min(POWER_FLOOR).sqrt()
-
-
-class MultiResolutionSTFT(nn.Module):
-    """STFT magnitudes at several resolutions `((fft_size, hop_samples, window_samples), …)`.
-
-    `forward(waveform)` with `waveform` `(…, time)` returns one `(…, bins, frames)` tensor per resolution.
-    """
-
-    def __init__(
-        self, resolutions: Sequence[Sequence[int]] = ((512, 80, 320), (1024, 160, 640), (256, 40, 160))
-    ):
-        super().__init__()
-        for resolution in resolutions:
-            if len(resolution) != 3:
-                raise UserError(
-                    "MultiResolutionSTFT: each resolution is [fft_size, hop_samples, window_samples], "
-                    f"got {list(resolution)}."
-                )
-        self.resolutions = tuple(tuple(int(value) for value in resolution) for resolution in resolutions)
-
-    def forward(self, waveform: Tensor) -> list[Tensor]:
-        return [
-            stft_magnitude(waveform, fft_size=fft_size, hop_samples=hop, window_samples=window)
-            for fft_size, hop, window in self.resolutions
-        ]
-
-    def extra_repr(self) -> str:
-        return f"resolutions={self.resolutions}"
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,10 @@ from wavegen.benchmark.plain import PlainWaveNet
 from wavegen.benchmark.precisions import of_torch
 from wavegen.benchmark.timing import Subject
 from wavegen.nets.wavenet import WaveNet
-from wavegen.objectives.distillation import MonteCarloKL, StratifiedDraws
+from wavegen.objectives.distillation import DistillationStep
+from wavegen.objectives.draws import StratifiedDraws
 from wavegen.objectives.likelihood import negative_log_likelihood
+from wavegen.objectives.monte_carlo_kl import MonteCarloKL
 from wavegen.objectives.power import PowerLoss
 
 FORMS = {
@@ -70,16 +72,19 @@ def distillation_loss(
     divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=8))
     power = PowerLoss(
         sample_rate=config["sample_rate"],
-        resolutions=[[512, 80, 320], [1024, 160, 640], [256, 40, 128]],
+        resolutions_ms=[(40, 10), (80, 20), (16, 5)],
         low_band_hz=3000,
         low_band_weight=2.0,
         log_weight=0.5,
     )
+    power.fit_to_data(list(waveform))
     mask = torch.ones_like(waveform, dtype=torch.bool)
 
     def loss() -> Tensor:
-        spoken, conditionals = student.rsample_with_conditionals(student.noise(waveform.shape), context)
-        return divergence(teacher, spoken, conditionals, context, mask).loss + 20 * power(spoken, waveform)
+        step = DistillationStep(
+            teacher=teacher, student=student, recording=waveform, context=context, mask=mask
+        )
+        return divergence(step).value + 20 * power(step).value
 
     return student.train(), loss
 

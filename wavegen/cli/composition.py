@@ -121,8 +121,9 @@ def _check_choice(override: Override, configs: Path) -> None:
 
 
 def list_choices(group: Path) -> list[str]:
-    """Returns the names of a group's files, sorted; nested groups as ``folder/name``."""
-    return sorted(path.relative_to(group).with_suffix("").as_posix() for path in group.rglob("*.yaml"))
+    """Returns the names of a group's choices, sorted; what their files share (``_base``) is none."""
+    files = (path for path in group.rglob("*.yaml") if not path.name.startswith("_"))
+    return sorted(path.relative_to(group).with_suffix("").as_posix() for path in files)
 
 
 def _check_value(override: Override, base: DictConfig, recipe: str, configs: Path) -> None:

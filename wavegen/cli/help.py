@@ -61,7 +61,7 @@ def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str]
         lines += ["", "choices (group=choice; * is the default)"]
         for name, choices in groups:
             lines += [f"  {name}", *_table(choices, indent=4)]
-    settings = list(_settings(primary.read_text(encoding="utf-8")))
+    settings = _settings(primary)
     if settings:
         lines += ["", "settings (key=value)"]
         lines += _table(settings)
@@ -70,7 +70,7 @@ def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str]
         if chosen.is_file():
             prefix = f"{group.partition('@')[2] or group}."
             lines += ["", f"settings of {group}={choice}"]
-            lines += _table(list(_settings(chosen.read_text(encoding="utf-8"), prefix)))
+            lines += _table(_settings(chosen, prefix))
     lines += ["", *textwrap.wrap(_closing(recipe, document), WIDTH, break_on_hyphens=False)]
     examples = _examples(recipe, script, configs)
     if examples:
@@ -112,7 +112,7 @@ def _groups(
             continue
         (name, chosen), *_ = entry.items()
         name = name.split()[-1].lstrip("/")
-        files = sorted((configs / name.partition("@")[0]).glob("*.yaml"))
+        files = sorted((configs / name.partition("@")[0]).glob("[!_]*.yaml"))
         if name == "experiment" or name.startswith("optimisation"):
             files = [path for path in files if not _commands(path) & foreign_recipes]
         choices = [(path.stem + "*" * (path.stem == chosen), _first_comment(path)) for path in files]
@@ -142,23 +142,37 @@ def _header(path: Path) -> list[str]:
     ]
 
 
-def _settings(text: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yields (``key=default``, comment) for every leaf that the file itself sets, nested ones with dots."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    lines = text.splitlines()
+def _settings(path: Path, prefix: str = "") -> list[tuple[str, str]]:
+    """(``key=default``, comment) of every leaf that a file and its bases set, nested ones with dots."""
+    return [(f"{prefix}{name}={value}", comment) for name, (value, comment) in leaves(path).items()]
 
-    def walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, str]]:
+
+def leaves(path: Path) -> dict[str, tuple[str, str]]:
+    """Dotted key → (default, comment) of every leaf of a configuration file.
+
+    A file of a group may begin with others of the group (``defaults: [_base]``), whose values it overrides. A
+    value without a comment of its own keeps the base's.
+    """
+    text = path.read_text(encoding="utf-8")
+    root, lines = yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines()
+    found: dict[str, tuple[str, str]] = {}
+
+    def walk(node: yaml.MappingNode, prefix: str) -> None:
         for key, value in node.value:
             name = prefix + key.value
-            if key.value == "defaults" or key.value.startswith("_"):
-                continue
-            if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
-                yield from walk(value, f"{name}.")
-            else:
-                yield f"{name}={_source(value, text)}", _comment(key, value, lines)
+            if name == "defaults":
+                for base in (entry.value for entry in value.value if isinstance(entry, yaml.ScalarNode)):
+                    if base != "_self_":
+                        found.update(leaves(path.with_name(f"{base}.yaml")))
+            elif isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+                walk(value, f"{name}.")
+            elif not key.value.startswith("_"):
+                _, inherited = found.get(name, ("", ""))
+                found[name] = _source(value, text), _comment(key, value, lines) or inherited
 
     if isinstance(root, yaml.MappingNode):
-        yield from walk(root, prefix)
+        walk(root, "")
+    return found
 
 
 def _source(value: yaml.Node, text: str) -> str:

@@ -1,6 +1,5 @@
 """Maximum likelihood."""
 
-import math
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -20,8 +19,3 @@ def negative_log_likelihood(
         mask: ``(batch, time)`` bool; what is conditioned on but not scored is False.
     """
     return masked_mean(-model.conditionals(waveform, context).log_prob(waveform), mask)
-
-
-def nats_to_bits(nats: float) -> float:
-    """Bits for nats."""
-    return nats / math.log(2)

@@ -1,6 +1,5 @@
 """The training's curves, read back from what the loggers of a run left in its folder."""
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -34,30 +33,24 @@ class Curve:
 def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
     """Panels by title ("teacher: bits_per_sample"), each with its curves; {} where the run kept no log.
 
-    Read are TensorBoard event files under ``tensorboard/STAGE/`` and Lightning's ``metrics.csv``. Where a
-    run was resumed, a later file's value of a step replaces the earlier one's.
+    They come from TensorBoard event files under ``tensorboard/STAGE/``. Where a run was resumed, a later
+    file's value of a step replaces the earlier one's.
     """
     run_directory = Path(run_directory)
     points: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
-    for stage, tag, step, value in (*_from_tensorboard(run_directory), *_from_csv(run_directory)):
+    for stage, tag, step, value in _from_tensorboard(run_directory):
         if math.isfinite(value) and not tag.startswith(UNINTERESTING):
             points[stage, tag][step] = value
     panels: dict[str, list[Curve]] = defaultdict(list)
-    for (stage, tag), values in sorted(points.items(), key=lambda item: _rank(*item[0])):
+    # Stages and quantities in the order in which they were logged; what is spoken behind what is minimised.
+    stages = list(dict.fromkeys(stage for stage, _ in points))
+    for stage, tag in sorted(points, key=lambda key: (stages.index(key[0]), key[1].startswith("spoken"))):
+        values = points[stage, tag]
         source, _, name = tag.rpartition("/")
         steps = np.array(sorted(values))
         curve = Curve(source or "train", steps, np.array([values[step] for step in steps]))
         panels[f"{stage}: {name.replace('_', ' ')}" if stage else name.replace("_", " ")].append(curve)
     return dict(panels)
-
-
-def _rank(stage: str, tag: str) -> tuple:
-    """Teacher before student; what is minimised first."""
-    stages, leading = ("teacher", "student"), ("bits_per_", "nats", "loss", "kl", "power")
-    name = tag.rpartition("/")[2]
-    stage_rank = stages.index(stage) if stage in stages else len(stages)
-    name_rank = next((i for i, start in enumerate(leading) if name.startswith(start)), len(leading))
-    return stage_rank, stage, tag.startswith("spoken"), name_rank, name, tag
 
 
 def _from_tensorboard(run_directory: Path) -> Iterator[tuple[str, str, int, float]]:
@@ -74,12 +67,3 @@ def _from_tensorboard(run_directory: Path) -> Iterator[tuple[str, str, int, floa
         for tag in accumulator.Tags()["scalars"]:
             for event in accumulator.Scalars(tag):
                 yield relative[0] if relative else "", tag, event.step, event.value
-
-
-def _from_csv(run_directory: Path) -> Iterator[tuple[str, str, int, float]]:
-    for path in sorted(run_directory.rglob("metrics.csv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for tag, value in row.items():
-                    if tag != "step" and value and row.get("step"):
-                        yield "", tag, int(row["step"]), float(value)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,7 @@ from wavegen.calls import build
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.objectives.distillation import DistillationStep, weighted_terms
 from wavegen.runs.voice import (
     Voice,
     build_model,
@@ -69,11 +71,12 @@ def keep(run: Path, corpus: Corpus, name: str, model_config: dict[str, Any], mod
     save_weights(run, name, model)
 
 
-def check_distillable(config: DictConfig, lender: Voice | None) -> None:
+def check_distillable(config: DictConfig, corpus: Corpus, lender: Voice | None) -> None:
     """Take teacher, student and objective through one short pass before anybody trains for hours.
 
     Args:
         config: of the recipe, its ``voice`` filled in.
+        corpus: of the recordings.
         lender: whose teacher is distilled; None for the configured one.
 
     Raises:
@@ -85,13 +88,26 @@ def check_distillable(config: DictConfig, lender: Voice | None) -> None:
     else:
         teacher = lender.teacher
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
-    objective = build(config.objective)
+    terms = loss_terms(config, corpus)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
     context = SpeechContext.zeros(num_features=config.voice.num_features, num_frames=num_frames)
+    recording, mask = torch.zeros(1, num_samples), torch.ones(1, num_samples, dtype=torch.bool)
     with torch.no_grad():
-        waveform, conditionals = student.rsample_with_conditionals(student.noise((1, num_samples)), context)
-        mask = torch.ones(1, num_samples, dtype=torch.bool)
-        objective["divergence"](teacher, waveform, conditionals, context, mask)
+        step = DistillationStep(
+            teacher=teacher, student=student, recording=recording, context=context, mask=mask
+        )
+        for term in terms.values():
+            term(step)
+
+
+def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
+    """The terms of ``config.objective``, which know the corpus's recordings."""
+    return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
+
+
+def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
+    """The first recordings of the training part: enough for what is set by the data before training."""
+    return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
 
 
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
@@ -104,7 +120,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     lightning.seed_everything(config.seed, verbose=False)
     model_config = OmegaConf.to_container(config.teacher, resolve=True)
     teacher = build_model(model_config, source="teacher")
-    teacher.fit_to_data([corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), 100)])
+    teacher.fit_to_data(recordings(corpus))
     arrange_nets([teacher], **net_settings(config.teacher_training))
     module = TeacherTraining(
         teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(config.teacher_training)
@@ -161,7 +177,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     module = DistillationTraining(
         teacher=teacher,
         student=student,
-        **build(config.objective),
+        terms=loss_terms(config, corpus),
         **optimisation(config.student_training),
     )
     past = max(student.receptive_field, teacher.receptive_field)

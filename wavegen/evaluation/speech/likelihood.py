@@ -12,7 +12,9 @@ from wavegen.evaluation.speech.systems import seed_of
 from wavegen.evaluation.tally import Tally
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics import LinearPredictor, speech_samples
-from wavegen.objectives.distillation import MonteCarloKL, StratifiedDraws
+from wavegen.objectives.distillation import DistillationStep
+from wavegen.objectives.draws import StratifiedDraws
+from wavegen.objectives.monte_carlo_kl import MonteCarloKL
 
 BITS = -1 / math.log(2)
 LINEAR_PREDICTION_ORDER = 32
@@ -88,17 +90,21 @@ def tally_divergence(
     for utterance in tqdm(
         utterances, desc="student's KL", unit="utterance", disable=not progress, leave=False
     ):
-        context = _batched(utterance.context, device)
         shape = (1, utterance.waveform.shape[-1])
         noise = student.noise(shape, torch.Generator().manual_seed(seed_of(utterance, seed)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(utterance, seed + 1))
-            waveform, conditionals = student.rsample_with_conditionals(noise, context)
-            mask = torch.ones(shape, dtype=torch.bool, device=device)
-            estimate = estimator(teacher, waveform, conditionals, context, mask)
-        tally.add("student/kl_nats_per_sample", estimate.kl, shape[1])
-        tally.add("student/cross_entropy_nats_per_sample", estimate.cross_entropy, shape[1])
-        tally.add("student/entropy_nats_per_sample", estimate.entropy, shape[1])
+            step = DistillationStep(
+                teacher=teacher,
+                student=student,
+                recording=utterance.waveform[None].to(device),
+                context=_batched(utterance.context, device),
+                mask=torch.ones(shape, dtype=torch.bool, device=device),
+                noise=noise,
+            )
+            log = estimator(step).log
+        for name in ("kl_nats", "cross_entropy_nats", "entropy_nats"):
+            tally.add(f"student/{name}_per_sample", log[name], shape[1])
 
 
 def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContext:
