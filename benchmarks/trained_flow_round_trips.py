@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from wavegen.files import write_bytes
 from wavegen.flows import Flow
-from wavegen.metrics.reconstruction import separate
+from wavegen.flows.compose import separate
 from wavegen.runs.folder import CONFIG
-from wavegen.training.density_stage import load_data, load_flow
+from wavegen.training.density_stage import load_data, load_density
 
 HERE = Path(__file__).parent
 
@@ -56,7 +56,7 @@ def there_and_back(flow: Flow, y: torch.Tensor, points: int) -> dict[str, float]
 def measure(run: Path, num_events: int, points: int, seed: int) -> dict[str, dict[str, float]]:
     config = OmegaConf.load(run / CONFIG)
     data, _ = load_data(config)
-    flow = load_flow(run).eval()
+    flow = load_density(run).eval()
     torch.manual_seed(seed)
     before, bijection = separate(flow.bijection)
     with torch.no_grad():

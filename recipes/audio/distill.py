@@ -19,10 +19,10 @@ from wavegen.runs.folder import open_run, resume_config
 from wavegen.runs.voice import load_voice
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
-from wavegen.training.stages import (
+from wavegen.training.speech_stages import (
     check_distillable,
     fill_in_voice,
-    lend_teacher,
+    find_lent_teacher,
     obtain_teacher,
     train_student,
 )
@@ -33,10 +33,10 @@ def main(config: DictConfig) -> None:
     check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
-    lender, corpus = lend_teacher(config, corpus)
-    check_distillable(config, corpus, lender)
+    lent, corpus = find_lent_teacher(config, corpus)
+    check_distillable(config, corpus, lent)
     run = open_run(config)
-    teacher = obtain_teacher(config, corpus, run, lender)
+    teacher = obtain_teacher(config, corpus, run, lent)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from wavegen.evaluation.density.evaluate import evaluate_density, summary
 from wavegen.runs.folder import open_run, resume_config
-from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
+from wavegen.training.density_stage import fill_in_event, load_data, new_density, train_density
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 
@@ -28,7 +28,7 @@ def main(config: DictConfig) -> None:
     check_trainings(config)
     data, context = load_data(config)
     fill_in_event(config, data, context)
-    flow = new_flow(config)
+    flow = new_density(config)
     run = open_run(config)
     flow = train_density(config, flow, data, context, run)
     end_other_processes()

@@ -3,10 +3,18 @@ import math
 import pytest
 import torch
 
+from wavegen.distributions.discrete_heads import BernoulliHead, CategoricalHead
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
 from wavegen.errors import UserError
 
-HEADS = [LogisticMixtureHead(5, -9.0), LogisticMixtureHead(1, -9.0), NormalHead(-9.0), MuLawHead(64)]
+HEADS = [
+    LogisticMixtureHead(5, -9.0),
+    LogisticMixtureHead(1, -9.0),
+    NormalHead(-9.0),
+    MuLawHead(64),
+    CategoricalHead(5),
+    BernoulliHead(),
+]
 
 
 @pytest.mark.parametrize("head", HEADS, ids=repr)

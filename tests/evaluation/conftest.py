@@ -11,7 +11,9 @@ from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.prepare import prepare_corpus
 from wavegen.data.speech.sources.sentences import EspeakCorpus
 from wavegen.evaluation.speech.evaluate import evaluate_voice
-from wavegen.runs.voice import build_model, describe_voice, load_voice, save_weights
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.voice import load_voice
+from wavegen.runs.weights import build_model, save_weights
 
 SENTENCES = ("Go on <now>.", "See me.", "A red & bad day.", "You win.", "No, not I.", "We saw it.")
 
@@ -69,14 +71,14 @@ def run_directory(corpus, tmp_path_factory) -> Path:
             "hop_samples": corpus.hop_samples,
         },
     }
-    describe_voice(
+    write_manifest(
         run,
+        models,
         {
             "sample_rate": corpus.sample_rate,
             "hop_samples": corpus.hop_samples,
             "encoder": corpus.encoder.to_dict(),
             "register": corpus.register.to_dict(),
-            "models": models,
         },
     )
     torch.manual_seed(0)

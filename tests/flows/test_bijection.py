@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wavegen.distributions.batches import sum_last
 from wavegen.errors import UserError
 from wavegen.flows import (
     ActNorm,
@@ -17,7 +18,6 @@ from wavegen.flows import (
     Sigmoid,
     Squeeze,
 )
-from wavegen.flows.bijection import sum_last
 
 
 def test_inv_of_inv_is_the_very_object():

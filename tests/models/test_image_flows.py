@@ -14,7 +14,7 @@ from wavegen.models.flows.multiscale import multiscale
 from wavegen.models.flows.nice import nice_image
 from wavegen.models.flows.priors import learned_prior, standard_prior
 from wavegen.models.flows.real_nvp import real_nvp_image
-from wavegen.runs.voice import build_model
+from wavegen.runs.weights import build_model
 
 SMALL = {
     "glow": partial(glow, hidden_channels=4),

@@ -7,6 +7,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.cli import composition
+from wavegen.cli.help import find_recipes
 from wavegen.cli.main import main
 from wavegen.resources import resource_directory
-from wavegen.training.density_stage import load_flow
+from wavegen.runs import weights
+from wavegen.training.density_stage import load_density
+from wavegen.untrusted.targets import model_parts
 
 CONFIGS = resource_directory("configs")
 files = runpy.run_path(str(Path(__file__).parents[1] / "data" / "image_fixtures.py"))
@@ -104,7 +108,7 @@ def check(run):
     assert state["global_step"] == 2
     tensors = load_file(run / "flow.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point())
-    load_flow(run)
+    load_density(run)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert {"test/bits_per_dimension", "test/nats"} & set(metrics)
     assert "<img" in (run / "report.html").read_text(encoding="utf-8")
@@ -127,3 +131,46 @@ def test_a_model_that_cannot_be_built_leaves_no_run_behind(capsys, tmp_path):
     assert main(["flow", "flow_model.num_scales=4", f"run={tmp_path / 'run'}"]) == 2
     assert "divisible by 2^4 = 16 for 4 scales, got 8 × 8" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+NO_FLOW = """
+import torch
+from torch import nn
+from torch.distributions import Distribution, Independent
+from wavegen.distributions.discrete_heads import CategoricalHead
+
+class Histograms(nn.Module):
+    def __init__(self, *, image_shape: list[int], num_levels: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(*image_shape, num_levels))
+        self.head = CategoricalHead(num_levels)
+
+    def forward(self, context: None = None) -> Distribution:
+        return Independent(self.head(self.logits), 3)
+"""
+
+
+def test_a_density_that_is_no_flow_is_trained_measured_and_reported(tmp_path, monkeypatch):
+    """A file and a configuration; what it does not offer is left out of its report."""
+    (tmp_path / "histograms.py").write_text(NO_FLOW)
+    monkeypatch.syspath_prepend(tmp_path)
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    text = "_target_: histograms.Histograms\nimage_shape: ${event.image_shape}\nnum_levels: 17\n"
+    (tmp_path / "configs" / "flow_model" / "histograms.yaml").write_text(text)
+    monkeypatch.setattr(weights, "model_parts", lambda: model_parts() | {"histograms.Histograms"})
+    run = tmp_path / "run"
+    words = ["flow_model=histograms", "flow_training.max_steps=40", "flow_training.optimizer.lr=0.1"]
+    words += [f"run={run}", "evaluation.max_images=20", "evaluation.num_samples=9"]
+    recipe = find_recipes(resource_directory("recipes"))["flow"]
+    config = composition.compose_config("flow", words, configs=tmp_path / "configs")
+    runpy.run_path(str(recipe))["main"](config)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test/bits_per_dimension"] < 0.8 * metrics["baseline/equal_levels"]
+    assert metrics["test/num_noise_draws"] == 1 and not any("reconstruction" in key for key in metrics)
+    figures = {path.stem for path in (run / "figures").glob("*.png")}
+    assert figures == {"samples", "loss_curves"}
+    report = (run / "report.html").read_text()
+    assert "bits per dimension" in report and "There and back" not in report and "Temperature" not in report
+    before = (run / "flow.safetensors").stat().st_mtime_ns
+    runpy.run_path(str(recipe))["main"](config)
+    assert (run / "flow.safetensors").stat().st_mtime_ns == before

@@ -12,7 +12,8 @@ from wavegen.cli.composition import compose_config
 from wavegen.cli.main import main
 from wavegen.resources import resource_directory
 from wavegen.runs.folder import resume_config
-from wavegen.runs.voice import build_model, describe_voice, save_weights
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.weights import build_model, save_weights
 
 CONFIGS = resource_directory("configs")
 PROOF, RUN = "PROOF", "RUN"  # stand for the file that must not appear, and for the run
@@ -155,15 +156,15 @@ def voice(mini_corpus, tmp_path):
     run = tmp_path / "voice"
     description = {"sample_rate": 8000, "hop_samples": 40, "encoder": mini_corpus.encoder.to_dict()}
     description |= {"register": mini_corpus.register.to_dict(), "espeak": {}, "pitch": {"name": "PraatPitch"}}
-    describe_voice(run, {**description, "models": {"teacher": TEACHER}})
+    write_manifest(run, {"teacher": TEACHER}, description)
     save_weights(run, "teacher", build_model(TEACHER, source="test"))
     return run
 
 
 def rewrite(run, change):
-    content = json.loads((run / "voice.json").read_text(encoding="utf-8"))
+    content = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     change(content)
-    (run / "voice.json").write_text(json.dumps(content), encoding="utf-8")
+    (run / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.mark.parametrize("recipe", ["synthesize", "evaluate", "distill"])
@@ -212,7 +213,7 @@ def test_a_voice_handed_over_executes_nothing(voice, mini_corpus, tmp_path, caps
         "distill": [f"teacher_checkpoint={voice}", f"run={tmp_path / 'run'}", *corpus_words(mini_corpus)],
     }[recipe]
     message = refused(capsys, recipe, *words)
-    assert str(voice / "voice.json") in message and reason in message
+    assert str(voice / "manifest.json") in message and reason in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "voice"]
 
 

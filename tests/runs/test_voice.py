@@ -17,14 +17,9 @@ from torch import nn
 from wavegen.cli.composition import compose_config
 from wavegen.errors import UserError
 from wavegen.resources import resource_directory
-from wavegen.runs.voice import (
-    build_model,
-    describe_voice,
-    load_built,
-    load_voice,
-    require_match,
-    save_weights,
-)
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.voice import load_voice, require_match
+from wavegen.runs.weights import build_model, load_built, save_weights
 
 WAVENET = {
     "_target_": "wavegen.nets.wavenet.WaveNet",
@@ -63,13 +58,13 @@ def description(mini_corpus):
 
 @pytest.fixture
 def run(tmp_path, description):
-    describe_voice(tmp_path, {**description, "models": {"teacher": TEACHER}})
+    write_manifest(tmp_path, {"teacher": TEACHER}, description)
     save_weights(tmp_path, "teacher", build_model(TEACHER, source="test"))
     return tmp_path
 
 
 def rewrite(run, change):
-    path = run / "voice.json"
+    path = run / "manifest.json"
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
@@ -83,7 +78,7 @@ def test_round_trip_is_bit_equal(run, description):
     teacher, student = build_model(TEACHER, source="test"), build_model(STUDENT, source="test")
     save_weights(run, "teacher", teacher)
     assert load_voice(run).student is None
-    describe_voice(run, {**description, "models": {"student": STUDENT}})
+    write_manifest(run, {"student": STUDENT}, description)
     save_weights(run, "student", student)
     voice = load_voice(str(run))
     for saved, loaded in ((teacher, voice.teacher), (student, voice.student)):
@@ -94,7 +89,7 @@ def test_round_trip_is_bit_equal(run, description):
     assert (voice.sample_rate, voice.hop_samples) == (8000, 40)
     assert voice.encoder.to_dict() == description["encoder"]
     assert voice.config == {"teacher": TEACHER, "student": STUDENT}
-    assert sorted(files(run)) == ["student.safetensors", "teacher.safetensors", "voice.json"]
+    assert sorted(files(run)) == ["manifest.json", "student.safetensors", "teacher.safetensors"]
 
 
 def assert_refused(run, *words):
@@ -116,20 +111,20 @@ def test_truncated_weights_are_named(run, keep):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"no json", b"\xff\xfe\x00", b"[" * 100_000])
 def test_garbage_for_a_description_is_named(run, content):
-    (run / "voice.json").write_bytes(content)
-    assert_refused(run, run / "voice.json", "JSON")
+    (run / "manifest.json").write_bytes(content)
+    assert_refused(run, run / "manifest.json", "JSON")
 
 
 @pytest.mark.parametrize("content", [b"[]", b"3", b'{"format": 99}', b'{"format": "1"}', b"{}"])
 def test_another_format_is_named(run, content):
-    (run / "voice.json").write_bytes(content)
-    assert_refused(run, run / "voice.json", "has format", "expected 1")
+    (run / "manifest.json").write_bytes(content)
+    assert_refused(run, run / "manifest.json", "has format", "expected 2")
 
 
 @pytest.mark.parametrize("key", ["sample_rate", "hop_samples", "encoder", "models"])
 def test_a_missing_entry_is_named(run, key):
     rewrite(run, lambda content: content.pop(key))
-    assert_refused(run, run / "voice.json", f"no valid entry '{key}'")
+    assert_refused(run, run / "manifest.json", f"no valid entry '{key}'")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +162,7 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    assert_refused(run, run / "voice.json", repr(target), "none of those that wavegen's own")
+    assert_refused(run, run / "manifest.json", repr(target), "none of those that wavegen's own")
     assert not proof.exists()
 
 
@@ -178,14 +173,14 @@ def test_an_interpolation_is_refused_before_it_is_resolved(run):
         content["models"]["teacher"]["linear_prediction_order"] = "${oc.create:{_target_:os.getpid}}"
 
     rewrite(run, plant)
-    assert_refused(run, run / "voice.json", "interpolation", "expected plain values")
+    assert_refused(run, run / "manifest.json", "interpolation", "expected plain values")
 
 
 def test_weights_of_another_model_are_named(run):
     narrower = copy.deepcopy(TEACHER)
     narrower["wavenet"]["residual_channels"] = 3
     save_weights(run, "teacher", build_model(narrower, source="test"))
-    assert_refused(run, run / "teacher.safetensors", "does not fit the model of", run / "voice.json")
+    assert_refused(run, run / "teacher.safetensors", "does not fit the model of", run / "manifest.json")
     save_file({"nothing": torch.zeros(1)}, run / "teacher.safetensors")
     assert_refused(run, run / "teacher.safetensors", "does not fit")
 
@@ -212,7 +207,7 @@ def test_weights_of_another_model_are_named(run):
 )
 def test_a_model_that_cannot_be_built_is_named(run, change, words):
     rewrite(run, lambda content: change(content["models"]["teacher"]))
-    assert_refused(run, run / "voice.json", words)
+    assert_refused(run, run / "manifest.json", words)
 
 
 def test_a_model_of_more_parameters_than_the_file_holds_is_refused_before_they_are_filled(run, monkeypatch):
@@ -239,7 +234,7 @@ def test_a_model_of_more_parameters_than_memory_holds_is_refused(monkeypatch):
 )
 def test_a_voice_of_no_sample_rate_is_named(run, sample_rate, hop_samples):
     rewrite(run, lambda content: content.update(sample_rate=sample_rate, hop_samples=hop_samples))
-    assert_refused(run, run / "voice.json", f"sample_rate {sample_rate} and hop_samples {hop_samples}")
+    assert_refused(run, run / "manifest.json", f"sample_rate {sample_rate} and hop_samples {hop_samples}")
 
 
 def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
@@ -251,14 +246,18 @@ def test_what_a_model_itself_refuses_reaches_the_user_unchanged():
 
 def test_a_malformed_encoder_is_named(run):
     rewrite(run, lambda content: content["encoder"].update(mean=["none"]))
-    assert_refused(run, run / "voice.json", "malformed feature encoder")
+    assert_refused(run, run / "manifest.json", "malformed feature encoder")
     rewrite(run, lambda content: content["encoder"].update(mean=[0.0] * 6))
     rewrite(run, lambda content: content["encoder"]["layout"].update(context_width=10**5))
-    assert_refused(run, run / "voice.json", "a context_width of 100000")
+    assert_refused(run, run / "manifest.json", "a context_width of 100000")
 
 
 def test_folders_without_a_voice_are_named(run, tmp_path):
-    assert_refused(tmp_path / "none", tmp_path / "none", "is no voice")
+    assert_refused(tmp_path / "none", tmp_path / "none", "does not exist, expected a run folder")
+    (tmp_path / "README.md").write_text("no voice")
+    assert_refused(tmp_path / "README.md", "README.md", "is a file, not a run folder")
+    (tmp_path / "empty").mkdir()
+    assert_refused(tmp_path / "empty", "is not the folder of a trained model", "manifest.json is missing")
     (run / "teacher.safetensors").unlink()
     assert_refused(run, run, "holds no weights")
 
@@ -273,8 +272,8 @@ def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, 
     monkeypatch.setattr(Path, "replace", no_room)
     with pytest.raises(UserError, match="teacher.safetensors: No space left"):
         save_weights(run, "teacher", build_model(TEACHER, source="test"))
-    with pytest.raises(UserError, match="voice.json: No space left"):
-        describe_voice(run, {**description, "models": {"student": STUDENT}})
+    with pytest.raises(UserError, match="manifest.json: No space left"):
+        write_manifest(run, {"student": STUDENT}, description)
     assert files(run) == before
 
 

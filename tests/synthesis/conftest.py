@@ -5,7 +5,9 @@ from dataclasses import asdict
 import pytest
 
 from wavegen.audio.pitch import describe_tracker
-from wavegen.runs.voice import build_model, describe_voice, load_voice, save_weights
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.voice import load_voice
+from wavegen.runs.weights import build_model, save_weights
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +44,9 @@ def voice_folder(mini_corpus, tmp_path_factory):
             "hop_samples": mini_corpus.hop_samples,
         },
     }
-    describe_voice(
+    write_manifest(
         run,
+        models,
         {
             "sample_rate": mini_corpus.sample_rate,
             "hop_samples": mini_corpus.hop_samples,
@@ -51,7 +54,6 @@ def voice_folder(mini_corpus, tmp_path_factory):
             "register": mini_corpus.register.to_dict(),
             "espeak": asdict(mini_corpus.espeak_voice),
             "pitch": describe_tracker(mini_corpus.pitch),
-            "models": models,
         },
     )
     for name, config in models.items():

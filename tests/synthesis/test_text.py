@@ -99,5 +99,5 @@ def test_a_text_that_kills_espeak_is_refused_in_one_sentence(voice, monkeypatch)
 def test_a_voice_without_its_front_end_is_named(voice, entry):
     for broken in (None, {"unknown": 1}):
         description = {**voice.description, entry: broken}
-        with pytest.raises(UserError, match="voice.json"):
+        with pytest.raises(UserError, match="manifest.json"):
             front_end(dataclasses.replace(voice, description=description))

@@ -57,7 +57,7 @@ def compose_config():
 def train_flow():
     """``train_flow(run, *overrides)``: fits a flow of a handful of channels to digits, in a second."""
     from wavegen.runs.folder import open_run
-    from wavegen.training.density_stage import fill_in_event, load_data, new_flow, train_density
+    from wavegen.training.density_stage import fill_in_event, load_data, new_density, train_density
 
     def train(run, *overrides):
         configs = resource_directory("configs")
@@ -65,7 +65,7 @@ def train_flow():
         config.run = str(run)
         data, context = load_data(config)
         fill_in_event(config, data, context)
-        return train_density(config, new_flow(config), data, context, open_run(config))
+        return train_density(config, new_density(config), data, context, open_run(config))
 
     return train
 

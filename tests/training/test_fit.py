@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training import fit as fit_module
 from wavegen.training.averaging import PolyakAverage
-from wavegen.training.stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
 
 
 def start(config, corpus):
@@ -34,9 +34,9 @@ def test_the_average_follows_its_recursion(decay):
     torch.manual_seed(0)
     module = torch.nn.Linear(3, 2).double()
     callback = PolyakAverage(decay)
-    average = torch.optim.swa_utils.AveragedModel(module, **callback._kwargs)
+    callback.weights = {name: tensor.detach().clone() for name, tensor in module.named_parameters()}
     expected = copy.deepcopy(list(module.parameters()))
-    average.update_parameters(module)  # the first update copies
+    callback.update(dict(module.named_parameters()))  # the first update copies
     for count in range(1, 40):
         with torch.no_grad():
             for parameter in module.parameters():
@@ -44,31 +44,32 @@ def test_the_average_follows_its_recursion(decay):
             rate = 1 - min(decay, (1 + count) / (10 + count))
             for mean, parameter in zip(expected, module.parameters(), strict=True):
                 mean.add_(rate * (parameter - mean))
-        average.update_parameters(module)
-    for mean, parameter in zip(expected, average.module.parameters(), strict=True):
+        callback.update(dict(module.named_parameters()))
+    for mean, parameter in zip(expected, callback.weights.values(), strict=True):
         torch.testing.assert_close(parameter, mean, rtol=1e-12, atol=1e-12)
 
 
 class Trajectory(PolyakAverage):
     """Keeps what is averaged, and the average after each step."""
 
-    weights: list
+    own: list
     averages: list
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
-        type(self).weights.append(flat(module))
-        type(self).averages.append(flat(self._average_model.module))
+        names = [name for name, _ in module.named_parameters()]
+        type(self).own.append(flat(module.parameters()))
+        type(self).averages.append(flat(self.weights[name] for name in names))
 
 
-def flat(module):
-    return torch.cat([parameter.detach().flatten().double() for parameter in module.parameters()])
+def flat(parameters):
+    return torch.cat([parameter.detach().flatten().double() for parameter in parameters])
 
 
 def test_training_ends_with_the_average_and_resumption_carries_it_on(
     compose_config, mini_corpus, tmp_path, monkeypatch
 ):
-    recorded = type("Recorded", (Trajectory,), {"weights": [], "averages": []})
+    recorded = type("Recorded", (Trajectory,), {"own": [], "averages": []})
     monkeypatch.setattr(fit_module, "PolyakAverage", recorded)
     overrides = [f"run={tmp_path}", "teacher_training.precision=32-true", "teacher_training.schedule=null"]
     overrides += [f"corpus.directory={mini_corpus.directory}"]
@@ -83,14 +84,14 @@ def test_training_ends_with_the_average_and_resumption_carries_it_on(
     before = recorded.averages[0]
     for count in range(1, 6):
         rate = 1 - min(0.998, (1 + count) / (10 + count))
-        expected = before + rate * (recorded.weights[count] - before)
+        expected = before + rate * (recorded.own[count] - before)
         torch.testing.assert_close(recorded.averages[count], expected, rtol=0, atol=1e-6)
         before = recorded.averages[count]
     saved = torch.cat(
         [tensor.flatten().double() for tensor in load_file(run / "teacher.safetensors").values()]
     )
     assert saved.sum() == pytest.approx(recorded.averages[-1].sum().item(), abs=1e-9)
-    assert not torch.allclose(recorded.averages[-1], recorded.weights[-1], rtol=0, atol=1e-6)
+    assert not torch.allclose(recorded.averages[-1], recorded.own[-1], rtol=0, atol=1e-6)
 
 
 def logged(run, stage):

@@ -6,14 +6,13 @@ import sys
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from wavegen.errors import UserError
 from wavegen.nets.wavenet import WaveNet
 from wavegen.runs.folder import open_run
 from wavegen.training import net_resources
 from wavegen.training.net_resources import arrange_nets
-from wavegen.training.stages import fill_in_voice, net_settings, train_student, train_teacher
+from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
 
 
 def wavenet():
@@ -33,11 +32,6 @@ def test_every_net_of_every_model_is_set():
 def test_a_number_of_layers_that_is_none_is_named(value):
     with pytest.raises(UserError, match="checkpoint_layers must be a whole number of layers or 0, got"):
         arrange_nets([wavenet()], checkpoint_layers=value)
-
-
-def test_settings_of_a_run_from_before_they_existed_are_the_defaults():
-    assert net_settings(OmegaConf.create({"batch_size": 2})) == {}
-    assert net_settings(OmegaConf.create({"compile": True, "batch_size": 2})) == {"compile": True}
 
 
 WITHOUT_COMPILER = """

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from wavegen.distributions.agreement import parameters_for, require_agreement
+from wavegen.distributions.batches import Context, context_size, fold_batch, join_batches, sum_last
+from wavegen.distributions.fixed_point import solve_triangular
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context, sum_last
-from wavegen.flows.fixed_point import solve_triangular
-from wavegen.flows.flow import context_size, fold_batch, join_batches
-from wavegen.flows.steering import parameters_for, require_agreement
 
 
 class AutoregressiveModel(nn.Module):

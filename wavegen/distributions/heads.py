@@ -10,7 +10,7 @@ from wavegen.distributions.normal import DiscretizedNormal
 from wavegen.errors import UserError
 
 
-def _check_parameters(head: nn.Module, parameters: Tensor) -> None:
+def check_parameters(head: nn.Module, parameters: Tensor) -> None:
     if parameters.shape[-1] != head.num_parameters:
         raise UserError(
             f"{type(head).__name__}: expected {head.num_parameters} parameters per element "
@@ -48,7 +48,7 @@ class LogisticMixtureHead(nn.Module):
         self.step, self.low, self.high = step, low, high
 
     def forward(self, parameters: Tensor) -> DiscretizedLogisticMixture:
-        _check_parameters(self, parameters)
+        check_parameters(self, parameters)
         logits, loc, log_scale = parameters.split(self.num_components, dim=-1)
         log_scale = lower_bound(log_scale, self.min_log_scale)
         return DiscretizedLogisticMixture(logits, loc, log_scale, self.step, self.low, self.high)
@@ -97,7 +97,7 @@ class NormalHead(nn.Module):
         self.step, self.low, self.high = step, low, high
 
     def forward(self, parameters: Tensor) -> DiscretizedNormal:
-        _check_parameters(self, parameters)
+        check_parameters(self, parameters)
         loc, log_scale = parameters.unbind(-1)
         return DiscretizedNormal(
             loc, lower_bound(log_scale, self.min_log_scale), self.step, self.low, self.high
@@ -127,7 +127,7 @@ class MuLawHead(nn.Module):
         self.num_parameters = quantization
 
     def forward(self, parameters: Tensor) -> MuLawCategorical:
-        _check_parameters(self, parameters)
+        check_parameters(self, parameters)
         return MuLawCategorical(parameters, self.quantization)
 
     def observed(self, x: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """Bijections, flows, autoregressive distributions; nothing of audio, images or training in it."""
 
 from wavegen.distributions.autoregressive import AutoregressiveDistribution, AutoregressiveModel
+from wavegen.distributions.batches import Context
 from wavegen.flows.act_norm import ActNorm
 from wavegen.flows.additive import Additive
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.base import StandardLogistic, StandardNormal, StandardUniform
 from wavegen.flows.batch_norm import BatchNorm
-from wavegen.flows.bijection import Bijection, Context, Inverse, Transform
+from wavegen.flows.bijection import Bijection, Inverse, Transform
 from wavegen.flows.chained import Chained
 from wavegen.flows.compose import Chain, Compose
 from wavegen.flows.coupling import Coupling

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
-from wavegen.flows.bijection import Context
 from wavegen.flows.channels import ChannelBijection, channel_moments
 
 CONSTANT_BELOW = 1e-6

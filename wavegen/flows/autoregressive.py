@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.agreement import parameters_for, require_agreement
+from wavegen.distributions.batches import Context, sum_last
+from wavegen.distributions.fixed_point import solve_triangular
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, require_rank, sum_last
-from wavegen.flows.fixed_point import solve_triangular
-from wavegen.flows.steering import parameters_for, require_agreement
+from wavegen.flows.bijection import Bijection, require_rank
 
 
 class Autoregressive(Bijection):

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.distributions import Distribution, Independent, Uniform
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
-from wavegen.flows.bijection import Context
 
 
 class _StandardBase(nn.Module):

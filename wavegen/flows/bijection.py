@@ -1,14 +1,12 @@
 """The contract of every map a flow is made of: transforms, bijections, and the inverse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-
-Context = Tensor | Mapping[str, Tensor] | None
-"""What a map is conditioned on: one tensor or several by name, the batch in dimension 0; or nothing."""
 
 
 class Transform(nn.Module):
@@ -106,8 +104,3 @@ def no_log_det(value: Tensor, event_dim: int) -> Tensor:
     """The log-determinant of a map that only rearranges: 0 for every event, float32 at least."""
     zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
     return zero.expand(value.shape[: value.dim() - event_dim])
-
-
-def sum_last(value: Tensor, num_dims: int) -> Tensor:
-    """Sums the last ``num_dims`` dimensions; none for 0 (where ``Tensor.sum(())`` would sum them all)."""
-    return value.flatten(-num_dims).sum(-1) if num_dims > 0 else value

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context, sum_last
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, Transform, sum_last
+from wavegen.flows.bijection import Bijection, Transform
 
 
 class _Series(Transform):
@@ -115,3 +116,16 @@ class Chain(_Series):
     """
 
     members_are = Transform
+
+
+def separate(transform: Transform) -> tuple[Transform | None, Transform]:
+    """What comes before the first bijection (dequantisation; None where nothing does), and the rest."""
+    if isinstance(transform, Bijection) or not isinstance(transform, Chain):
+        return None, transform
+    members = list(transform.members)
+    count = next((i for i, member in enumerate(members) if isinstance(member, Bijection)), len(members))
+    if count == 0:
+        return None, transform
+    rest = members[count:]
+    series = Compose if all(isinstance(member, Bijection) for member in rest) else Chain
+    return Chain(*members[:count]), series(*rest)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.agreement import parameters_for, require_agreement
+from wavegen.distributions.batches import Context, sum_last
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, sum_last
-from wavegen.flows.steering import parameters_for, require_agreement
+from wavegen.flows.bijection import Bijection
 
 
 class Coupling(Bijection):

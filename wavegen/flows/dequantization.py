@@ -28,9 +28,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context, Transform, require_rank
+from wavegen.flows.bijection import Transform, require_rank
 from wavegen.flows.draws import ConditionalDraw
 
 

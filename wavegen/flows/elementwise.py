@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.bijection import Bijection
 
 
 class PerElement(Bijection):

@@ -1,13 +1,15 @@
 """A base density pushed through a bijection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from wavegen.distributions.batches import Context, context_size, fold_batch, join_batches, sum_last
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context, Transform, sum_last
+from wavegen.flows.bijection import Transform
+from wavegen.flows.compose import separate
 
 
 class Flow(nn.Module):
@@ -49,6 +51,53 @@ class Flow(nn.Module):
 
     def forward(self, context: Context = None) -> "FlowDistribution":
         return FlowDistribution(self.bijection, self.base(context), context)
+
+    # What a density may offer beside its distribution (``models/density.py``).
+
+    def prior(self, context: Context = None) -> Distribution:
+        """The base's distribution of z."""
+        return self.base(context)
+
+    def latents(self, x: Tensor, context: Context = None) -> Tensor:
+        """z = f(x); where there is dequantisation, of one draw of its noise."""
+        return self.bijection(x, context)[0]
+
+    def decode(self, z: Tensor, context: Context = None) -> Tensor:
+        """x = g(z), whole levels where there is dequantisation."""
+        return self.bijection.inverse(z, context)[0]
+
+    def reconstruct(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        """(y, g(f(y))), where y is x as it leaves dequantisation, else x itself."""
+        before, rest = separate(self.bijection)
+        y = x if before is None else before(x, context)[0]
+        return y, rest.inverse(rest(y, context)[0], context)[0]
+
+    def reconstruct_draws(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+        """(y, g(f(y))) for y = g(z), in front of dequantisation."""
+        _, rest = separate(self.bijection)
+        y = rest.inverse(z, context)[0]
+        return y, rest.inverse(rest(y, context)[0], context)[0]
+
+    def interpolate(
+        self,
+        first: Tensor,
+        last: Tensor,
+        weights: Sequence[float],
+        context: Context = None,
+        last_context: Context = None,
+    ) -> Tensor:
+        """Events on the straight line between the latents of two, ``(weights, batch) + event``.
+
+        A context is that of the nearer end; without ``last_context`` both ends have the first one's.
+        """
+        last_context = context if last_context is None else last_context
+        start, end = self.latents(first, context), self.latents(last, last_context)
+        return torch.stack(
+            [
+                self.decode(torch.lerp(start, end, weight), context if weight < 0.5 else last_context)
+                for weight in weights
+            ]
+        )
 
 
 class FlowDistribution(Distribution):
@@ -138,45 +187,3 @@ class FlowDistribution(Distribution):
                 )
             z = temperature * z
         return self.generate(z)[0]
-
-
-def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
-    """The batch size of a context. Raises ``UserError`` when its tensors disagree, or are none."""
-    named = context if isinstance(context, Mapping) else {"context": context}
-    for name, tensor in named.items():
-        if not isinstance(tensor, Tensor) or tensor.dim() == 0:
-            got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise UserError(f"context: expected tensors with the batch in dimension 0, got {got} for {name}")
-    sizes = {name: tensor.shape[0] for name, tensor in named.items()}
-    if len(set(sizes.values())) != 1:
-        raise UserError(f"context: expected one batch size in dimension 0 of every tensor, got {sizes}")
-    return next(iter(sizes.values()))
-
-
-def join_batches(given: Sequence[int], batch_shape: Sequence[int]) -> torch.Size:
-    """The shape that both broadcast to. Raises ``UserError`` where they do not."""
-    for size, expected in zip(reversed(given), reversed(batch_shape), strict=False):
-        if size != expected and 1 not in (size, expected):
-            raise UserError(
-                f"batch: expected a shape that broadcasts against {tuple(batch_shape)}, the distribution's "
-                f"(of its context, else of its base), got {tuple(given)}"
-            )
-    return torch.broadcast_shapes(given, batch_shape)
-
-
-def fold_batch(value: Tensor, event_rank: int, context: Context) -> tuple[Tensor, Context]:
-    """Flattens the dimensions before the event into one, the batch fastest, and repeats the context."""
-    folded = value.reshape((-1,) + value.shape[value.dim() - event_rank :])
-    if context is None:
-        return folded, None
-    size = context_size(context)
-    if folded.shape[0] % size:
-        raise UserError(f"context: expected a batch that divides {folded.shape[0]} values, got {size}")
-    repeats = folded.shape[0] // size
-
-    def repeat(tensor: Tensor) -> Tensor:
-        return tensor.repeat((repeats,) + (1,) * (tensor.dim() - 1)) if repeats != 1 else tensor
-
-    if isinstance(context, Mapping):
-        return folded, {name: repeat(tensor) for name, tensor in context.items()}
-    return folded, repeat(context)

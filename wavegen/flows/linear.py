@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context
 from wavegen.flows.channels import ChannelBijection
 from wavegen.flows.factorisation import LUFactors, solve_rows
 from wavegen.flows.householder import Householder

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32, bounded_logit
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.bijection import Bijection
 from wavegen.flows.elementwise import PerElement
 
 

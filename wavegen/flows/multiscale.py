@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wavegen.distributions.batches import Context, sum_last
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, no_log_det, require_rank, sum_last
+from wavegen.flows.bijection import Bijection, no_log_det, require_rank
 
 CELL = 2  # the side of the square of pixels that becomes channels
 

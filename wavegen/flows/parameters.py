@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, require_rank
+from wavegen.flows.bijection import Bijection, require_rank
 
 
 class FreeParameters(nn.Module):

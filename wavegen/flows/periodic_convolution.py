@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context
 from wavegen.flows.channels import ChannelBijection
 from wavegen.flows.factorisation import log_abs_det, random_rotation, require_full_rank
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from wavegen.flows.bijection import Context
+from wavegen.distributions.batches import Context
 from wavegen.flows.parameters import ParametrisedBijection, positive_slope
 
 

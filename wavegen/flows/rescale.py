@@ -5,9 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context
+from wavegen.flows.bijection import Bijection
 
 
 class Rescale(Bijection):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Bijection, Context, no_log_det, require_rank
+from wavegen.flows.bijection import Bijection, no_log_det, require_rank
 
 
 class Reshape(Bijection):

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
+from wavegen.distributions.batches import Context, sum_last
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context, Transform, require_rank, sum_last
+from wavegen.flows.bijection import Transform, require_rank
 from wavegen.flows.draws import ConditionalDraw
 
 

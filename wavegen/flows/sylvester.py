@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context
 from wavegen.flows.orthonormal import HouseholderProduct, OrthonormalColumns, PermutedAxes, times
 from wavegen.flows.parameters import ParametrisedBijection, positive_slope
 from wavegen.flows.tanh_equation import solve_tanh_equation, tanh_slope

@@ -1,34 +1,17 @@
-"""How exactly a flow returns what went through it."""
+"""How exactly a model returns what went through it."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from wavegen.flows import Bijection, Chain, Compose, Flow, Transform
-from wavegen.flows.bijection import Context
-
-
-def separate(transform: Transform) -> tuple[Transform | None, Transform]:
-    """What comes before the first bijection (dequantisation; None where nothing does), and the rest."""
-    if isinstance(transform, Bijection) or not isinstance(transform, Chain):
-        return None, transform
-    members = list(transform.members)
-    count = next((i for i, member in enumerate(members) if isinstance(member, Bijection)), len(members))
-    if count == 0:
-        return None, transform
-    rest = members[count:]
-    series = Compose if all(isinstance(member, Bijection) for member in rest) else Chain
-    return Chain(*members[:count]), series(*rest)
+from wavegen.distributions.batches import Context
 
 
 @torch.no_grad()
-def reconstruction_error(flow: Flow, x: Tensor, context: Context = None) -> Tensor:
-    """max |y − g(f(y))| of every event, ``(batch,)``.
+def reconstruction_error(model: nn.Module, x: Tensor, context: Context = None) -> Tensor:
+    """max |seen − returned| of every event, ``(batch,)``, by the model's own ``reconstruct``.
 
-    y is x as it leaves dequantisation, in units of the whole range of levels: the noise that was added on
-    the way is no error of the flow. Without dequantisation y is x.
+    Of a flow with dequantisation that is in units of the whole range of levels: the noise that was added on
+    the way is no error of the flow.
     """
-    before, flow_proper = separate(flow.bijection)
-    y = x if before is None else before(x, context)[0]
-    z, _ = flow_proper(y, context)
-    returned, _ = flow_proper.inverse(z, context)
-    return (y - returned).abs().flatten(1).amax(1)
+    seen, returned = model.reconstruct(x, context)
+    return (seen - returned).abs().flatten(1).amax(1)

@@ -8,8 +8,7 @@ from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.files import write_bytes
 from wavegen.report.curves import read_curves
-from wavegen.report.image_figures import Shown
-from wavegen.report.page import number, render
+from wavegen.report.page import Shown, number, render
 from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import Finding
 
@@ -62,7 +61,7 @@ def write_density_report(
 
 
 def describe(data: ImageSet | TableSet, conditional: bool) -> str:
-    """What the flow was trained on, in one line."""
+    """What the density was trained on, in one line."""
     parts = f"{len(data.train):,} for training, {len(data.dev):,} dev, {len(data.test):,} test"
     if isinstance(data, TableSet):
         return f"Rows of {data.name} with {data.num_features} columns: {parts}"
@@ -96,7 +95,9 @@ def _cost(metrics: Metrics) -> Finding | None:
     return Finding("good" if high < simple else "bad", text)
 
 
-def _reconstruction(metrics: Metrics) -> Finding:
+def _reconstruction(metrics: Metrics) -> Finding | None:
+    if not any(key.startswith("reconstruction/samples_at") for key in metrics):
+        return None  # no exact inverse was promised
     lost = sum(int(value) for key, value in metrics.items() if key.endswith("_num_not_finite"))
     errors = {
         key.removeprefix("reconstruction/"): value
@@ -105,7 +106,9 @@ def _reconstruction(metrics: Metrics) -> Finding:
     }
     largest = max((value for value in errors.values() if value is not None), default=None)
     if lost or largest is None:
-        return Finding("bad", f"The flow does not always come back: {lost} events ended in infinity or NaN.")
+        return Finding(
+            "bad", f"The inverse does not always come back: {lost} events ended in infinity or NaN."
+        )
     samples = max(value for key, value in errors.items() if key != "data")
     text = f"It returns test data to within {errors['data']:.1e} and its own samples to within {samples:.1e}"
     return Finding("good" if largest < TOLERANCE else "bad", f"{text}; nothing became infinite.")
@@ -131,7 +134,7 @@ def duration(seconds: float) -> str:
 
 
 def likelihood_rows(metrics: Metrics) -> list[Row]:
-    """What test events cost, and what they would cost without a flow."""
+    """What test events cost, and what they would cost under simple densities."""
     draws = metrics["test/num_noise_draws"]
     events = f"{metrics['test/num_events']:,}"
     averaged = f", averaged over {draws} dequantisations of each" if draws > 1 else ""
@@ -180,14 +183,14 @@ def likelihood_rows(metrics: Metrics) -> list[Row]:
 
 
 def other_rows(metrics: Metrics) -> list[Row]:
-    """How well the flow comes back, and how fast it draws."""
+    """How well events come back, and how fast the model draws."""
     rows = []
     for key, value in metrics.items():
         if key.startswith("reconstruction/") and not key.endswith("_num_not_finite"):
             name = key.removeprefix("reconstruction/")
             what = "test data" if name == "data" else f"samples at temperature {name.rpartition('_')[2]}"
             lost = int(metrics[f"{key}_num_not_finite"])
-            text = "The largest difference between what is sent through the flow and what comes back"
+            text = "The largest difference between what is sent through the model and what comes back"
             text += f"; {lost} became infinite or NaN." if lost else "."
             unit = "of the range of levels" if "test/bits_per_dimension" in metrics else "deviations"
             rows.append(Row(f"Error of {what}", unit, text, "–" if value is None else f"{value:.1e}"))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ def render(template: str, directory: Path, **values: Any) -> str:
     )
     environment.filters["data_uri"] = lambda name: data_uri(directory / name)
     return environment.get_template(template).render(**values)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of a report: its file below the run, its title, and one sentence on what it shows."""
+
+    file: str
+    title: str
+    caption: str
 
 
 def data_uri(path: Path) -> str:

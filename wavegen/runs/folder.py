@@ -6,11 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from wavegen.calls import check_calls
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
-from wavegen.runs.plain_yaml import read_plain_yaml
-from wavegen.runs.targets import refuse_foreign_targets
+from wavegen.untrusted.arguments import check_calls
+from wavegen.untrusted.plain_yaml import read_plain_yaml
+from wavegen.untrusted.targets import refuse_foreign_targets
 
 CONFIG = "config.yaml"
 # Keys that may differ between the start and the resumption of a run: where and how to run, not what.
@@ -20,7 +20,7 @@ FREE_KEYS = {"run", "resume", "trainer", "evaluation", "experiment"}
 def resume_config(config: DictConfig) -> DictConfig:
     """The configuration to run: with ``resume=RUN`` the one RUN was started with, else this one.
 
-    RUN may come from a stranger. Its configuration may call what ``wavegen.runs.targets`` lists, and
+    RUN may come from a stranger. Its configuration may call what ``wavegen.untrusted.targets`` lists, and
     nothing is written but into RUN: its corpus has to be there.
 
     Raises:

@@ -30,7 +30,7 @@ def front_end(voice: Voice) -> TextFrontEnd:
         pitch = pitch_tracker(voice.description["pitch"])
     except (KeyError, TypeError, UserError) as error:
         raise UserError(
-            f"voice.json has no valid entries 'espeak', 'register' and 'pitch' ({error})"
+            f"manifest.json has no valid entries 'espeak', 'register' and 'pitch' ({error})"
         ) from error
     return TextFrontEnd(espeak, voice.encoder, register, pitch)
 

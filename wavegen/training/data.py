@@ -1,7 +1,10 @@
-"""The corpus as Lightning wants it."""
+"""What is trained on, as Lightning wants it: segments of a corpus, or nothing but the number of the step."""
+
+import itertools
+from collections.abc import Iterator
 
 import lightning
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.segments import Batch, SegmentStream, segment_loader
@@ -57,3 +60,15 @@ class SegmentData(lightning.LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: object, dataloader_idx: int) -> Batch:
         return batch.to(device)
+
+
+class StepNumbers(lightning.LightningDataModule):
+    """0, 1, 2, …: for objectives that draw what they need themselves."""
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(Counting(), batch_size=None)
+
+
+class Counting(IterableDataset):
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()

@@ -6,20 +6,21 @@ from typing import Any
 from torch import Tensor
 
 from wavegen.data.context import LabelContext, NoContext
-from wavegen.flows import Flow
 from wavegen.metrics.reconstruction import reconstruction_error
+from wavegen.models.density import DensityModel, offers
 from wavegen.training.density_data import Batch
 from wavegen.training.module import TrainingModule
 
 
 class DensityTraining(TrainingModule):
-    """Minimises −log p(x | context), or its bound for a flow with dequantisation; logs it on train and dev.
+    """Minimises −log p(x | context), or its bound; logs it on train and dev.
 
-    On dev batches the flow's reconstruction error is logged too, the largest over the batches: a flow whose
-    inverse comes apart while its likelihood still improves would otherwise show only in its samples.
+    On dev batches the reconstruction error of a model that reconstructs is logged too, the largest over the
+    batches: a flow whose inverse comes apart while its likelihood still improves would otherwise show only in
+    its samples.
 
     Args:
-        flow: the density.
+        model: the density.
         context: what it is conditioned on.
         num_classes: of the data's labels.
         cost: log-probabilities in nats → what is minimised: bits per dimension, nats.
@@ -29,7 +30,7 @@ class DensityTraining(TrainingModule):
     def __init__(
         self,
         *,
-        flow: Flow,
+        model: DensityModel,
         context: NoContext | LabelContext,
         num_classes: int,
         cost: Callable[[Tensor], Tensor],
@@ -37,12 +38,12 @@ class DensityTraining(TrainingModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.flow, self.context, self.num_classes = flow, context, num_classes
+        self.model, self.context, self.num_classes = model, context, num_classes
         self.cost, self.cost_name = cost, cost_name
 
     def mean_cost(self, batch: Batch) -> Tensor:
         context = self.context.encode(batch.labels, self.num_classes)
-        return self.cost(self.flow(context).log_prob(batch.x.float())).mean()
+        return self.cost(self.model(context).log_prob(batch.x.float())).mean()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         cost = self.check_finite(self.cost_name.replace("_", " "), self.mean_cost(batch))
@@ -54,7 +55,8 @@ class DensityTraining(TrainingModule):
         cost, size = self.mean_cost(batch), len(batch.x)
         self.log_all("dev", {self.cost_name: cost}, size)
         self.log("dev_cost", cost, prog_bar=True, logger=False, sync_dist=True, batch_size=size)
-        context = self.context.encode(batch.labels, self.num_classes)
-        error = reconstruction_error(self.flow, batch.x.float(), context).max()
-        self.log("dev/reconstruction_error", error, reduce_fx="max", sync_dist=True, batch_size=size)
+        if offers(self.model, "reconstruct"):
+            context = self.context.encode(batch.labels, self.num_classes)
+            error = reconstruction_error(self.model, batch.x.float(), context).max()
+            self.log("dev/reconstruction_error", error, reduce_fx="max", sync_dist=True, batch_size=size)
         return {"cost": cost, "size": size}

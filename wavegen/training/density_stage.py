@@ -16,19 +16,17 @@ from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
-from wavegen.flows import Flow
 from wavegen.metrics.bits import bits_per_dimension
-from wavegen.runs.folder import CONFIG
-from wavegen.runs.plain_yaml import read_plain_yaml
-from wavegen.runs.voice import build_model, load_built, save_weights
-from wavegen.training.clock import TrainingClock
+from wavegen.models.density import DensityModel
+from wavegen.runs.weights import build_model, load_model, weights_file
 from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
 from wavegen.training.fit import fit
 from wavegen.training.selection import BestOnDev
 from wavegen.training.settings import fit_settings, optimisation
+from wavegen.training.stage import run_stage
 
-WEIGHTS = "flow.safetensors"
+STAGE = "flow"
 COST = "training.json"
 
 
@@ -74,8 +72,8 @@ def cost_of(data: ImageSet | TableSet) -> tuple[str, Callable[[Tensor], Tensor]]
     return "nats", Tensor.neg
 
 
-def new_flow(config: DictConfig) -> Flow:
-    """The configured flow as it starts, from the configured seed.
+def new_density(config: DictConfig) -> DensityModel:
+    """The configured density as it starts, from the configured seed.
 
     Raises:
         UserError: where it cannot be built for these data; nothing has been written by then.
@@ -85,61 +83,64 @@ def new_flow(config: DictConfig) -> Flow:
 
 
 def train_density(
-    config: DictConfig, flow: Flow, data: ImageSet | TableSet, context: NoContext | LabelContext, run: Path
-) -> Flow:
-    """Fit the flow, or load the run's where it is already there.
+    config: DictConfig,
+    model: DensityModel,
+    data: ImageSet | TableSet,
+    context: NoContext | LabelContext,
+    run: Path,
+) -> DensityModel:
+    """Fit the density, or load the run's where it is already there.
 
     The weights are the averaged ones of the validation that cost least on dev, saved in the run beside
     ``training.json``: steps, the best of them, parameters, seconds.
     """
-    if (run / WEIGHTS).exists():
-        return load_flow(run)
+    settings, best = config.flow_training, BestOnDev(model)
     name, cost = cost_of(data)
-    best = BestOnDev(flow)
-    module = DensityTraining(
-        flow=flow,
-        context=context,
-        num_classes=data.num_classes,
-        cost=cost,
-        cost_name=name,
-        **optimisation(config.flow_training),
-    )
-    fit(
-        module=module,
-        data=DensityData(data=data, batch_size=config.flow_training.batch_size, seed=config.seed),
-        trainer=build(config.trainer),
+
+    def finish(training: DensityTraining) -> None:
+        best.restore()
+        write_cost(run, training, best.step)
+
+    return run_stage(
+        STAGE,
+        lambda: model,
+        lambda model: DensityTraining(
+            model=model,
+            context=context,
+            num_classes=data.num_classes,
+            cost=cost,
+            cost_name=name,
+            **optimisation(settings),
+        ),
+        lambda _: DensityData(data=data, batch_size=settings.batch_size, seed=config.seed),
         run=run,
-        stage="flow",
         seed=config.seed,
-        callbacks=[best],
-        **fit_settings(config.flow_training),
+        fit=partial(fit, trainer=build(config.trainer), callbacks=[best], **fit_settings(settings)),
+        model_config=OmegaConf.to_container(config.flow_model, resolve=True),
+        finish=finish,
     )
-    best.restore()
-    keep(run, flow, steps=module.global_step, best_step=best.step, clock=module.budget.clock)
-    return flow.eval()
 
 
 @rank_zero_only
-def keep(run: Path, flow: Flow, *, steps: int, best_step: int, clock: TrainingClock) -> None:
-    """Write what the training came to, once for all processes; last the weights, which say it is done."""
-    wall_s, cpu_s = clock.elapsed()
-    parameters = sum(parameter.numel() for parameter in flow.parameters())
-    cost = {"steps": steps, "best_step": best_step, "parameters": parameters}
+def write_cost(run: Path, training: DensityTraining, best_step: int | None) -> None:
+    """Write what the training came to, once for all processes."""
+    wall_s, cpu_s = training.budget.clock.elapsed()
+    parameters = sum(parameter.numel() for parameter in training.model.parameters())
+    cost = {"steps": training.global_step, "best_step": best_step, "parameters": parameters}
     cost |= {"wall_s": wall_s, "cpu_s": cpu_s}
     write_bytes(run / COST, (json.dumps(cost, indent=1) + "\n").encode())
-    save_weights(run, WEIGHTS.partition(".")[0], flow)
 
 
-def load_flow(run: str | Path) -> Flow:
-    """The trained flow of a run folder, in evaluation mode; the folder may come from a stranger.
+def load_density(run: str | Path) -> DensityModel:
+    """The trained density of a run folder, in evaluation mode; the folder may come from a stranger.
 
     Raises:
-        UserError: where configuration or weights are missing, corrupt, or name anything but wavegen's models.
+        UserError: where manifest or weights are missing, corrupt, or name anything but wavegen's models.
     """
     run = Path(run)
-    if not (run / WEIGHTS).exists():
-        raise UserError(f"{run} holds no trained flow: {run / WEIGHTS} is missing")
-    model_config = read_plain_yaml(run / CONFIG).get("flow_model")
-    if not isinstance(model_config, dict):
-        raise UserError(f"{run / CONFIG} has no 'flow_model', expected the configuration of a flow's run")
-    return load_built(model_config, run / WEIGHTS, f"{run / CONFIG}, flow_model")
+    if not weights_file(run, STAGE).exists():
+        raise UserError(f"{run} holds no trained density: {weights_file(run, STAGE)} is missing")
+    model = load_model(run, STAGE)
+    if model is None:
+        raise UserError(f"the manifest of {run} describes no '{STAGE}', expected that of a density's run")
+    return model

@@ -13,10 +13,12 @@ from wavegen.interruption import Interrupted
 from wavegen.processor import multiplies_bfloat16
 from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
+from wavegen.training.callback_order import check_order
 from wavegen.training.checkpoints import LAST, CheckpointFiles, TimedCheckpoint, resumable
 from wavegen.training.module import TrainingModule
 from wavegen.training.processes import end_other_processes
 from wavegen.training.progress_bar import StepProgress
+from wavegen.training.quiet import one_thread, quiet_lightning
 from wavegen.training.resumption import Resumption
 from wavegen.training.step_seed import StepSeed
 from wavegen.training.stop import StopOnSignal
@@ -68,8 +70,7 @@ def fit(
         callbacks: more of them; they see the averaged weights while validating.
 
     Raises:
-        UserError: on checkpoints that cannot be read or written; on numbers that are none (see
-            ``check_finite``).
+        UserError: on checkpoints that cannot be read or written; on a loss or gradient that is not finite.
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, with the checkpoint saved.
     """
     prepare_process()
@@ -112,6 +113,7 @@ def fit(
             saver,
         ],
     )
+    check_order(lightning_trainer.callbacks)
     interrupted = None
     try:
         with stop.listening():
@@ -129,3 +131,36 @@ def fit(
     if interrupted is not None:
         end_other_processes()  # the first has the last word, and Lightning kills it where another fails
         raise interrupted
+
+
+def fit_briefly(
+    *,
+    module: TrainingModule,
+    data: lightning.LightningDataModule,
+    run: Path,
+    stage: str,
+    seed: int,
+    gradient_clip: float,
+) -> None:
+    """Fit a small module on one thread of the CPU, in one go and without a word: one of many beside others.
+
+    So the result does not depend on how many there are. Nothing is logged, averaged, validated or saved, and
+    nothing is written into the run.
+
+    Raises:
+        UserError: on a loss or gradient that is not finite.
+    """
+    with one_thread(), quiet_lightning():
+        trainer = lightning.Trainer(
+            accelerator="cpu",  # of nets this small a step is over before an accelerator is told of it
+            devices=1,
+            max_steps=-1,
+            max_epochs=-1,
+            gradient_clip_val=gradient_clip,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[StepSeed(seed), module.budget],
+        )
+        trainer.fit(module, datamodule=data)

@@ -1,7 +1,5 @@
 """Flows in the plane: many short trainings beside each other, each kept once it is done."""
 
-import contextlib
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,24 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning
-import torch
 from omegaconf import DictConfig, OmegaConf
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.utils.data import DataLoader
 
 from wavegen.calls import build
 from wavegen.distributions.energies import PlaneDensity
 from wavegen.errors import UserError
 from wavegen.objectives.forward_kl import forward_kl
 from wavegen.objectives.reverse_kl import reverse_kl
-from wavegen.runs.voice import save_weights
-from wavegen.training.budget import Budget
+from wavegen.runs.weights import weights_file
+from wavegen.training.data import StepNumbers
+from wavegen.training.fit import fit_briefly
 from wavegen.training.module import TrainingModule
-from wavegen.training.step_seed import StepSeed
+from wavegen.training.quiet import one_thread
+from wavegen.training.settings import optimisation
+from wavegen.training.stage import run_stage
 from wavegen.workers import available_cores, map_in_processes
 
 Configuration = Mapping[str, Any]
@@ -140,7 +136,7 @@ def train_cells(cells: Sequence[Cell], run: Path, num_jobs: int | None, *, title
     Raises:
         UserError: of the first cell that fails, with its name; the finished ones are kept.
     """
-    missing = [cell for cell in cells if not _weights(run, cell).exists()]
+    missing = [cell for cell in cells if not weights_file(run, _name(cell)).exists()]
     for cell, outcome in _outcomes(missing, run, num_jobs, title):
         if outcome is not None:
             raise UserError(f"{' / '.join(cell.name)}: {outcome}")
@@ -159,73 +155,39 @@ def _outcomes(
 
 def train_cell(cell: Cell, run: Path) -> str | None:
     """Fits one cell and writes its weights; returns the sentence of a ``UserError``, None for success."""
-    with _one_thread(), _lightning_without_greetings():
-        lightning.seed_everything(cell.seed, verbose=False)
-        flow, target = build(cell.model), build(cell.target)
-        optimisation = dict(cell.optimisation)
-        max_steps, gradient_clip = optimisation.pop("max_steps"), optimisation.pop("gradient_clip")
-        module = PlaneTraining(
-            flow=flow,
-            objective=build(cell.objective)(target=target),
-            budget=Budget(max_steps=max_steps),
-            **{key: build(value) for key, value in optimisation.items()},
-        )
-        trainer = lightning.Trainer(
-            accelerator="cpu",  # of nets this small a step is over before an accelerator is told of it
-            devices=1,
-            max_epochs=1,
-            gradient_clip_val=gradient_clip,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[StepSeed(cell.seed)],
-        )
-        try:
-            trainer.fit(module, DataLoader(range(max_steps), batch_size=None))
-        except UserError as error:
-            return str(error)
-        save_weights(run, _stem(cell), flow)
+    try:
+        with one_thread():
+            _stage(cell, run)
+    except UserError as error:
+        return str(error)
     return None
 
 
-def _stem(cell: Cell) -> str:
+def _stage(cell: Cell, run: Path) -> nn.Module:
+    """The fitted flow, trained now unless the run has it."""
+    settings = OmegaConf.create(cell.optimisation)
+
+    def training(flow: nn.Module) -> PlaneTraining:
+        return PlaneTraining(
+            flow=flow,
+            objective=build(cell.objective)(target=build(cell.target)),
+            **optimisation(settings),
+        )
+
+    return run_stage(
+        _name(cell),
+        partial(build, cell.model),
+        training,
+        lambda _: StepNumbers(),
+        run=run,
+        seed=cell.seed,
+        fit=partial(fit_briefly, gradient_clip=settings.gradient_clip),
+    )
+
+
+def _name(cell: Cell) -> str:
     return "weights/" + "-".join(cell.name)
 
 
-def _weights(run: Path, cell: Cell) -> Path:
-    return run / f"{_stem(cell)}.safetensors"
-
-
 def _load(cell: Cell, run: Path) -> Fit:
-    flow, path = build(cell.model), _weights(run, cell)
-    try:
-        flow.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{path} cannot be read as weights of {cell.name[1]} ({reason}); delete it to train anew"
-        ) from error
-    return Fit(build(cell.target), flow.eval())
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _lightning_without_greetings() -> Iterator[None]:
-    """A line on accelerators before each of dozens of trainings, and one after, would hide the bar."""
-    logger = logging.getLogger("lightning.pytorch")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+    return Fit(build(cell.target), _stage(cell, run))

@@ -4,6 +4,9 @@ from typing import Any
 
 import lightning
 
+from wavegen.training.averaging import PolyakAverage
+from wavegen.training.budget import Budget
+
 
 class Resumption(lightning.Callback):
     """Sets right what Lightning would count or leave out after a resumption.
@@ -13,11 +16,11 @@ class Resumption(lightning.Callback):
     - A validation that is due at the checkpoint's step and was not made, or was broken off, is passed over or
       gone on with in its middle. Here, it is made, whole.
 
-    Stands behind the callbacks that validate, and behind the budget.
-
     Args:
         validate_every_steps: when validations are due, beside the end.
     """
+
+    behind = (Budget, PolyakAverage)  # it may validate, and must know whether the budget is used up
 
     def __init__(self, validate_every_steps: int) -> None:
         self.validate_every_steps = validate_every_steps

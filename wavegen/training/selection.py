@@ -6,6 +6,8 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from wavegen.training.averaging import PolyakAverage
+
 
 class BestOnDev(lightning.Callback):
     """Keeps the averaged weights of the validation with the lowest mean cost.
@@ -13,12 +15,11 @@ class BestOnDev(lightning.Callback):
     They are saved in the checkpoint: in a file of their own they might be of a step that a resumed run has
     not come to, and where time limits it may never come to.
 
-    Stands in front of the average in the list of callbacks, which takes the averaged weights out again at the
-    end of a validation.
-
     Args:
         model: what is kept; a part of the module that is trained.
     """
+
+    before = (PolyakAverage,)  # which takes the averaged weights out at the end of a validation
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -52,6 +53,6 @@ class BestOnDev(lightning.Callback):
         self.cost, self.step, self.weights = (state_dict[name] for name in ("cost", "step", "weights"))
 
     def restore(self) -> None:
-        """Give the model the best weights; those that it has where no validation came to a number."""
+        """Give the model the best weights. Without a validation of finite cost it keeps those that it has."""
         if self.step is not None:
             self.model.load_state_dict(self.weights)

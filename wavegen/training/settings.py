@@ -32,7 +32,7 @@ def fit_settings(settings: DictConfig) -> dict[str, Any]:
 
 
 def optimisation(settings: DictConfig) -> dict[str, Any]:
-    """What of a group goes to the module: optimiser, schedule, budget. Runs of old may lack ``max_minutes``.
+    """What of a group goes to the module: optimiser, schedule, budget.
 
     Raises:
         UserError: where schedule or budget are none.
@@ -47,7 +47,7 @@ def optimisation(settings: DictConfig) -> dict[str, Any]:
     return {
         "optimizer": build(resolved.optimizer),
         "schedule": schedule,
-        "budget": Budget(max_steps=resolved.max_steps, max_minutes=resolved.get("max_minutes")),
+        "budget": Budget(max_steps=resolved.max_steps, max_minutes=resolved.max_minutes),
     }
 
 

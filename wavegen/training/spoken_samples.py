@@ -10,14 +10,14 @@ from wavegen.interruption import handling, raise_interrupted
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
 from wavegen.metrics.pitch import harmonicity_db
+from wavegen.training.averaging import PolyakAverage
 
 
 class SpokenSamples(lightning.Callback):
     """At validations, speaks the beginnings of dev utterances and logs audio, level and harmonicity.
 
     Level (RMS) and harmonicity (dB) are taken where the *recording* is voiced, and logged beside the
-    recording's: a model whose vowels do not sustain is quieter and less harmonic there. Stands before weight
-    averaging in the list of callbacks, so that the averaged weights speak.
+    recording's: a model whose vowels do not sustain is quieter and less harmonic there.
 
     Args:
         corpus: whose dev utterances are spoken.
@@ -26,6 +26,8 @@ class SpokenSamples(lightning.Callback):
         every_num_validations: speak at every n-th validation (sequential speech is slow).
         seed: of the noise.
     """
+
+    before = (PolyakAverage,)  # the averaged weights speak
 
     def __init__(
         self,

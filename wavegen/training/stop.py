@@ -22,13 +22,13 @@ class StopOnSignal(lightning.Callback):
     step. Any other exception leaves the last good checkpoint alone. Lightning's own handler of SIGTERM, which
     would end the training without saving, is put aside.
 
-    Stands behind the average in the list of callbacks, which first tidies up after an interrupted validation.
-
     Args:
         path: of the checkpoint.
         stage: what is trained, for the messages.
         average: of the weights; a checkpoint is whole when it covers the last step.
     """
+
+    behind = (PolyakAverage,)  # which gives the module its own weights back after an interrupted validation
 
     def __init__(self, path: Path, stage: str, average: PolyakAverage) -> None:
         self.path, self.stage, self.average = path, stage, average

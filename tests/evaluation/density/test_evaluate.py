@@ -17,7 +17,8 @@ from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import table
 from wavegen.errors import UserError
 from wavegen.evaluation.density.baselines import image_baselines, table_baselines
-from wavegen.evaluation.density.evaluate import Subject, evaluate_density, round_trips, summary
+from wavegen.evaluation.density.evaluate import evaluate_density, round_trips, summary
+from wavegen.evaluation.density.subject import Subject
 from wavegen.flows import (
     Affine,
     Bijection,

@@ -11,7 +11,7 @@ from wavegen.distributions.normal import Normal
 from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.conditioning import Conditioning, FrameConditioning
 from wavegen.resources import resource_directory
-from wavegen.runs.voice import build_model
+from wavegen.runs.weights import build_model
 
 VOICE = ["voice.sample_rate=8000", "voice.hop_samples=40", "voice.num_features=7"]
 

@@ -13,7 +13,7 @@ from wavegen.models.speech.teacher import WaveNetTeacher
 from wavegen.nets.wavenet import WaveNet
 from wavegen.objectives.likelihood import negative_log_likelihood
 from wavegen.resources import resource_directory
-from wavegen.runs.voice import build_model
+from wavegen.runs.weights import build_model
 
 HEADS = [LogisticMixtureHead(4, -9.0, initial_log_scale=-3.0), NormalHead(-9.0), MuLawHead(32)]
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.engines.masked import kernel as made_kernel
 from wavegen.engines.masked.rank_schedule import RankSchedule, flatten_rows
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
-from wavegen.flows.bijection import Context
 
 # what the kernel can send a row through, by the module's exact type: a subclass may compute anything
 _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wavegen.distributions.batches import Context
 from wavegen.flows.autoregressive import Autoregressive
-from wavegen.flows.bijection import Context
 from wavegen.nets.made import MADE
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context, fold_batch
 from wavegen.engines.masked.affine import MaskedAffineRun, why_not_compiled
 from wavegen.engines.masked.rank_schedule import RankedLayer
 from wavegen.errors import UserError
 from wavegen.flows.autoregressive import Autoregressive
-from wavegen.flows.bijection import Context, Inverse
+from wavegen.flows.bijection import Inverse
 from wavegen.flows.compose import Chain, Compose
-from wavegen.flows.flow import Flow, FlowDistribution, fold_batch
+from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.nets.made import MADE
 
 log = logging.getLogger(__name__)

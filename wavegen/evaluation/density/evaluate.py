@@ -1,10 +1,9 @@
-"""Evaluates a trained density: what held-out events cost, whether the flow comes back, what it draws."""
+"""Evaluates a trained density: what held-out events cost, what comes back of them, what it draws."""
 
 import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +15,23 @@ from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.errors import UserError
 from wavegen.evaluation.density.baselines import image_baselines, table_baselines
+from wavegen.evaluation.density.image_pictures import image_pictures
+from wavegen.evaluation.density.subject import Subject
+from wavegen.evaluation.density.table_pictures import table_pictures
 from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
-from wavegen.flows import Flow
-from wavegen.metrics.reconstruction import separate
+from wavegen.models.density import DensityModel
 from wavegen.report.density_page import write_density_report
-from wavegen.report.image_figures import image_figures
 from wavegen.report.page import read_json
-from wavegen.report.table_figures import table_figures
 from wavegen.training.density_data import in_order
 from wavegen.training.density_stage import COST, cost_of
 
 ROUND_TRIP_EVENTS = 256  # test events, and draws at each temperature, that go there and back
 
 
-@dataclass
-class Subject:
-    """A flow with what it is shown: its data, its context, the device, the generator of all choices."""
-
-    flow: Flow
-    data: ImageSet | TableSet
-    context: NoContext | LabelContext
-    device: torch.device
-
-    def encode(self, labels: Tensor | None) -> Tensor | None:
-        labels = None if labels is None else labels.to(self.device)
-        return self.context.encode(labels, self.data.num_classes)
-
-    def latents(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(y, z): the events behind dequantisation, and their latents."""
-        before, flow_proper = separate(self.flow.bijection)
-        context, x = self.encode(labels), x.to(self.device).float()
-        y = x if before is None else before(x, context)[0]
-        return y, flow_proper(y, context)[0]
-
-    def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """y = g(z), in front of dequantisation."""
-        return separate(self.flow.bijection)[1].inverse(z, self.encode(labels))[0]
-
-    def levels(self, y: Tensor, labels: Tensor | None) -> Tensor:
-        """Whole levels of images y; rows as they are."""
-        before, _ = separate(self.flow.bijection)
-        return y if before is None else before.inverse(y, self.encode(labels))[0]
-
-    def noise(self, count: int, labels: Tensor | None) -> Tensor:
-        """Draws of the base, one for each of ``count`` events."""
-        base = self.flow(self.encode(labels)).base
-        return base.sample(torch.Size([count] if not base.batch_shape else []))
-
-
 @torch.no_grad()
 def evaluate_density(
-    flow: Flow,
+    model: DensityModel,
     data: ImageSet | TableSet,
     context: NoContext | LabelContext,
     output: str | Path,
@@ -79,12 +43,12 @@ def evaluate_density(
     num_samples: int = 64,
     batch_size: int = 256,
 ) -> dict[str, float | None]:
-    """Measures the flow on the test part; writes ``metrics.json``, ``figures/``, ``report.html`` to output.
+    """Measures the density on the test part; writes ``metrics.json``, ``figures/`` and ``report.html``.
 
     Args:
-        flow: the density, over whole levels (images) or standardised rows.
+        model: the density, over whole levels (images) or standardised rows.
         data: whose test part is scored.
-        context: what the flow is conditioned on.
+        context: what the density is conditioned on.
         output: the run's folder; what ``training.json`` in it says goes into the metrics.
         seed: of the choice of events, dequantisation, samples, bootstrap.
         max_images: test events that are scored; None for all.
@@ -108,13 +72,13 @@ def evaluate_density(
     torch.manual_seed(seed)
     output = Path(output)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    subject = Subject(flow.to(device).eval(), data, context, device)
+    subject = Subject(model.to(device).eval(), data, context, device)
     chosen = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(seed))[:max_images]
     x, labels = data.test[chosen], None if data.labels is None else data.labels["test"][chosen]
     name, cost = cost_of(data)
 
     tally = Tally()
-    draws = num_noise_draws if flow.is_bound else 1
+    draws = num_noise_draws if subject.is_bound else 1
     for key, value in costs(subject, x, labels, name, cost, draws, batch_size).items():
         for single in value.tolist():
             tally.add(key, single)
@@ -126,13 +90,14 @@ def evaluate_density(
     metrics |= {"test/num_events": len(x), "test/num_noise_draws": draws}
     baselines = image_baselines if isinstance(data, ImageSet) else table_baselines
     metrics |= {f"baseline/{key}": value for key, value in baselines(data, x).items()}
-    metrics |= round_trips(subject, x, labels, temperatures)
+    if subject.offers("reconstruct"):
+        metrics |= round_trips(subject, x, labels, temperatures)
     metrics |= drawing_speed(subject, labels, num_samples)
     if (output / COST).is_file():
         metrics |= {f"training/{key}": value for key, value in read_json(output / COST).items()}
 
-    figures = image_figures if isinstance(data, ImageSet) else table_figures
-    shown = figures(subject, x, labels, output / "figures", temperatures, num_samples, seed)
+    pictures = image_pictures if isinstance(data, ImageSet) else table_pictures
+    shown = pictures(subject, x, labels, output / "figures", temperatures, num_samples)
     write_bytes(output / "metrics.json", as_json(metrics).encode())
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads of torch {torch.__version__}"
     if device.type == "cuda":
@@ -141,7 +106,7 @@ def evaluate_density(
         output,
         metrics=metrics,
         data=data,
-        conditional=isinstance(context, LabelContext),
+        conditional=subject.is_conditional,
         figures=shown,
         setup={"Seed": str(seed), "Machine": machine},
     )
@@ -163,7 +128,7 @@ def costs(
     """
     means, weighted = [], []
     for batch in in_order(x, labels, batch_size):
-        distribution = subject.flow(subject.encode(batch.labels))
+        distribution = subject.distribution(batch.labels)
         values = batch.x.to(subject.device).float()
         log_prob = torch.stack([distribution.log_prob(values) for _ in range(num_draws)]).double().cpu()
         means.append(cost(log_prob).mean(0))
@@ -177,16 +142,17 @@ def costs(
 def round_trips(
     subject: Subject, x: Tensor, labels: Tensor | None, temperatures: Sequence[float]
 ) -> dict[str, float]:
-    """The largest |y − g(f(y))| over test events and over samples, and how many of them are not finite."""
+    """The largest difference of what the model saw and what came back, and how many are not finite.
+
+    Over test events; of an exact inverse also over what it decodes from the prior at each temperature.
+    """
     x, labels = x[:ROUND_TRIP_EVENTS], None if labels is None else labels[:ROUND_TRIP_EVENTS]
-    y, z = subject.latents(x, labels)
-    metrics = error_of("data", y, subject.generate(z, labels))
-    noise = subject.noise(len(x), labels)
-    flow_proper, context = separate(subject.flow.bijection)[1], subject.encode(labels)
-    for temperature in temperatures:
-        drawn = subject.generate(temperature * noise, labels)
-        returned = flow_proper.inverse(flow_proper(drawn, context)[0], context)[0]
-        metrics |= error_of(f"samples_at_{temperature:g}", drawn, returned)
+    metrics = error_of("data", *subject.reconstruct(x, labels))
+    if subject.offers("prior", "reconstruct_draws"):
+        noise = subject.noise(len(x), labels)
+        for temperature in temperatures:
+            draws = subject.reconstruct_draws(temperature * noise, labels)
+            metrics |= error_of(f"samples_at_{temperature:g}", *draws)
     return metrics
 
 
@@ -205,7 +171,7 @@ def drawing_speed(subject: Subject, labels: Tensor | None, count: int) -> dict[s
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
-        subject.generate(subject.noise(count, repeated), repeated).sum().item()  # waits for an accelerator
+        subject.sample(count, repeated).sum().item()  # waits for an accelerator
         seconds.append(time.perf_counter() - start)
     return {"sampling/events_per_second": count / min(seconds)}
 

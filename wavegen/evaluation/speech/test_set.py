@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 from wavegen.data.speech.corpus import Corpus, Utterance
 from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.errors import UserError
-from wavegen.runs.plain_yaml import read_plain_yaml
 from wavegen.runs.voice import Voice
+from wavegen.untrusted.plain_yaml import read_plain_yaml
 
 
 def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:

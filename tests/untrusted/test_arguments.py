@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from wavegen.calls import LARGEST, build, check_calls, fits, in_words
+from wavegen.calls import build
 from wavegen.errors import UserError
 from wavegen.flows import Bijection
 from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.untrusted.arguments import LARGEST, check_calls, fits, in_words
 
 NUMBERS = st.integers(-LARGEST, LARGEST)
 REALS = st.one_of(st.integers(-1000, 1000), st.floats(-1e200, 1e200, allow_subnormal=False))

@@ -1,10 +1,10 @@
-"""A conditioner steers what is done to one element: they have to agree about its parameters."""
+"""A conditioner gives the parameters of what is done to each element: the two have to agree about them."""
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-from wavegen.flows.bijection import Context
 
 
 def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Module) -> None:
@@ -26,16 +26,15 @@ def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Modu
 
 
 def parameters_for(
-    owner: nn.Module, conditioner: nn.Module, seen: Tensor, steered: torch.Size, num: int, context: Context
+    owner: nn.Module, conditioner: nn.Module, seen: Tensor, shape: torch.Size, num: int, context: Context
 ) -> Tensor:
-    """What the conditioner makes of ``seen``: ``steered + (num,)``, where ``steered`` is the shape of the
-    elements.
+    """The conditioner's output for ``seen``, of shape ``shape + (num,)`` for elements of ``shape``.
 
     Raises ``UserError`` for any other shape: broadcasting would hide a conditioner of the wrong size in a
     wrong density.
     """
     parameters = conditioner(seen, context)
-    expected = (*steered, num)
+    expected = (*shape, num)
     if parameters.shape != expected:
         raise UserError(
             f"{type(owner).__name__}: expected parameters of shape {expected} from "

@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from wavegen.errors import UserError
 from wavegen.report.curves import read_curves
 from wavegen.runs.folder import open_run, resume_config
-from wavegen.training.stages import (
+from wavegen.training.speech_stages import (
     check_distillable,
     fill_in_voice,
-    lend_teacher,
+    find_lent_teacher,
     train_student,
     train_teacher,
 )
@@ -135,13 +135,13 @@ def test_teacher_of_another_sample_rate_or_layout_is_refused(compose_config, min
     config = compose_config("distill", f"teacher_checkpoint={tmp_path / 'a'}", f"run={tmp_path / 'b'}")
     faster = dataclasses.replace(mini_corpus, sample_rate=16000)
     with pytest.raises(UserError, match="8000 Hz but the corpus has 16000 Hz"):
-        lend_teacher(config, faster)
+        find_lent_teacher(config, faster)
     encoder = mini_corpus.encoder
     layout = dataclasses.replace(encoder.layout, phones=encoder.layout.phones[:-1])
     numbers = encoder.to_dict() | {"layout": layout.to_dict()}
     other = dataclasses.replace(mini_corpus, encoder=type(encoder).from_dict(numbers))
     with pytest.raises(UserError, match="feature layout"):
-        lend_teacher(config, other)
+        find_lent_teacher(config, other)
 
 
 def test_ctrl_c_during_a_validation_saves_weights_and_average_untorn(

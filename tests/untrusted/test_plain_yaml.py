@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from wavegen.errors import UserError
-from wavegen.runs.plain_yaml import LARGEST_BYTES, read_plain_yaml
+from wavegen.untrusted.plain_yaml import LARGEST_BYTES, read_plain_yaml
 
 SCALARS = st.one_of(
     st.none(),

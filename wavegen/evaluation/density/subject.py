@@ -1,0 +1,76 @@
+"""A density with what it is shown: its data, what it is conditioned on, and where it runs."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from wavegen.data.context import LabelContext, NoContext
+from wavegen.data.images.image_set import ImageSet
+from wavegen.data.tables import TableSet
+from wavegen.models.density import DensityModel, offers
+
+
+@dataclass
+class Subject:
+    """The methods of :class:`~wavegen.models.density.DensityModel` for events with labels, on the device."""
+
+    model: DensityModel
+    data: ImageSet | TableSet
+    context: NoContext | LabelContext
+    device: torch.device
+
+    @property
+    def is_bound(self) -> bool:
+        return getattr(self.model, "is_bound", False)
+
+    @property
+    def is_conditional(self) -> bool:
+        return isinstance(self.context, LabelContext)
+
+    def offers(self, *names: str) -> bool:
+        return offers(self.model, *names)
+
+    def encode(self, labels: Tensor | None) -> Tensor | None:
+        labels = None if labels is None else labels.to(self.device)
+        return self.context.encode(labels, self.data.num_classes)
+
+    def distribution(self, labels: Tensor | None) -> Distribution:
+        return self.model(self.encode(labels))
+
+    def sample(self, count: int, labels: Tensor | None) -> Tensor:
+        """Events, one for each label where the density is conditional."""
+        distribution = self.distribution(labels)
+        return distribution.sample(torch.Size([] if distribution.batch_shape else [count]))
+
+    def noise(self, count: int, labels: Tensor | None) -> Tensor:
+        """Draws of the prior, one for each of ``count`` events."""
+        prior = self.model.prior(self.encode(labels))
+        return prior.sample(torch.Size([count] if not prior.batch_shape else []))
+
+    def latents(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        return self.model.latents(self._events(x), self.encode(labels))
+
+    def decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        return self.model.decode(z, self.encode(labels))
+
+    def reconstruct(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        return self.model.reconstruct(self._events(x), self.encode(labels))
+
+    def reconstruct_draws(self, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        return self.model.reconstruct_draws(z, self.encode(labels))
+
+    def interpolate(
+        self,
+        first: Tensor,
+        last: Tensor,
+        weights: list[float],
+        labels: Tensor | None,
+        last_labels: Tensor | None,
+    ) -> Tensor:
+        ends = self._events(first), self._events(last)
+        return self.model.interpolate(*ends, weights, self.encode(labels), self.encode(last_labels))
+
+    def _events(self, x: Tensor) -> Tensor:
+        return x.to(self.device).float()

@@ -1,0 +1,224 @@
+"""The two stages of a voice: a teacher fitted to recordings, a student fitted to the teacher."""
+
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from wavegen.audio.pitch import describe_tracker
+from wavegen.calls import build
+from wavegen.data.speech.corpus import Corpus
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.runs.voice import Voice, load_voice, require_match
+from wavegen.runs.weights import build_model, weights_file
+from wavegen.training.data import SegmentData
+from wavegen.training.distillation import DistillationTraining
+from wavegen.training.fit import fit
+from wavegen.training.module import TrainingModule
+from wavegen.training.net_resources import arrange_nets
+from wavegen.training.settings import fit_settings, optimisation
+from wavegen.training.spoken_samples import SpokenSamples
+from wavegen.training.stage import keep_model, run_stage
+from wavegen.training.teacher import TeacherTraining
+
+log = logging.getLogger(__name__)
+
+
+def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
+    """Write into ``config.voice`` what of the corpus the models' configurations refer to."""
+    voice = {
+        "sample_rate": corpus.sample_rate,
+        "hop_samples": corpus.hop_samples,
+        "num_features": corpus.encoder.layout.num_features,
+    }
+    OmegaConf.update(config, "voice", voice)
+
+
+def facts_of(corpus: Corpus) -> dict[str, Any]:
+    """What a voice's manifest says beside its models: all that turns text into their context."""
+    return {
+        "sample_rate": corpus.sample_rate,
+        "hop_samples": corpus.hop_samples,
+        "encoder": corpus.encoder.to_dict(),
+        "register": corpus.register.to_dict(),
+        "espeak": asdict(corpus.espeak_voice),
+        "pitch": describe_tracker(corpus.pitch),
+    }
+
+
+def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) -> None:
+    """Take teacher, student and objective through one short pass before anybody trains for hours.
+
+    Args:
+        config: of the recipe, its ``voice`` filled in.
+        corpus: of the recordings.
+        lent: whose teacher is distilled; None for the configured one.
+
+    Raises:
+        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no
+            density.
+    """
+    if lent is None:
+        teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
+    else:
+        teacher = lent.teacher
+    student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
+    terms = loss_terms(config, corpus)
+    num_frames, num_samples = 2, 2 * config.voice.hop_samples
+    context = SpeechContext.zeros(num_features=config.voice.num_features, num_frames=num_frames)
+    recording, mask = torch.zeros(1, num_samples), torch.ones(1, num_samples, dtype=torch.bool)
+    with torch.no_grad():
+        step = DistillationStep(
+            teacher=teacher, student=student, recording=recording, context=context, mask=mask
+        )
+        for term in terms.values():
+            term(step)
+
+
+def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
+    """The terms of ``config.objective``, which know the corpus's recordings."""
+    return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
+
+
+def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
+    """The first recordings of the training part: enough for what is set by the data before training."""
+    return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
+
+
+def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
+    """Fit the configured teacher, or load the run's where it is already there.
+
+    The weights are the averaged ones, saved in the run.
+    """
+    settings = config.teacher_training
+
+    def build_teacher(model_config: dict[str, Any]) -> nn.Module:
+        teacher = build_model(model_config, source="teacher")
+        teacher.fit_to_data(recordings(corpus))
+        arrange_nets([teacher], checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
+        return teacher
+
+    return _speech_stage(
+        "teacher",
+        build_teacher,
+        lambda teacher: TeacherTraining(
+            teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(settings)
+        ),
+        lambda teacher: teacher.receptive_field,
+        config=config,
+        corpus=corpus,
+        run=run,
+        seed=config.seed,
+    )
+
+
+def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
+    """The voice whose teacher ``teacher_checkpoint`` gives, None to train one; and the corpus as it sees it.
+
+    A voice's scalers were fitted on *its* training data and stay with it, whatever corpus it is shown.
+
+    Raises:
+        UserError: where it has no teacher, or does not fit the corpus.
+    """
+    if config.teacher_checkpoint is None:
+        return None, corpus
+    kept = Path(config.run) / "teacher.safetensors"
+    source = Path(config.run if kept.exists() else config.teacher_checkpoint)
+    voice = require_match(load_voice(source), corpus, source)
+    if voice.teacher is None:
+        raise UserError(f"{source} has no teacher.safetensors to distil")
+    return voice, replace(corpus, encoder=voice.encoder)
+
+
+def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lent: Voice | None) -> nn.Module:
+    """The lent teacher, taken into the run; or the run's own, trained now unless it is there."""
+    if lent is None:
+        return train_teacher(config, corpus, run)
+    keep_model(run, "teacher", lent.teacher, lent.config["teacher"], facts_of(corpus))
+    return lent.teacher
+
+
+def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
+    """Distil the teacher into the configured student, or load the run's where it is already there."""
+    settings = config.student_training
+
+    def build_student(model_config: dict[str, Any]) -> nn.Module:
+        student = build_model(model_config, source="student")
+        if config.adopt_conditioning:
+            net = getattr(teacher.conditioner, "conditioner", teacher.conditioner)
+            if net.conditioning is not None:
+                copied = student.adopt_conditioning(net.conditioning)
+                log.info("the student starts with %d conditioning tensors of the teacher", copied)
+        nets = [student, teacher]
+        arrange_nets(nets, checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
+        return student
+
+    return _speech_stage(
+        "student",
+        build_student,
+        lambda student: DistillationTraining(
+            teacher=teacher, student=student, terms=loss_terms(config, corpus), **optimisation(settings)
+        ),
+        lambda student: max(student.receptive_field, teacher.receptive_field),
+        config=config,
+        corpus=corpus,
+        run=run,
+        seed=config.seed + 1,
+    )
+
+
+def _speech_stage(
+    name: str,
+    build_from: Callable[[dict[str, Any]], nn.Module],
+    module: Callable[[nn.Module], TrainingModule],
+    past_samples: Callable[[nn.Module], int],
+    *,
+    config: DictConfig,
+    corpus: Corpus,
+    run: Path,
+    seed: int,
+) -> nn.Module:
+    """A stage on segments of a corpus, which speaks now and then while it trains."""
+    if weights_file(run, name).exists():
+        require_match(load_voice(run), corpus, run)
+    settings = config[f"{name}_training"]
+    model_config = OmegaConf.to_container(config[name], resolve=True)
+
+    def segments(model: nn.Module) -> SegmentData:
+        return SegmentData(
+            corpus=corpus,
+            segment_s=settings.segment_s,
+            past_samples=past_samples(model),
+            batch_size=settings.batch_size,
+            seed=config.seed,
+            num_workers=settings.num_workers,
+        )
+
+    def fit_speaking(**given: Any) -> None:
+        spoken = SpokenSamples(
+            corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
+        )
+        # All that is drawn while training has the run's seed; that of the stage is of the initial weights.
+        given["seed"] = config.seed
+        fit(trainer=build(config.trainer), callbacks=[spoken], **given, **fit_settings(settings))
+
+    return run_stage(
+        name,
+        lambda: build_from(model_config),
+        module,
+        segments,
+        run=run,
+        seed=seed,
+        fit=fit_speaking,
+        model_config=model_config,
+        facts=facts_of(corpus),
+    )

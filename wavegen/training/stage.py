@@ -1,0 +1,74 @@
+"""A stage of a run: one model is made, trained and kept, or read back where that has been done."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
+
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.weights import load_model, load_weights, save_weights, weights_file
+from wavegen.training.module import TrainingModule
+
+
+def run_stage(
+    name: str,
+    build: Callable[[], nn.Module],
+    module: Callable[[nn.Module], TrainingModule],
+    data: Callable[[nn.Module], lightning.LightningDataModule],
+    *,
+    run: Path,
+    seed: int,
+    fit: Callable[..., None],
+    model_config: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+    finish: Callable[[TrainingModule], None] | None = None,
+) -> nn.Module:
+    """The trained model, in evaluation mode: the run's where it has been trained already, else trained now.
+
+    Weights are written last and whole: where they are, the stage is done.
+
+    Args:
+        name: of the stage and of its files: ``teacher``, ``student``, ``flow``.
+        build: makes the model as it starts; called with the seed set.
+        module: what Lightning trains, made around the model.
+        data: what it is trained on; may ask the model for its receptive field.
+        run: the run's folder.
+        seed: of initial weights, and of all that is drawn while training.
+        fit: called as ``fit(module=, data=, run=, stage=, seed=)``, see :mod:`wavegen.training.fit`.
+        model_config: goes into the manifest, so that others can build the model; None leaves it out.
+        facts: go into the manifest beside it.
+        finish: called with the trained module in every process, before anything is written.
+
+    Raises:
+        UserError: in the words of whoever is called.
+    """
+    weights = weights_file(run, name)
+    if weights.exists():
+        if model_config is None:
+            return load_weights(build(), weights, name)
+        return load_model(run, name)
+    lightning.seed_everything(seed, verbose=False)
+    model = build()
+    training = module(model)
+    fit(module=training, data=data(model), run=run, stage=name, seed=seed)
+    if finish is not None:
+        finish(training)
+    keep_model(run, name, model, model_config, facts)
+    return model.eval()
+
+
+@rank_zero_only
+def keep_model(
+    run: Path,
+    name: str,
+    model: nn.Module,
+    model_config: Mapping[str, Any] | None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a trained model into the run, once for all processes that trained it."""
+    if model_config is not None:
+        write_manifest(run, {name: model_config}, facts or {})
+    save_weights(run, name, model)

@@ -1,0 +1,1 @@
+"""What comes from a folder that somebody may have handed over: what it may hold and call."""

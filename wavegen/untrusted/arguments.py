@@ -1,0 +1,163 @@
+"""Whether the arguments of the calls that a configuration describes fit the annotations."""
+
+import functools
+import inspect
+import operator
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Never, Union, get_args, get_origin, get_type_hints
+
+from hydra.utils import get_object
+
+from wavegen.errors import UserError
+from wavegen.untrusted.targets import FOREIGN_TEXTS, MODEL_PACKAGES, PARTIAL, TARGET
+
+# No net of ours is wider or deeper; more layers than that would be made one by one until memory ends.
+LARGEST_IN_A_MODEL = 2**16
+LARGEST = 2**63 - 1
+LARGEST_FLOAT = 1e300
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    Path: "text",
+    NoneType: "null",
+    Never: "nothing",
+}
+
+
+def check_calls(node: Any, source: object, *, key: str = "") -> None:
+    """Raises UserError for the first call whose arguments do not fit, at whatever depth of the configuration.
+
+    An argument must be known, and its value be what the annotation says: a number, text, a list of such, or
+    another call that gives an object of that class. Numbers are finite, those of models within ±2¹⁶.
+
+    Args:
+        node: its targets are ones that may be imported (``targets.refuse_foreign_targets``).
+        source: its file, for the message.
+        key: where the node stands, dotted.
+    """
+    if isinstance(node, Mapping):
+        if TARGET in node:
+            check_call(node, source, key)
+        for name, value in node.items():
+            check_calls(value, source, key=f"{key}.{name}" if key else name)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            check_calls(value, source, key=f"{key}[{index}]")
+
+
+def check_call(node: Mapping[str, Any], source: object, key: str = "") -> None:
+    """Raises UserError where the arguments of this one call do not fit."""
+    target = node[TARGET]
+    function = get_object(target)
+    arguments = {name: value for name, value in node.items() if name not in (TARGET, PARTIAL)}
+    known, hints = _parameters(function), _hints(function)
+    largest = LARGEST_IN_A_MODEL if target.startswith(MODEL_PACKAGES) else LARGEST
+    for name, value in arguments.items():
+        if name not in known:
+            raise UserError(f"{_at(source, key)} has the argument '{name}', which {target} does not take")
+        hint = hints.get(name)
+        if not target.startswith("wavegen.") and name not in FOREIGN_TEXTS.get(target, ()):
+            hint = _without_text(hint)
+        if not fits(value, hint, largest=largest):
+            got, wanted = _short(value), in_words(hint, largest)
+            raise UserError(f"{_at(source, key, name)} is {got}, expected {wanted}")
+    missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
+    if missing and not node.get(PARTIAL, False):
+        raise UserError(f"{_at(source, key)} has no '{missing[0]}', which {target} needs")
+
+
+def fits(value: Any, hint: Any, *, largest: int = LARGEST) -> bool:
+    """Whether a plain value, or what the call in it gives, is of an annotation's kind."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(fits(value, part, largest=largest) for part in parts)
+    if isinstance(value, Mapping):
+        return TARGET in value and is_kind(product(value), hint)
+    if origin is Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if origin is tuple and Ellipsis not in parts:
+        return (
+            isinstance(value, list)
+            and len(value) == len(parts)
+            and all(fits(item, part, largest=largest) for item, part in zip(value, parts, strict=True))
+        )
+    if origin in (list, tuple, Sequence, Iterable):
+        return isinstance(value, list) and all(fits(item, parts[0], largest=largest) for item in value)
+    if hint is int:
+        return type(value) is int and abs(value) <= largest
+    if hint is float:
+        return type(value) in (int, float) and abs(value) < LARGEST_FLOAT
+    if hint in (str, Path):
+        return isinstance(value, str)
+    return type(value) is hint and hint in (bool, NoneType)
+
+
+def product(node: Mapping[str, Any]) -> Any:
+    """What a call gives: a class or an annotation; ``Callable[..., that]`` for a partial one."""
+    function = get_object(node[TARGET])
+    result = function if inspect.isclass(function) else _hints(function).get("return")
+    return Callable[..., result] if node.get(PARTIAL, False) else result
+
+
+def is_kind(given: Any, hint: Any) -> bool:
+    """Whether every object of the annotation ``given`` is one of the annotation ``hint``."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(is_kind(given, part) for part in parts)
+    if get_origin(given) is Callable:
+        return origin is Callable and is_kind(get_args(given)[-1], parts[-1])
+    if origin is Callable:
+        return isinstance(given, type) and any("__call__" in vars(base) for base in given.__mro__)
+    if origin is not None:
+        outer = get_origin(given)
+        return isinstance(outer, type) and issubclass(outer, origin) and get_args(given) == parts
+    return isinstance(hint, type) and isinstance(given, type) and issubclass(given, hint)
+
+
+def in_words(hint: Any, largest: int = LARGEST) -> str:
+    """An annotation as the end of a sentence: "expected …"."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(in_words(part, largest) for part in parts))
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, parts))
+    if origin is tuple and Ellipsis not in parts:
+        return f"a list of {len(parts)} ({', '.join(in_words(part, largest) for part in parts)})"
+    if origin in (list, tuple, Sequence, Iterable):
+        return f"a list ({in_words(parts[0], largest)} each)"
+    if origin is Callable:
+        return f"a {TARGET} that makes {in_words(parts[-1], largest)}"
+    if hint is int and largest < LARGEST:
+        return f"a whole number up to {largest}"
+    return WORDS.get(hint) or f"an object of {getattr(hint, '__name__', hint)}"
+
+
+def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
+    """Those that can be given by name."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(function).parameters
+    return {name: parameter for name, parameter in parameters.items() if parameter.kind in named}
+
+
+def _hints(function: Callable) -> dict[str, Any]:
+    return get_type_hints(function.__init__ if inspect.isclass(function) else function)
+
+
+def _without_text(hint: Any) -> Any:
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kept = tuple(part for part in parts if part not in (str, Path))
+    return functools.reduce(operator.or_, kept) if kept else Never
+
+
+def _at(source: object, *names: str) -> str:
+    key = ".".join(name for name in names if name)
+    return f"{source}: {key}" if key else f"{source}"
+
+
+def _short(value: Any) -> str:
+    return reprlib.repr(value) if not isinstance(value, Mapping) else f"a {value.get(TARGET, 'mapping')}"
