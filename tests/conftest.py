@@ -13,6 +13,7 @@ from hypothesis import settings
 from wavegen.distributions.logistic import Logistic
 from wavegen.interruption import SIGNALS
 from wavegen.linguistics.context import SpeechContext
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.models.speech.student import WaveNetStudent
 from wavegen.models.speech.teacher import WaveNetTeacher
 from wavegen.nets.conditioning import FrameConditioning
@@ -61,13 +62,13 @@ def heeded_signals():
 def mini_corpus(tmp_path_factory):
     """Nine short sentences at 8 kHz, prepared like any corpus."""
     from wavegen.data.speech.prepare import prepare_corpus
-    from wavegen.data.speech.sources.sentences import EspeakCorpus
+    from wavegen.data.speech.sources.sentences import SpokenSentences
 
     folder = tmp_path_factory.mktemp("mini_corpus")
     words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     sentences = folder / "sentences.txt"
     sentences.write_text("\n".join(f"Number {word} is here." for word in words) + "\n")
-    source = EspeakCorpus(sentences=str(sentences))
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences), name="espeak")
     return prepare_corpus(source, folder / "corpus", sample_rate=8000, num_dev=2, num_test=2, num_jobs=1)
 
 

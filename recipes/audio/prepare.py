@@ -2,8 +2,9 @@
 
 from omegaconf import DictConfig
 
-from wavegen.data.speech.prepare import preparation, prepare_corpus
+from wavegen.data.speech.preparation import arguments_of
+from wavegen.data.speech.prepare import prepare_corpus
 
 
 def main(config: DictConfig) -> None:
-    prepare_corpus(**preparation(config.corpus))
+    prepare_corpus(**arguments_of(config.corpus))

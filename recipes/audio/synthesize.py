@@ -1,7 +1,7 @@
 """Speak a text with a trained voice, into a 16-bit WAV file or a player.
 
 The text is spoken as it stands, whatever its punctuation. It may also come from a file, or from standard
-input with text_file=-. The student speaks by default; speaker=teacher lets the teacher speak, sample by
+input with text_file=-. The student speaks by default; model=teacher lets the teacher speak, sample by
 sample. output=- is standard output: a player behind a pipe sounds while the rest is still being spoken.
 
 Examples:
@@ -28,7 +28,7 @@ def main(config: DictConfig) -> None:
     speech = prepare_speech(
         voice,
         text,
-        speaker=config.speaker,
+        model=config.model,
         temperature=config.temperature,
         precision=config.precision,
         seed=config.seed,
@@ -38,5 +38,5 @@ def main(config: DictConfig) -> None:
     say_beside(
         config.output,
         f"{config.output}: {speech.duration_s:.2f} s of speech at {speech.sample_rate} Hz by the "
-        f"{config.speaker}, made in {seconds:.2f} s in {explain_precision(config.precision, config.speaker)}",
+        f"{config.model}, made in {seconds:.2f} s in {explain_precision(config.precision, config.model)}",
     )

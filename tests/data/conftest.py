@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from wavegen.audio.waveform import resample
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 
 TEXTS = {
     "a-1": "One red apple.",
@@ -25,7 +25,7 @@ def make_ljspeech(tmp_path: Path) -> Callable[..., Path]:
         root = tmp_path / "recordings"
         (root / "wavs").mkdir(parents=True)
         for id_, text in texts.items():
-            spoken = EspeakVoice("en-us+f3", words_per_minute=150).speak(text)
+            spoken = EspeakFrontEnd("en-us+f3", words_per_minute=150).read(text)
             waveform = resample(spoken.waveform, spoken.sample_rate, rate)
             noise = np.random.default_rng(0).normal(0, 1e-4, len(waveform))
             soundfile.write(root / "wavs" / f"{id_}.{suffix}", waveform * 0.8 + noise, rate)

@@ -9,11 +9,13 @@ import torch
 
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.prepare import prepare_corpus
-from wavegen.data.speech.sources.sentences import EspeakCorpus
+from wavegen.data.speech.sources.sentences import SpokenSentences
 from wavegen.evaluation.speech.evaluate import evaluate_voice
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.runs.manifest import write_manifest
 from wavegen.runs.voice import load_voice
 from wavegen.runs.weights import build_model, save_weights
+from wavegen.untrusted.parts import describe
 
 SENTENCES = ("Go on <now>.", "See me.", "A red & bad day.", "You win.", "No, not I.", "We saw it.")
 
@@ -23,7 +25,7 @@ def corpus(tmp_path_factory) -> Corpus:
     directory = tmp_path_factory.mktemp("corpus")
     sentences = directory / "sentences.txt"
     sentences.write_text("\n".join(SENTENCES), encoding="utf-8")
-    source = EspeakCorpus(sentences=str(sentences))
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
     return prepare_corpus(source, directory / "prepared", sample_rate=8000, num_dev=1, num_test=2, num_jobs=1)
 
 
@@ -78,7 +80,8 @@ def run_directory(corpus, tmp_path_factory) -> Path:
             "sample_rate": corpus.sample_rate,
             "hop_samples": corpus.hop_samples,
             "encoder": corpus.encoder.to_dict(),
-            "register": corpus.register.to_dict(),
+            "front_end": describe(corpus.front_end),
+            "prosody": describe(corpus.prosody),
         },
     )
     torch.manual_seed(0)

@@ -4,8 +4,9 @@ import pytest
 from wavegen.audio.waveform import resample
 from wavegen.errors import UserError
 from wavegen.linguistics.alignment import align_by_dtw
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice, SpokenUtterance
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phones import TimedPhone
+from wavegen.linguistics.pronunciation import Pronunciation
 
 TEXT = "Nobody expected the small red balloon to fly so far over the mountain."
 
@@ -30,12 +31,12 @@ def start_errors_s(found: list[TimedPhone], wanted: list[TimedPhone]) -> np.ndar
 
 
 @pytest.fixture(scope="module")
-def spoken() -> SpokenUtterance:
-    return EspeakVoice().speak(TEXT)
+def spoken() -> Pronunciation:
+    return EspeakFrontEnd().read(TEXT)
 
 
 def test_another_voice_at_another_rate_is_followed(spoken):
-    other = EspeakVoice("en-us+f3", words_per_minute=130).speak(TEXT)
+    other = EspeakFrontEnd("en-us+f3", words_per_minute=130).read(TEXT)
     rate = 24000
     quiet = np.zeros(int(0.4 * rate), np.float32)
     recording = noisy(np.concatenate([quiet, resample(other.waveform, 22050, rate), quiet]))
@@ -63,9 +64,9 @@ def test_a_pause_that_only_the_recording_makes_goes_between_its_words(spoken):
 
 
 def test_a_pause_that_the_recording_does_not_make_is_taken_out():
-    voice = EspeakVoice()
-    with_pause = voice.speak("the small red door, the tall green tree")
-    without = voice.speak("the small red door the tall green tree")
+    voice = EspeakFrontEnd()
+    with_pause = voice.read("the small red door, the tall green tree")
+    without = voice.read("the small red door the tall green tree")
     assert any(p.is_silence for p in with_pause.phones[3:-3])
     phones = align_by_dtw(with_pause, noisy(without.waveform), 22050)
     assert not any(p.is_silence for p in phones[3:-3])

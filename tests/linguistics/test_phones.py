@@ -12,26 +12,12 @@ from wavegen.linguistics.phones import (
     lengthen_short_phones,
     mean_phone_duration_s,
     merge_silences,
-    normalise_phone,
 )
 
 
 def test_the_inventory_starts_with_silence_and_the_unknown():
     assert EN_US_PHONES[:2] == (SILENCE, UNKNOWN)
     assert len(set(EN_US_PHONES)) == len(EN_US_PHONES)
-
-
-@pytest.mark.parametrize(
-    ("espeak_name", "phone"),
-    [("_:", "_"), ("_", "_"), ("I2", "ɪ"), ("t#", "ɾ"), ("o@", "ɔːɹ"), ("?", "ʔ"), ("E7", "ɛ"), ("Q^", "?")],
-)
-def test_names_of_espeak(espeak_name, phone):
-    assert normalise_phone(espeak_name) == phone
-
-
-@pytest.mark.parametrize("marker", ["", ";", "(en-us)"])
-def test_markers_are_no_phones(marker):
-    assert normalise_phone(marker) is None
 
 
 @settings(deadline=None)

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from wavegen.audio.waveform import resample
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 
 SENTENCES = [
     "One red apple.",
@@ -29,7 +29,7 @@ def ljspeech(tmp_path_factory):
     (root / "wavs").mkdir()
     lines = []
     for number, text in enumerate(SENTENCES):
-        spoken = EspeakVoice("en-us+f3", words_per_minute=150).speak(text)
+        spoken = EspeakFrontEnd("en-us+f3", words_per_minute=150).read(text)
         waveform = resample(spoken.waveform, spoken.sample_rate, 22050)
         soundfile.write(root / "wavs" / f"T-{number}.wav", 0.8 * waveform, 22050)
         lines.append(f"T-{number}|{text}|{text}")

@@ -14,6 +14,7 @@ from wavegen.resources import resource_directory
 from wavegen.runs.folder import resume_config
 from wavegen.runs.manifest import write_manifest
 from wavegen.runs.weights import build_model, save_weights
+from wavegen.untrusted.parts import describe
 
 CONFIGS = resource_directory("configs")
 PROOF, RUN = "PROOF", "RUN"  # stand for the file that must not appear, and for the run
@@ -23,7 +24,7 @@ SCRIPT = f"{{_target_: wavegen.cli.main._load, recipe: x, script: {RUN}/evil.py}
 FILE = f"{{_target_: wavegen.files.write_bytes, path: {PROOF}, content: !!binary aGVsbG8=}}"
 PLACES = [
     ("teacher", "corpus.pitch"),
-    ("distill", "corpus.source.voice"),
+    ("distill", "corpus.front_end"),
     ("flow", "data"),
     ("gallery", "models.planar"),
     ("duality", "targets.two_crescents"),
@@ -155,7 +156,7 @@ TEACHER = {
 def voice(mini_corpus, tmp_path):
     run = tmp_path / "voice"
     description = {"sample_rate": 8000, "hop_samples": 40, "encoder": mini_corpus.encoder.to_dict()}
-    description |= {"register": mini_corpus.register.to_dict(), "espeak": {}, "pitch": {"name": "PraatPitch"}}
+    description |= {"front_end": describe(mini_corpus.front_end), "prosody": describe(mini_corpus.prosody)}
     write_manifest(run, {"teacher": TEACHER}, description)
     save_weights(run, "teacher", build_model(TEACHER, source="test"))
     return run
@@ -206,7 +207,7 @@ def test_a_voice_handed_over_executes_nothing(voice, mini_corpus, tmp_path, caps
         "synthesize": [
             f"checkpoint={voice}",
             "text=hello",
-            "speaker=teacher",
+            "model=teacher",
             f"output={tmp_path / 'a.wav'}",
         ],
         "evaluate": [f"checkpoint={voice}", f"corpus.directory={mini_corpus.directory}"],
@@ -232,8 +233,8 @@ def corpus_words(corpus):
 @pytest.mark.parametrize("name", ["../../voice", "!v/f3", "en-us+" + "x" * 60])
 def test_an_espeak_voice_that_is_a_path_is_named(voice, tmp_path, capsys, name):
     """espeak reads a file of that name, and such a one ends the process."""
-    rewrite(voice, lambda content: content.update(espeak={"voice": name}))
-    words = [f"checkpoint={voice}", "text=hello", "speaker=teacher", f"output={tmp_path / 'a.wav'}"]
+    rewrite(voice, lambda content: content["front_end"].update(voice=name))
+    words = [f"checkpoint={voice}", "text=hello", "model=teacher", f"output={tmp_path / 'a.wav'}"]
     assert f"the espeak voice '{name}' is no name" in refused(capsys, "synthesize", *words)
 
 

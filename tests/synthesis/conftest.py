@@ -1,13 +1,11 @@
 """A voice that is read back from a run folder."""
 
-from dataclasses import asdict
-
 import pytest
 
-from wavegen.audio.pitch import describe_tracker
 from wavegen.runs.manifest import write_manifest
 from wavegen.runs.voice import load_voice
 from wavegen.runs.weights import build_model, save_weights
+from wavegen.untrusted.parts import describe
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +49,8 @@ def voice_folder(mini_corpus, tmp_path_factory):
             "sample_rate": mini_corpus.sample_rate,
             "hop_samples": mini_corpus.hop_samples,
             "encoder": mini_corpus.encoder.to_dict(),
-            "register": mini_corpus.register.to_dict(),
-            "espeak": asdict(mini_corpus.espeak_voice),
-            "pitch": describe_tracker(mini_corpus.pitch),
+            "front_end": describe(mini_corpus.front_end),
+            "prosody": describe(mini_corpus.prosody),
         },
     )
     for name, config in models.items():

@@ -24,7 +24,7 @@ def words(voice_folder, output, *more):
 def test_standard_output_carries_the_bytes_of_the_file_and_nothing_else(
     voice_folder, tmp_path, capfdbinary, speaker, output
 ):
-    settings = [f"speaker={speaker}", "seed=3"]
+    settings = [f"model={speaker}", "seed=3"]
     assert main(words(voice_folder, tmp_path / "a.wav", *settings)) == 0
     printed = capfdbinary.readouterr()
     assert printed.out.startswith(f"{tmp_path / 'a.wav'}: ".encode()) and printed.err == b""
@@ -61,7 +61,7 @@ def test_what_is_said_meanwhile_goes_to_standard_error(voice_folder, capfdbinary
 
 @pytest.mark.parametrize("speaker", ["student", "teacher"])
 def test_blocks_are_the_whole(voice, speaker):
-    speech = prepare_speech(voice, TEXT, speaker=speaker, precision="auto")
+    speech = prepare_speech(voice, TEXT, model=speaker, precision="auto")
     blocks = list(speech.blocks())
     assert len(blocks) > 3 and torch.equal(torch.cat(blocks), speech.whole())
     assert sum(map(len, blocks)) == speech.num_samples

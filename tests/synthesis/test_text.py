@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.linguistics.frontends.espeak import voice as espeak
+from wavegen.linguistics.frontends.espeak import front_end as espeak
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
-from wavegen.synthesis.text import front_end, prepare_speech, read_text, sampler_of
+from wavegen.synthesis.text import prepare_speech, read_text, sampler_of
 
 
 def speak(voice, text, **settings):
@@ -52,7 +52,8 @@ def test_an_unreadable_file_is_named(tmp_path):
 
 def test_student_speaks_as_many_samples_as_the_text_has_frames(voice):
     text = "One, two = three."
-    _, phones, num_frames = front_end(voice).analyse(text)
+    _, plan = voice.analysis.analyse(text)
+    phones, num_frames = plan.phones, plan.num_frames
     waveform = speak(voice, text, seed=3)
     assert waveform.shape == (num_frames * 40,)
     assert len(waveform) / voice.sample_rate == pytest.approx(phones[-1].end_s, abs=0.3)
@@ -63,8 +64,8 @@ def test_student_speaks_as_many_samples_as_the_text_has_frames(voice):
 
 
 def test_teacher_speaks_as_long_on_the_16_bit_grid(voice):
-    _, _, num_frames = front_end(voice).analyse("Oh.")
-    waveform = speak(voice, "Oh.", speaker="teacher")
+    num_frames = voice.analysis.analyse("Oh.")[1].num_frames
+    waveform = speak(voice, "Oh.", model="teacher")
     assert waveform.shape == (num_frames * 40,)
     assert torch.equal(waveform * 32768, (waveform * 32768).round())
 
@@ -72,9 +73,9 @@ def test_teacher_speaks_as_long_on_the_16_bit_grid(voice):
 def test_the_named_model_speaks(voice):
     assert isinstance(sampler_of(voice, "student", 1.0), ParallelSampler)
     assert isinstance(sampler_of(voice, "teacher", 1.0), SequentialSampler)
-    with pytest.raises(UserError, match="speaker must be 'student' or 'teacher', got 'parrot'"):
-        speak(voice, "Oh.", speaker="parrot")
-    with pytest.raises(UserError, match="no student; it has a teacher: speaker=teacher"):
+    with pytest.raises(UserError, match="model must be 'student' or 'teacher', got 'parrot'"):
+        speak(voice, "Oh.", model="parrot")
+    with pytest.raises(UserError, match="no student; it has a teacher: model=teacher"):
         speak(dataclasses.replace(voice, student=None), "Oh.")
 
 
@@ -95,9 +96,9 @@ def test_a_text_that_kills_espeak_is_refused_in_one_sentence(voice, monkeypatch)
         speak(voice, "A.B.C." * 100)
 
 
-@pytest.mark.parametrize("entry", ["espeak", "register", "pitch"])
+@pytest.mark.parametrize("entry", ["front_end", "prosody"])
 def test_a_voice_without_its_front_end_is_named(voice, entry):
-    for broken in (None, {"unknown": 1}):
+    for broken in (None, {"unknown": 1}, {"_target_": "os.system"}):
         description = {**voice.description, entry: broken}
         with pytest.raises(UserError, match="manifest.json"):
-            front_end(dataclasses.replace(voice, description=description))
+            _ = dataclasses.replace(voice, description=description).analysis

@@ -13,7 +13,7 @@ from torch import nn
 from wavegen.calls import build
 from wavegen.errors import UserError
 from wavegen.flows import Bijection
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.untrusted.arguments import LARGEST, check_calls, fits, in_words
 
 NUMBERS = st.integers(-LARGEST, LARGEST)
@@ -58,7 +58,7 @@ def test_what_fits_is_what_the_annotation_says(value):
         isinstance(value, list) and all(isinstance(item, str) for item in value)
     )
     assert fits(value, tuple[str, str]) == (fits(value, list[str]) and len(value) == 2)
-    for hint in (nn.Module, Callable[..., nn.Module], None, EspeakVoice):
+    for hint in (nn.Module, Callable[..., nn.Module], None, EspeakFrontEnd):
         assert not fits(value, hint)
 
 
@@ -105,7 +105,8 @@ def test_a_call_fits_where_what_it_gives_does(node, hint, expected):
 
 
 TRAINER = "lightning.Trainer"
-ESPEAK = "wavegen.data.speech.sources.sentences.EspeakCorpus"
+FRONT_END = "wavegen.linguistics.frontends.espeak.front_end.EspeakFrontEnd"
+ESPEAK = "wavegen.data.speech.sources.sentences.SpokenSentences"
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,15 @@ ESPEAK = "wavegen.data.speech.sources.sentences.EspeakCorpus"
             call("wavegen.models.flows.maf.maf", features=2, transform=3),
             "a.b.transform is 3, expected an object of Module",
         ),
-        (call(ESPEAK, voice={"voice": "en-us"}), "a.b.voice is a mapping, expected an object of EspeakVoice"),
-        (call(ESPEAK, voice=call("wavegen.flows.Affine")), "a.b.voice is a wavegen.flows.Affine, expected"),
-        (call(ESPEAK, sentences=["x"]), "a.b.sentences is ['x'], expected text or null"),
+        (
+            call(ESPEAK, front_end={"voice": "en-us"}),
+            "a.b.front_end is a mapping, expected an object of FrontEnd",
+        ),
+        (call(ESPEAK, front_end=call("wavegen.flows.Affine")), "a.b.front_end is a wavegen.flows.Affine"),
+        (
+            call(ESPEAK, front_end=call(FRONT_END), sentences=["x"]),
+            "a.b.sentences is ['x'], expected text or null",
+        ),
         (call("wavegen.data.tables.table", path=3), "a.b.path is 3, expected text"),
         (call("torch.optim.Adam", partial=True, lr="0.1"), "a.b.lr is '0.1', expected a number"),
         (call("torch.optim.Adam", partial=True, params=[1]), "a.b.params is [1], expected"),
@@ -175,4 +182,4 @@ def test_every_annotation_has_words(hint):
 
 def test_what_a_constructor_tells_the_user_is_not_wrapped():
     with pytest.raises(UserError, match="the espeak voice '../x' is no name"):
-        build(call("wavegen.linguistics.frontends.espeak.voice.EspeakVoice", voice="../x"))
+        build(call("wavegen.linguistics.frontends.espeak.front_end.EspeakFrontEnd", voice="../x"))

@@ -1,7 +1,6 @@
 """Fundamental frequency, voicing and glottal pulses, at the centres of 5 ms frames."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 
 import librosa
 import numpy as np
@@ -49,10 +48,16 @@ class PraatPitch:
     """Praat's autocorrelation tracker (Boersma 1993), with the glottal pulses of "To PointProcess (cc)".
 
     Through ``praat-parselmouth``, which is GPL-3; :class:`PyinPitch` does without it.
+
+    Raises:
+        UserError: unless 1 ≤ min_hz < max_hz.
     """
 
     min_hz: float = 60.0
     max_hz: float = 400.0
+
+    def __post_init__(self) -> None:
+        _check_range(self)
 
     def __call__(self, waveform: np.ndarray, sample_rate: int, num_frames: int) -> PitchTrack:
         """Track ``waveform`` (samples,). Raises UserError where parselmouth is not installed."""
@@ -78,10 +83,17 @@ class PraatPitch:
 
 @dataclass(frozen=True)
 class PyinPitch:
-    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, no pulses, permissive licence."""
+    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, no pulses, permissive licence.
+
+    Raises:
+        UserError: unless 1 ≤ min_hz < max_hz.
+    """
 
     min_hz: float = 60.0
     max_hz: float = 400.0
+
+    def __post_init__(self) -> None:
+        _check_range(self)
 
     def __call__(self, waveform: np.ndarray, sample_rate: int, num_frames: int) -> PitchTrack:
         """Track ``waveform`` (samples,)."""
@@ -102,33 +114,12 @@ class PyinPitch:
 PitchTracker = PraatPitch | PyinPitch
 
 
-def describe_tracker(tracker: PitchTracker) -> dict[str, str | float]:
-    """A tracker as JSON: ``name`` of its class, and its fields; see :func:`pitch_tracker`."""
-    return {"name": type(tracker).__name__, **asdict(tracker)}
-
-
-def pitch_tracker(description: Mapping[str, object]) -> PitchTracker:
-    """The tracker that ``{"name": "PraatPitch" or "PyinPitch", "min_hz": …, "max_hz": …}`` describes.
-
-    Fields left out take their defaults. Raises UserError for anything else.
-    """
-    kinds = {kind.__name__: kind for kind in (PraatPitch, PyinPitch)}
-    if not isinstance(description, Mapping) or description.get("name") not in [*kinds]:
-        raise UserError(f"no pitch tracker is described by {description!r}, expected a name among {[*kinds]}")
-    values = {key: value for key, value in description.items() if key != "name"}
-    kind = kinds[description["name"]]
-    if unknown := values.keys() - {field.name for field in fields(kind)}:
-        raise UserError(f"the pitch tracker {kind.__name__} has no setting {min(unknown, key=str)!r}")
-    for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise UserError(f"the pitch tracker's {key} must be a number of Hz, got {value!r}")
-    tracker = kind(**{key: float(value) for key, value in values.items()})
-    if not 1 <= tracker.min_hz < tracker.max_hz:  # three periods of silence are added at both ends
+def _check_range(tracker: PitchTracker) -> None:
+    if not 1 <= tracker.min_hz < tracker.max_hz < np.inf:  # three periods of silence are added at both ends
         raise UserError(
             f"a pitch tracker needs 1 <= min_hz < max_hz, got min_hz={tracker.min_hz:g} and "
             f"max_hz={tracker.max_hz:g}"
         )
-    return tracker
 
 
 def _at_frame_centres(

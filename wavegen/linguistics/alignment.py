@@ -8,8 +8,8 @@ import numpy as np
 
 from wavegen.audio.waveform import resample
 from wavegen.errors import UserError
-from wavegen.linguistics.frontends.espeak.voice import SpokenUtterance
 from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences
+from wavegen.linguistics.pronunciation import Pronunciation
 
 _RATE = 16000
 _HOP_S = 0.005
@@ -23,7 +23,7 @@ _MIN_PHONE_S = 0.010
 _BAND = 0.2  # half width of the Sakoe–Chiba band, relative to the length
 
 
-def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: int) -> list[TimedPhone]:
+def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int) -> list[TimedPhone]:
     """Phones of ``spoken`` at the times at which ``recording`` (samples,) says them.
 
     Dynamic time warping (Sakoe & Chiba 1978) within a band, on mel cepstra and their slopes, each normalised
@@ -35,8 +35,9 @@ def align_by_dtw(spoken: SpokenUtterance, recording: np.ndarray, sample_rate: in
         phones, contiguous from 0 s to the end of the recording, none shorter than 10 ms where there is room.
 
     Raises:
-        UserError: the recording is too short for the phones it should hold.
+        UserError: the recording is too short for the phones it should hold; the front end makes no sound.
     """
+    spoken.require_sound("alignment by dynamic time warping")
     duration_s = len(recording) / sample_rate
     speech = [p for p in spoken.phones if not p.is_silence]
     if duration_s < _MIN_PHONE_S * (len(speech) + 2):

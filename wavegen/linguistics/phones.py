@@ -1,9 +1,7 @@
-"""Timed phones and the phone inventory of the English voices.
+"""Timed phones, and one small fixed inventory of American English in IPA.
 
-espeak names the phones of its ``en-us`` voice in an ASCII notation of its own (``I2``, ``t#``, ``o@``), with
-several names for what is one sound to the listener (allophones that its rules tell apart). Here they
-become one small fixed inventory in IPA, so that every corpus spoken or aligned with an English voice shares
-a feature layout and a model can move from one to the other.
+Every corpus that is spoken or aligned with an English voice shares a feature layout by it, so that a model
+can move from one to the other.
 """
 
 from collections.abc import Sequence
@@ -17,70 +15,6 @@ VOWELS = tuple("iː i ɪ ɛ æ ʌ ə əl ɚ ɜː ɑː ɔː ʊ uː eɪ aɪ aɪɚ 
 
 EN_US_PHONES: tuple[str, ...] = (SILENCE, UNKNOWN, *CONSONANTS, *VOWELS)
 """The fixed inventory. Silence has index 0; whatever the inventory does not know has index 1."""
-
-# Determined by letting the voice speak some 1,400 paragraphs of prose and documentation.
-_FROM_ESPEAK = {
-    **{name: name for name in "p b t d k f v s z h m n l j w i".split()},
-    "t2": "t",
-    "t#": "ɾ",
-    "*": "ɾ",
-    "?": "ʔ",
-    "g": "ɡ",
-    "x": "k",
-    "tS": "tʃ",
-    "dZ": "dʒ",
-    "T": "θ",
-    "D": "ð",
-    "S": "ʃ",
-    "Z": "ʒ",
-    "n-": "n",
-    "N": "ŋ",
-    "r": "ɹ",
-    "r-": "ɹ",
-    "i:": "iː",
-    "I": "ɪ",
-    "I2": "ɪ",
-    "I#": "ɪ",
-    "E": "ɛ",
-    "E2": "ɛ",
-    "a": "æ",
-    "aa": "æ",
-    "V": "ʌ",
-    "@": "ə",
-    "@2": "ə",
-    "@5": "ə",
-    "@-": "ə",
-    "a#": "ə",
-    "@L": "əl",
-    "3": "ɚ",
-    "3:": "ɜː",
-    "0": "ɑː",
-    "0#": "ɑː",
-    "A:": "ɑː",
-    "A~": "ɑː",
-    "O": "ɔː",
-    "O2": "ɔː",
-    "O:": "ɔː",
-    "U": "ʊ",
-    "u:": "uː",
-    "u": "uː",
-    "eI": "eɪ",
-    "aI": "aɪ",
-    "aI@": "aɪɚ",
-    "aI3": "aɪɚ",
-    "OI": "ɔɪ",
-    "aU": "aʊ",
-    "oU": "oʊ",
-    "o:": "oʊ",
-    "e": "eɪ",
-    "A@": "ɑːɹ",
-    "O@": "ɔːɹ",
-    "o@": "ɔːɹ",
-    "e@": "ɛɹ",
-    "i@3": "ɪɹ",
-    "i@": "iə",
-    "U@": "ʊɹ",
-}
 
 
 @dataclass(frozen=True)
@@ -110,27 +44,12 @@ class TimedPhone:
         return self.phone == SILENCE
 
 
-def normalise_phone(espeak_name: str) -> str | None:
-    """Name in the inventory of the phone that espeak calls ``espeak_name`` (without its stress marks).
-
-    ``None`` for names that are no sound: markers of language switching and palatalisation.
-    """
-    if espeak_name.startswith("_"):
-        return SILENCE
-    if espeak_name in ("", ";") or espeak_name.startswith("("):
-        return None
-    if espeak_name in _FROM_ESPEAK:
-        return _FROM_ESPEAK[espeak_name]
-    # An allophone of another English voice: its plain form usually exists.
-    return _FROM_ESPEAK.get(espeak_name.rstrip("0123456789#-~;:.^"), UNKNOWN)
-
-
 def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[TimedPhone]:
     """Move boundaries, as little as possible, so that no phone is shorter than ``min_s``.
 
     Phones stay contiguous and the first start and last end stay where they are, so ``min_s`` shrinks to the
-    average duration where there is no room for it. espeak gives phones of no length where it merges two into
-    one gesture (the ``l`` in "twelve").
+    average duration where there is no room for it. Front ends give phones of no length where they merge two
+    into one gesture (the ``l`` in "twelve").
     """
     if not phones:
         return []

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from wavegen.errors import UserError
-from wavegen.linguistics.features import FeatureEncoder
+from wavegen.linguistics.analysis import TextAnalysis
+from wavegen.linguistics.encoder import FeatureEncoder
+from wavegen.linguistics.frontends.front_end import FrontEnd
+from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.runs.manifest import MANIFEST, read_manifest
 from wavegen.runs.weights import load_model
+from wavegen.untrusted.parts import restore
 
 if TYPE_CHECKING:  # whoever only speaks need not wait for Lhotse
     from wavegen.data.speech.corpus import Corpus
@@ -39,6 +43,17 @@ class Voice:
         return self.description["hop_samples"]
 
     @property
+    def analysis(self) -> TextAnalysis:
+        """From text to context, as the voice's corpus was prepared.
+
+        Raises:
+            UserError: where the manifest's front end or prosody is missing or malformed.
+        """
+        front_end = restore(self.description.get("front_end"), FrontEnd, f"{MANIFEST}, front_end")
+        prosody = restore(self.description.get("prosody"), Prosody, f"{MANIFEST}, prosody")
+        return TextAnalysis(front_end, prosody, self.encoder)
+
+    @property
     def config(self) -> dict[str, Any]:
         return self.description["models"]
 
@@ -53,10 +68,7 @@ def load_voice(run: str | Path) -> Voice:
     run = Path(run)
     description = read_manifest(run)
     _check_rates(description, run / MANIFEST)
-    try:
-        encoder = FeatureEncoder.from_dict(description["encoder"])
-    except UserError as error:
-        raise UserError(f"{run / MANIFEST}: {error}") from error
+    encoder = FeatureEncoder.from_dict(description["encoder"], run / MANIFEST)
     models = {name: load_model(run, name) for name in ("teacher", "student")}
     if not any(models.values()):
         raise UserError(f"{run} holds no weights, expected teacher.safetensors or student.safetensors")

@@ -4,35 +4,14 @@ import logging
 import sys
 from pathlib import Path
 
-from wavegen.audio.pitch import pitch_tracker
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
-from wavegen.linguistics.frontends.frontend import TextFrontEnd
-from wavegen.linguistics.register import VoiceRegister
 from wavegen.runs.voice import Voice
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
 
 log = logging.getLogger(__name__)
-
-
-def front_end(voice: Voice) -> TextFrontEnd:
-    """The text front end that the voice's corpus was prepared with.
-
-    Raises:
-        UserError: where the voice's description lacks it or is malformed.
-    """
-    try:
-        espeak = EspeakVoice(**voice.description["espeak"])
-        register = VoiceRegister.from_dict(voice.description["register"])
-        pitch = pitch_tracker(voice.description["pitch"])
-    except (KeyError, TypeError, UserError) as error:
-        raise UserError(
-            f"manifest.json has no valid entries 'espeak', 'register' and 'pitch' ({error})"
-        ) from error
-    return TextFrontEnd(espeak, voice.encoder, register, pitch)
 
 
 def read_text(text: str | None, text_file: str | None) -> str:
@@ -56,28 +35,28 @@ def read_text(text: str | None, text_file: str | None) -> str:
 
 
 def sampler_of(
-    voice: Voice, speaker: str, temperature: float, precision: str = "float32"
+    voice: Voice, model: str, temperature: float, precision: str = "float32"
 ) -> ParallelSampler | SequentialSampler:
     """The named model of the voice, ready to speak.
 
     Raises:
         UserError: for another name than ``student`` or ``teacher``, or where the voice has no such model.
     """
-    if speaker not in ("student", "teacher"):
-        raise UserError(f"speaker must be 'student' or 'teacher', got '{speaker}'")
-    model = getattr(voice, speaker)
-    if model is None:
-        other = "teacher" if speaker == "student" else "student"
-        raise UserError(f"this voice has no {speaker}; it has a {other}: speaker={other}")
-    engine = ParallelSampler if speaker == "student" else SequentialSampler
-    return engine(model, temperature=temperature, precision=precision)
+    if model not in ("student", "teacher"):
+        raise UserError(f"model must be 'student' or 'teacher', got '{model}'")
+    trained = getattr(voice, model)
+    if trained is None:
+        other = "teacher" if model == "student" else "student"
+        raise UserError(f"this voice has no {model}; it has a {other}: model={other}")
+    sampler = ParallelSampler if model == "student" else SequentialSampler
+    return sampler(trained, temperature=temperature, precision=precision)
 
 
 def prepare_speech(
     voice: Voice,
     text: str,
     *,
-    speaker: str = "student",
+    model: str = "student",
     temperature: float = 1.0,
     precision: str = "float32",
     seed: int = 0,
@@ -87,15 +66,15 @@ def prepare_speech(
     Args:
         voice: see :func:`wavegen.runs.voice.load_voice`.
         text: taken as it stands.
-        speaker: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
+        model: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
         temperature: of the sampling; 1 samples the model.
         precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, whichever is faster here.
         seed: of the noise.
 
     Raises:
-        UserError: where nothing in the text can be pronounced, or the voice has no such speaker.
+        UserError: where nothing in the text can be pronounced, or the voice has no such model.
     """
-    sampler = sampler_of(voice, speaker, temperature, precision)
-    context, _, num_frames = front_end(voice).analyse(text)
-    num_samples = num_frames * voice.hop_samples
+    sampler = sampler_of(voice, model, temperature, precision)
+    context, plan = voice.analysis.analyse(text)
+    num_samples = plan.num_frames * voice.hop_samples
     return Speech(sampler, SpeechContext.collate([context]), num_samples, voice.sample_rate, seed)

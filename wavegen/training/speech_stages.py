@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from wavegen.audio.pitch import describe_tracker
 from wavegen.calls import build
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
@@ -29,6 +28,7 @@ from wavegen.training.settings import fit_settings, optimisation
 from wavegen.training.spoken_samples import SpokenSamples
 from wavegen.training.stage import keep_model, run_stage
 from wavegen.training.teacher import TeacherTraining
+from wavegen.untrusted.parts import describe
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,8 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
         "encoder": corpus.encoder.to_dict(),
-        "register": corpus.register.to_dict(),
-        "espeak": asdict(corpus.espeak_voice),
-        "pitch": describe_tracker(corpus.pitch),
+        "front_end": describe(corpus.front_end),
+        "prosody": describe(corpus.prosody),
     }
 
 

@@ -20,9 +20,11 @@ from wavegen.data.speech import files
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.prepare import ensure_prepared, prepare_corpus, split_ids
 from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
-from wavegen.data.speech.sources.sentences import EspeakCorpus
+from wavegen.data.speech.sources.sentences import SpokenSentences
 from wavegen.errors import UserError
-from wavegen.linguistics.frontends.espeak import voice as espeak
+from wavegen.linguistics.frontends.espeak import front_end as espeak
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
+from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.phones import EN_US_PHONES
 
 LJSPEECH = Path(__file__).parents[4] / "shared" / "data" / "ljspeech-18min"
@@ -43,7 +45,11 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 
 def test_what_lies_on_disk(sentences, tmp_path):
     corpus = prepare_corpus(
-        EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 16000, num_dev=1, num_test=1
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)),
+        tmp_path / "out",
+        16000,
+        num_dev=1,
+        num_test=1,
     )
     assert corpus.sizes == {"train": 3, "dev": 1, "test": 1}
     layout = corpus.encoder.layout
@@ -65,7 +71,11 @@ def test_what_lies_on_disk(sentences, tmp_path):
 
 def test_scalers_see_train_only(sentences, tmp_path):
     corpus = prepare_corpus(
-        EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 8000, num_dev=1, num_test=1
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)),
+        tmp_path / "out",
+        8000,
+        num_dev=1,
+        num_test=1,
     )
     layout = corpus.encoder.layout
     frames = np.concatenate([cut.load_frames() for cut in corpus.cuts("train")]).astype(np.float64)
@@ -73,8 +83,8 @@ def test_scalers_see_train_only(sentences, tmp_path):
     expected = frames[voiced, layout.column("log_f0")]
     assert float(corpus.encoder.mean[-1]) == pytest.approx(expected.mean(), abs=1e-5)
     assert float(corpus.encoder.std[-1]) == pytest.approx(expected.std(), abs=1e-5)
-    assert corpus.register.log_f0_mean == pytest.approx(expected.mean(), abs=1e-5)
-    assert corpus.register.spoken_log_f0_mean == pytest.approx(expected.mean(), abs=1e-4)
+    assert corpus.prosody.log_f0_mean == pytest.approx(expected.mean(), abs=1e-5)
+    assert corpus.prosody.spoken_log_f0_mean == pytest.approx(expected.mean(), abs=1e-4)
 
 
 def test_several_processes_write_the_same_as_one(sentences, tmp_path):
@@ -87,15 +97,18 @@ def test_several_processes_write_the_same_as_one(sentences, tmp_path):
     )
     for num_jobs in (1, 2):
         prepare_corpus(
-            EspeakCorpus(sentences=str(sentences)), tmp_path / str(num_jobs), 8000, num_jobs=num_jobs
+            SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)),
+            tmp_path / str(num_jobs),
+            8000,
+            num_jobs=num_jobs,
         )
     assert snapshot(tmp_path / "1") == snapshot(tmp_path / "2")
 
 
 def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeypatch):
-    source, out = EspeakCorpus(sentences=str(sentences)), tmp_path / "out"
+    source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
     prepare_corpus(source, tmp_path / "whole", 8000)
-    render, rendered = EspeakCorpus.render, []
+    render, rendered = SpokenSentences.render, []
 
     def stops_at_the_third(self, item):
         if len(rendered) == 2:
@@ -103,7 +116,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
         rendered.append(item.id)
         return render(self, item)
 
-    monkeypatch.setattr(EspeakCorpus, "render", stops_at_the_third)
+    monkeypatch.setattr(SpokenSentences, "render", stops_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         prepare_corpus(source, out, 8000)
     assert not (out / "corpus.json").exists()
@@ -112,7 +125,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
 
     remaining = []
     monkeypatch.setattr(
-        EspeakCorpus, "render", lambda self, item: remaining.append(item.id) or render(self, item)
+        SpokenSentences, "render", lambda self, item: remaining.append(item.id) or render(self, item)
     )
     prepare_corpus(source, out, 8000)
     assert len(rendered) == 2 and len(remaining) == 3 and not {*rendered} & {*remaining}
@@ -120,7 +133,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
 
 
 def test_other_settings_are_refused_in_the_same_directory(sentences, tmp_path):
-    source, out = EspeakCorpus(sentences=str(sentences)), tmp_path / "out"
+    source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
     prepare_corpus(source, out, 8000)
     before = snapshot(out)
     with pytest.raises(UserError, match="another sample_rate: 8000 there, 16000 wanted"):
@@ -133,7 +146,7 @@ def test_other_settings_are_refused_in_the_same_directory(sentences, tmp_path):
 @pytest.mark.parametrize("rate", [22050, 44100, 11025, 4000, 0, -200])
 def test_rates_without_a_whole_frame_are_refused(sentences, tmp_path, rate):
     with pytest.raises(UserError, match=rf"{rate} Hz cannot be used: a frame of 5 ms"):
-        prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "out", rate)
+        prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", rate)
     assert not (tmp_path / "out").exists()
 
 
@@ -143,7 +156,7 @@ def test_bad_recordings_are_skipped_and_listed(make_ljspeech, tmp_path, capsys):
     (root / "wavs" / "a-2.wav").write_bytes(b"")
     mono, rate = soundfile.read(root / "wavs" / "a-3.wav")
     soundfile.write(root / "wavs" / "a-3.wav", np.stack([mono, mono], 1), rate)
-    corpus = prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "out", 16000)
+    corpus = prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "out", 16000)
     assert corpus.sizes == {"train": 1, "dev": 1, "test": 1}
     assert list(corpus.skipped) == ["a-1", "a-2"]
     assert "missing" in corpus.skipped["a-1"] and "empty" in corpus.skipped["a-2"]
@@ -182,7 +195,7 @@ def test_one_bad_file_never_ends_the_preparation(make_ljspeech, tmp_path, capsys
     ]
     (root / "metadata.csv").write_bytes(b"\n".join(lines))
 
-    corpus = prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "out", 16000)
+    corpus = prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "out", 16000)
     ids = {cut.id for split in corpus.sizes for cut in corpus.cuts(split)}
     assert len(ids) == len(texts) and {"a-1", "a-2"} < ids
     assert len(corpus.skipped) == len(bad) + 2
@@ -203,19 +216,23 @@ def test_one_bad_file_never_ends_the_preparation(make_ljspeech, tmp_path, capsys
 
 def test_a_sentence_that_kills_espeak_is_skipped(sentences, tmp_path, monkeypatch):
     sentences.write_text(sentences.read_text() + "A.B.C." * 100 + "\n")
-    whole = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "broken", 8000)
+    whole = prepare_corpus(
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "broken", 8000
+    )
     assert sum(whole.sizes.values()) == 6 and not whole.skipped
     monkeypatch.setattr(espeak, "break_long_tokens", lambda text: text)
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "whole", 8000)
+    corpus = prepare_corpus(
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "whole", 8000
+    )
     assert sum(corpus.sizes.values()) == 5
-    assert "espeak-ng cannot speak the text 'A.B.C." in corpus.skipped["espeak-0006"]
+    assert "espeak-ng cannot speak the text 'A.B.C." in corpus.skipped["sentences-0006"]
 
 
-class DeadlyCorpus(EspeakCorpus):
+class DeadlyCorpus(SpokenSentences):
     """As a defect of a library would, some item ends the process that renders it."""
 
     def render(self, item):
-        if item.id == "espeak-0011":
+        if item.id == "sentences-0011":
             os.kill(os.getpid(), signal.SIGSEGV)
         return super().render(item)
 
@@ -223,50 +240,55 @@ class DeadlyCorpus(EspeakCorpus):
 @pytest.mark.slow
 def test_an_utterance_that_kills_its_process_is_skipped(sentences, tmp_path):
     sentences.write_text("".join(f"Number {number} is here.\n" for number in range(17)))
-    source = DeadlyCorpus(sentences=str(sentences))
+    source = DeadlyCorpus(EspeakFrontEnd(), sentences=str(sentences))
     corpus = prepare_corpus(source, tmp_path / "out", 8000, num_jobs=2)
     assert sum(corpus.sizes.values()) == 16
-    assert corpus.skipped.keys() == {"espeak-0011"}
-    assert "the process that prepared espeak-0011 died" in corpus.skipped["espeak-0011"]
+    assert corpus.skipped.keys() == {"sentences-0011"}
+    assert "the process that prepared sentences-0011 died" in corpus.skipped["sentences-0011"]
 
 
 def test_what_there_is_no_memory_for_is_skipped(sentences, tmp_path, monkeypatch):
-    render = EspeakCorpus.render
+    render = SpokenSentences.render
 
     def needs_much(self, item):
-        return np.empty(1 << 50) if item.id == "espeak-0002" else render(self, item)
+        return np.empty(1 << 50) if item.id == "sentences-0002" else render(self, item)
 
-    monkeypatch.setattr(EspeakCorpus, "render", needs_much)
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 8000)
-    assert corpus.skipped == {"espeak-0002": "there is not enough memory for the recording espeak-0002"}
+    monkeypatch.setattr(SpokenSentences, "render", needs_much)
+    corpus = prepare_corpus(
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", 8000
+    )
+    assert corpus.skipped == {"sentences-0002": "there is not enough memory for the recording sentences-0002"}
 
 
 def test_an_error_only_when_none_is_left(make_ljspeech, tmp_path):
     root = make_ljspeech({"x": "Two green trees.", "y": "One apple."}, suffix="wav")
     (root / "wavs" / "x.wav").unlink()
-    corpus = prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "one", 16000)
+    corpus = prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "one", 16000)
     assert corpus.sizes == {"train": 1, "dev": 1, "test": 1}
     (root / "wavs" / "y.wav").unlink()
     with pytest.raises(UserError, match="no utterance of the corpus 'ljspeech' could be used: .*x.wav"):
-        prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "none", 16000)
+        prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "none", 16000)
     assert not (tmp_path / "none" / "corpus.json").exists()
 
 
 def test_a_mended_recording_is_made_again_and_the_others_kept(make_ljspeech, tmp_path):
     root = make_ljspeech()
     out = tmp_path / "out"
-    prepare_corpus(LjspeechCorpus(str(root)), out, 16000)
+    prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), out, 16000)
     before = {p.name: p.stat().st_mtime_ns for p in (out / "audio").iterdir()}
     waveform, rate = soundfile.read(root / "wavs" / "a-2.flac")
     soundfile.write(root / "wavs" / "a-2.flac", waveform * 0.5, rate)
-    prepare_corpus(LjspeechCorpus(str(root)), out, 16000)
+    prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), out, 16000)
     after = {p.name: p.stat().st_mtime_ns for p in (out / "audio").iterdir()}
     assert [name for name in before if before[name] != after[name]] == ["a-2.wav"]
 
 
 def test_loudness_is_changed_only_on_demand(sentences, tmp_path):
     corpus = prepare_corpus(
-        EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 16000, loudness_dbfs=-30.0
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)),
+        tmp_path / "out",
+        16000,
+        loudness_dbfs=-30.0,
     )
     for utterance in corpus.utterances("train"):
         level = 10 * torch.log10(utterance.waveform.double().square().mean())
@@ -279,7 +301,7 @@ def test_a_full_disk_is_said_in_one_sentence(sentences, tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(UserError, match="No space left"):
-        prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 16000)
+        prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", 16000)
     assert not (tmp_path / "out" / "corpus.json").exists()
 
 
@@ -290,17 +312,23 @@ def test_a_recipes_configuration_prepares_once(sentences, tmp_path, monkeypatch)
             "sample_rate": 8000,
             "directory": str(tmp_path / "out"),
             "source": {
-                "_target_": "wavegen.data.speech.sources.sentences.EspeakCorpus",
+                "_target_": "wavegen.data.speech.sources.sentences.SpokenSentences",
                 "sentences": str(sentences),
-                "voice": {"_target_": "wavegen.linguistics.frontends.espeak.voice.EspeakVoice", "pitch": 60},
+                "front_end": "${front_end}",
             },
+            "front_end": {
+                "_target_": "wavegen.linguistics.frontends.espeak.front_end.EspeakFrontEnd",
+                "pitch": 60,
+            },
+            "layout": {"_target_": "wavegen.linguistics.phone_layout.PhoneLayout", "context_width": 1},
             "pitch": {"_target_": "wavegen.audio.pitch.PraatPitch", "min_hz": 70},
             "num_jobs": None,
         }
     )
     corpus = ensure_prepared(config)
-    assert corpus.espeak_voice.pitch == 60
-    monkeypatch.setattr(EspeakCorpus, "render", None)  # nothing is spoken a second time
+    assert corpus.front_end.pitch == 60
+    assert corpus.encoder.layout == PhoneLayout(context_width=1)
+    monkeypatch.setattr(SpokenSentences, "render", None)  # nothing is spoken a second time
     again = ensure_prepared(config)
     assert str(again) == str(corpus)
     config.sample_rate = 16000
@@ -309,7 +337,9 @@ def test_a_recipes_configuration_prepares_once(sentences, tmp_path, monkeypatch)
 
 
 def test_a_corpus_can_be_moved(sentences, tmp_path):
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), tmp_path / "out", 8000)
+    corpus = prepare_corpus(
+        SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", 8000
+    )
     expected = [u.waveform for u in corpus.utterances("train")]
     shutil.move(tmp_path / "out", tmp_path / "elsewhere")
     moved = Corpus.open(tmp_path / "elsewhere")
@@ -338,7 +368,7 @@ def test_real_recordings_are_aligned_with_their_sound(tmp_path):
     (root / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
     for line in lines:
         shutil.copy(LJSPEECH / "wavs" / f"{line.split('|')[0]}.flac", root / "wavs")
-    corpus = prepare_corpus(LjspeechCorpus(str(root)), tmp_path / "out", 16000)
+    corpus = prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "out", 16000)
     column = corpus.encoder.layout.column
     levels_db, frames = [], []
     for split in corpus.sizes:
@@ -362,21 +392,26 @@ def test_real_recordings_are_aligned_with_their_sound(tmp_path):
         lambda d: d.update(format_version=99),
         lambda d: d.pop("encoder"),
         lambda d: d["encoder"].pop("mean"),
-        lambda d: d.update(register=[]),
+        lambda d: d.update(prosody=[]),
         lambda d: d.update(splits={}),
-        lambda d: d.update(voice={"nobody": 1}),
+        lambda d: d.update(front_end={"nobody": 1}),
         lambda d: d.update(sample_rate="fast"),
         lambda d: d["settings"].update(pitch={"name": "os.system"}),
     ],
 )
 def test_malformed_corpora_are_refused(sentences, tmp_path, damage):
     directory = tmp_path / "out"
-    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
     data = json.loads((directory / "corpus.json").read_text())
     damage(data)
     (directory / "corpus.json").write_text(json.dumps(data))
     with pytest.raises(UserError, match="corpus.json"):
         Corpus.open(directory)
+
+
+def frames_file(directory: Path, id_: str) -> Path:
+    [path] = (directory / "frames").rglob(f"{id_}.npy")
+    return path
 
 
 def cut_audio_short(directory: Path, id_: str) -> str:
@@ -387,7 +422,7 @@ def cut_audio_short(directory: Path, id_: str) -> str:
 
 def write_frames(frames: object) -> Callable[[Path, str], str]:
     def damage(directory: Path, id_: str) -> str:
-        path = directory / "frames" / f"{id_}.npy"
+        path = frames_file(directory, id_)
         np.save(path, frames(np.load(path)))
         return path.name
 
@@ -407,7 +442,7 @@ def write_frames(frames: object) -> Callable[[Path, str], str]:
 )
 def test_loading_a_cut_names_the_damaged_file(sentences, tmp_path, damage):
     directory = tmp_path / "out"
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    corpus = prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
     cut = corpus.cuts("dev")[0]
     waveform, frames = corpus.load(cut)
     np.testing.assert_array_equal(waveform, cut.load_audio()[0])
@@ -427,7 +462,7 @@ def edit_dev_cuts(directory: Path, edit: Callable[[dict], None]) -> None:
 
 def test_a_corpus_handed_over_runs_no_commands(sentences, tmp_path):
     directory = tmp_path / "out"
-    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
     command = f"touch {tmp_path / 'ran'}; cat "
 
     def edit(cut: dict) -> None:
@@ -435,7 +470,7 @@ def test_a_corpus_handed_over_runs_no_commands(sentences, tmp_path):
         source.update(type="command", source=f"{command} {directory / source['source']}")
         cut["custom"]["frames"]["array"]["storage_type"] = "memory_raw"
         nested = {"id": "x", "sources": [dict(source)], "sampling_rate": 8000}
-        cut["custom"]["more"] = cut["supervisions"][0].setdefault("custom", {})["more"] = {
+        cut["custom"]["more"] = cut["supervisions"][0]["custom"]["more"] = {
             **nested,
             "num_samples": 1,
             "duration": 1.0,
@@ -445,7 +480,7 @@ def test_a_corpus_handed_over_runs_no_commands(sentences, tmp_path):
     cut = Corpus.open(directory).cuts("dev")[0]
     assert cut.recording.sources[0].type == "file"
     assert cut.custom.keys() == {"frames"} and cut.frames.array.storage_type == "numpy_files"
-    assert not cut.supervisions[0].custom
+    assert cut.supervisions[0].custom.keys() == {"stress", "word", "phrase"}
     with pytest.raises(UserError, match="does not exist"):
         list(Corpus.open(directory).utterances("dev"))
     assert not (tmp_path / "ran").exists()
@@ -455,7 +490,7 @@ def test_a_corpus_handed_over_runs_no_commands(sentences, tmp_path):
 @pytest.mark.parametrize("place", ["source", "storage_path", "storage_key"])
 def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, name, place):
     directory = tmp_path / "out"
-    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
 
     def edit(cut: dict) -> None:
         array, source = cut["custom"]["frames"]["array"], cut["recording"]["sources"][0]
@@ -470,24 +505,32 @@ def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, n
     "change, reason",
     [
         (
-            lambda data: data["voice"].update(voice="../../x"),
-            "corpus.json: the espeak voice '../../x' is no name",
+            lambda data: data["front_end"].update(voice="../../x"),
+            "corpus.json, front_end: the espeak voice '../../x' is no name",
         ),
-        (lambda data: data["voice"].update(pitch="high"), "corpus.json: the espeak voice's pitch is 'high'"),
-        (lambda data: data["voice"].update(command="x"), "corpus.json is malformed"),
+        (
+            lambda data: data["front_end"].update(pitch="high"),
+            "corpus.json, front_end: pitch is 'high', expected a whole number",
+        ),
+        (
+            lambda data: data["front_end"].update(command="x"),
+            "corpus.json, front_end has the argument 'command'",
+        ),
+        (lambda data: data.update(front_end=data["prosody"]), "expected a FrontEnd"),
+        (lambda data: data.update(prosody={"_target_": "os.system"}), "names the target 'os.system'"),
         (
             lambda data: data["encoder"]["layout"].update(context_width=10**5),
-            "corpus.json: .*a context_width of",
+            "corpus.json, layout: .*context_width must be within",
         ),
         (
             lambda data: data["settings"]["pitch"].update(min_hz=1e-9),
-            "corpus.json: a pitch tracker needs 1 <=",
+            "corpus.json, settings.pitch: a pitch tracker needs 1 <=",
         ),
     ],
 )
 def test_settings_of_a_corpus_handed_over_are_checked(sentences, tmp_path, change, reason):
     directory = tmp_path / "out"
-    prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
     data = json.loads((directory / "corpus.json").read_text(encoding="utf-8"))
     change(data)
     (directory / "corpus.json").write_text(json.dumps(data), encoding="utf-8")
@@ -497,8 +540,8 @@ def test_settings_of_a_corpus_handed_over_are_checked(sentences, tmp_path, chang
 
 def test_a_corpus_handed_over_takes_no_memory_for_what_is_not_there(sentences, tmp_path):
     directory = tmp_path / "out"
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
-    frames = directory / "frames" / f"{next(corpus.utterances('dev')).id}.npy"
+    corpus = prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
+    frames = frames_file(directory, next(corpus.utterances("dev")).id)
     with frames.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (2**45, 20)}
         np.lib.format.write_array_header_1_0(file, header)
@@ -514,10 +557,10 @@ def test_a_corpus_handed_over_takes_no_memory_for_what_is_not_there(sentences, t
 
 def test_a_corpus_knows_its_pitch_tracker(sentences, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "parselmouth", None)  # nobody needs Praat who chose the other
-    source = EspeakCorpus(sentences=str(sentences))
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
     tracker = PyinPitch(min_hz=80.0, max_hz=300.0)
     corpus = prepare_corpus(source, tmp_path / "out", 8000, pitch=tracker, num_jobs=1)
-    assert corpus.pitch == Corpus.open(tmp_path / "out").pitch == tracker
+    assert corpus.prosody.pitch == Corpus.open(tmp_path / "out").prosody.pitch == tracker
     with pytest.raises(UserError, match="min_hz=400"):
         prepare_corpus(source, tmp_path / "other", 8000, pitch=PyinPitch(400.0, 80.0))
     assert not (tmp_path / "other").exists()
@@ -525,9 +568,9 @@ def test_a_corpus_knows_its_pitch_tracker(sentences, tmp_path, monkeypatch):
 
 def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):
     directory = tmp_path / "out"
-    corpus = prepare_corpus(EspeakCorpus(sentences=str(sentences)), directory, 8000)
+    corpus = prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), directory, 8000)
     id_ = next(corpus.utterances("dev")).id
-    frames = directory / "frames" / f"{id_}.npy"
+    frames = frames_file(directory, id_)
     frames.write_bytes(frames.read_bytes()[:200])
     with pytest.raises(UserError, match=id_):
         list(Corpus.open(directory).utterances("dev"))

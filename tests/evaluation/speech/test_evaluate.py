@@ -18,7 +18,8 @@ from wavegen.evaluation.speech.systems import Recording, Student, WhiteNoise
 from wavegen.evaluation.speech.test_set import beginning, load_utterances
 from wavegen.evaluation.tally import as_json
 from wavegen.linguistics.context import SpeechContext
-from wavegen.linguistics.features import FeatureEncoder, FeatureLayout
+from wavegen.linguistics.encoder import FeatureEncoder
+from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.runs.voice import load_voice
 
 EXPECTED = """
@@ -106,7 +107,7 @@ def test_a_corpus_that_does_not_fit_is_refused(corpus, run_directory, tmp_path):
     voice = load_voice(run_directory)
     with pytest.raises(UserError, match="8000 Hz.*16000 Hz.*corpus.sample_rate=8000"):
         evaluate_voice(voice, dataclasses.replace(corpus, sample_rate=16000), tmp_path)
-    layout = FeatureLayout(context_width=1)
+    layout = PhoneLayout(context_width=1)
     encoder = FeatureEncoder(layout, corpus.encoder.mean.tolist(), corpus.encoder.std.tolist())
     with pytest.raises(UserError, match=f"{run_directory} .*feature layout"):
         other = dataclasses.replace(corpus, encoder=encoder)

@@ -1,7 +1,5 @@
 """A prepared corpus, read from disk."""
 
-import gzip
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,26 +9,29 @@ import numpy as np
 import torch
 from lhotse import CutSet, MonoCut
 
-from wavegen.audio.pitch import PitchTracker, pitch_tracker
+from wavegen.audio.pitch import PitchTracker
 from wavegen.audio.sound_files import read_waveform
+from wavegen.data.speech.cuts import FRAMES, files_of, phones_of, read_cuts
 from wavegen.data.speech.files import read_json
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
-from wavegen.linguistics.features import FeatureEncoder
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
-from wavegen.linguistics.register import VoiceRegister
+from wavegen.linguistics.encoder import FeatureEncoder
+from wavegen.linguistics.frontends.front_end import FrontEnd
+from wavegen.linguistics.phones import TimedPhone
+from wavegen.linguistics.prosody.prosody import Prosody
+from wavegen.untrusted.parts import restore
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLITS = ("train", "dev", "test")
-_MALFORMED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance: ``waveform`` (frames × hop_samples,) float32 and its unbatched context of speech."""
+    """One utterance: ``waveform`` (frames × hop_samples,) float32, its phones, its unbatched context."""
 
     id: str
     text: str
+    phones: list[TimedPhone]
     waveform: torch.Tensor
     context: SpeechContext
 
@@ -44,20 +45,20 @@ class Corpus:
         name: of its source.
         sample_rate: in Hz.
         encoder: of the compact frames, scalers fitted on train.
-        register: of the voice.
-        espeak_voice: whose pronunciation it was prepared with.
+        front_end: whose pronunciation it was prepared with.
+        prosody: fitted on train.
         sizes: utterances per split.
         duration_s: of all splits together.
         skipped: reasons of the utterances left out, by id.
-        pitch: the tracker it was prepared with.
+        pitch: the tracker that it was prepared with.
     """
 
     directory: Path
     name: str
     sample_rate: int
     encoder: FeatureEncoder
-    register: VoiceRegister
-    espeak_voice: EspeakVoice
+    front_end: FrontEnd
+    prosody: Prosody
     sizes: dict[str, int]
     duration_s: float
     skipped: dict[str, str]
@@ -83,18 +84,16 @@ class Corpus:
                 directory,
                 str(data["name"]),
                 int(data["sample_rate"]),
-                FeatureEncoder.from_dict(data["encoder"]),
-                VoiceRegister.from_dict(data["register"]),
-                EspeakVoice(**data["voice"]),
+                FeatureEncoder.from_dict(data["encoder"], path),
+                restore(data["front_end"], FrontEnd, f"{path}, front_end"),
+                restore(data["prosody"], Prosody, f"{path}, prosody"),
                 {split: int(data["splits"][split]) for split in SPLITS},
                 float(data["duration_s"]),
                 {entry["id"]: entry["reason"] for entry in data["skipped"]},
-                pitch_tracker(data["settings"]["pitch"]),
+                restore(data["settings"]["pitch"], PitchTracker, f"{path}, settings.pitch"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path} is malformed: {error!r}") from error
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
         for split in SPLITS:
             if not corpus._cuts_path(split).is_file():
                 raise UserError(f"the corpus {directory} is incomplete: {split}.cuts.jsonl.gz is missing")
@@ -118,19 +117,14 @@ class Corpus:
         """
         if split not in SPLITS:
             raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, not {split!r}")
-        path = self._cuts_path(split)
-        try:
-            lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-            return CutSet.from_cuts(self._cut(json.loads(line)) for line in lines)
-        except _MALFORMED as error:
-            raise UserError(f"{path} is missing or malformed: {error}") from error
+        return read_cuts(self._cuts_path(split), self.directory)
 
     def utterances(self, split: str) -> Iterator[Utterance]:
         """Whole utterances of a split, in its order. Raises UserError as :meth:`load` does."""
         for cut in self.cuts(split):
             waveform, frames = self.load(cut)
-            text = cut.supervisions[0].text
-            yield Utterance(cut.id, text, torch.from_numpy(waveform), self.encoder.encode(frames))
+            text, context = cut.supervisions[0].text, self.encoder.encode(frames)
+            yield Utterance(cut.id, text, phones_of(cut), torch.from_numpy(waveform), context)
 
     def load(self, cut: MonoCut) -> tuple[np.ndarray, np.ndarray]:
         """What belongs to a cut of this corpus, whole.
@@ -141,11 +135,10 @@ class Corpus:
         Raises:
             UserError: naming the file that is missing, damaged, not finite, or does not fit its corpus.
         """
-        path, array = Path(cut.recording.sources[0].source), cut.frames.array
-        frames_path = Path(array.storage_path) / array.storage_key
-        channels, sample_rate = read_waveform(path)
+        path, frames_path = files_of(cut)
+        channels, sample_rate = read_waveform(path)  # within bounds, whatever its header claims
         try:
-            frames = np.load(frames_path, allow_pickle=False)
+            frames = cut.load_custom(FRAMES)
         except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
             raise UserError(f"the frames {frames_path} cannot be read: {error}") from error
         num_columns = len(self.encoder.layout.columns)
@@ -166,42 +159,3 @@ class Corpus:
 
     def _cuts_path(self, split: str) -> Path:
         return self.directory / f"{split}.cuts.jsonl.gz"
-
-    def _cut(self, data: dict) -> MonoCut:
-        """A cut as Lhotse reads it. A corpus someone was handed is data: its cuts may name files below
-        ``directory`` and nothing else, whereas Lhotse would run commands and open addresses that they name.
-        """
-        if data["type"] != "MonoCut":
-            raise ValueError(f"a cut of the type {data['type']!r}, expected MonoCut")
-        recording, frames = data["recording"], data["custom"]["frames"]
-        [source] = recording["sources"]
-        source["type"] = "file"
-        source["source"] = str(self._inside(source["source"]))
-        array = frames["array"]
-        array["storage_type"] = "numpy_files"
-        self._inside(Path(array["storage_path"], array["storage_key"]))
-        array["storage_path"] = str(self._inside(array["storage_path"]))
-        # Only what prepare writes: other fields of a cut and its parts may name files again.
-        [supervision] = data["supervisions"]
-        supervision.pop("custom", None)
-        return MonoCut.from_dict(
-            {
-                **_only(data, "id", "start", "duration", "channel"),
-                "supervisions": [supervision],
-                "recording": _only(recording, "id", "sources", "sampling_rate", "num_samples", "duration"),
-                "custom": {"frames": _only(frames, "array", "temporal_dim", "frame_shift", "start")},
-            }
-        )
-
-    def _inside(self, name: str | Path) -> Path:
-        """Where ``name`` leads to. Raises UserError where that is outside the corpus."""
-        path = self.directory / name
-        if not path.resolve().is_relative_to(self.directory.resolve()):
-            raise UserError(
-                f"a cut of {self.directory} names {str(name)!r}, expected a file inside the corpus"
-            )
-        return path
-
-
-def _only(data: dict, *keys: str) -> dict:
-    return {key: data[key] for key in keys}

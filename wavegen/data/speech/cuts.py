@@ -1,52 +1,169 @@
-"""Lhotse cuts of a corpus."""
+"""Lhotse cuts of a corpus: what is written of an utterance, and what may be read of a corpus from a stranger.
 
+An utterance is a ``MonoCut`` with one recording, one supervision (text, and the phones as an alignment) and
+the compact frames as a temporal array. Paths are relative to the corpus, so that it can be moved.
+"""
+
+import copy
 import gzip
-import json
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from lhotse import MonoCut, Recording, SupervisionSegment
-from lhotse.array import Array, TemporalArray
-from lhotse.audio import AudioSource
+import numpy as np
+from lhotse import CutSet, MonoCut, NumpyFilesWriter, Recording, SupervisionSegment, validate
+from lhotse.serialization import load_jsonl
 from lhotse.supervision import AlignmentItem
+from lhotse.utils import fastcopy
 
 from wavegen.audio.pitch import FRAME_S
-from wavegen.data.speech.utterance_maker import hop
+from wavegen.audio.waveform import write_waveform
+from wavegen.errors import UserError
 from wavegen.files import write_bytes
-from wavegen.linguistics.features import FeatureLayout
 from wavegen.linguistics.phones import TimedPhone
 
+FRAMES = "frames"
+_OF_PHONES = ("stress", "word", "phrase")
+_MALFORMED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+_MALFORMED += (AssertionError,)  # which Lhotse raises for what does not fit
 
-def write_cuts(path: Path, records: list[dict], sample_rate: int, layout: FeatureLayout) -> None:
-    """Write the cuts of the records of an ``UtteranceMaker``, as gzipped lines of JSON.
 
-    Their paths are relative to the corpus, so that it can be moved.
+def write_cut_files(
+    directory: Path,
+    id_: str,
+    text: str,
+    waveform: np.ndarray,
+    sample_rate: int,
+    frames: np.ndarray,
+    phones: Sequence[TimedPhone],
+) -> MonoCut:
+    """Write an utterance's audio and frames below ``directory``; its cut, with paths relative to that.
+
+    Raises:
+        UserError: where they cannot be written.
     """
-    lines = []
-    for record in records:
-        id_, num_frames = record["id"], record["num_frames"]
-        num_samples = num_frames * hop(sample_rate)
-        duration_s = num_samples / sample_rate
-        phones = [TimedPhone(*phone) for phone in record["phones"]]
-        alignment = [AlignmentItem(p.phone, round(p.start_s, 6), round(p.duration_s, 6)) for p in phones]
-        audio = AudioSource(type="file", channels=[0], source=f"audio/{id_}.wav")
-        frames = Array(
-            "numpy_files",
-            storage_path="frames",
-            storage_key=f"{id_}.npy",
-            shape=[num_frames, len(layout.columns)],
-        )
-        cut = MonoCut(
-            id=id_,
-            start=0.0,
-            duration=duration_s,
-            channel=0,
-            recording=Recording(id_, [audio], sample_rate, num_samples, duration_s),
-            supervisions=[
-                SupervisionSegment(
-                    id_, id_, 0.0, duration_s, text=record["text"], alignment={"phone": alignment}
-                )
+    audio = Path("audio", f"{id_}.wav")
+    write_waveform(directory / audio, waveform, sample_rate)
+    recording = Recording.from_file(directory / audio, recording_id=id_)
+    recording = fastcopy(recording, sources=[fastcopy(recording.sources[0], source=str(audio))])
+    try:
+        writer = NumpyFilesWriter(directory / FRAMES)
+        stored = writer.store_array(id_, frames, frame_shift=FRAME_S, temporal_dim=0, start=0.0)
+    except OSError as error:
+        raise UserError(f"cannot write {directory / FRAMES}: {error.strerror or error}") from error
+    supervision = SupervisionSegment(
+        id=id_,
+        recording_id=id_,
+        start=0.0,
+        duration=recording.duration,
+        text=text,
+        alignment={"phone": [_alignment(phone) for phone in phones]},
+        custom={name: [getattr(phone, name) for phone in phones] for name in _OF_PHONES},
+    )
+    return MonoCut(
+        id=id_,
+        start=0.0,
+        duration=recording.duration,
+        channel=0,
+        recording=recording,
+        supervisions=[supervision],
+        custom={FRAMES: fastcopy(stored, array=fastcopy(stored.array, storage_path=FRAMES))},
+    )
+
+
+def _alignment(phone: TimedPhone) -> AlignmentItem:
+    return AlignmentItem(phone.phone, round(phone.start_s, 6), round(phone.duration_s, 6))
+
+
+def write_cuts(path: Path, cuts: Iterable[dict[str, Any]]) -> None:
+    """Write cuts as Lhotse's gzipped lines of JSON; the same cuts give the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "cuts.jsonl"
+        CutSet.from_dicts(copy.deepcopy(cut) for cut in cuts).to_file(plain)  # Lhotse empties them
+        write_bytes(path, gzip.compress(plain.read_bytes(), mtime=0))
+
+
+def read_cuts(path: Path, directory: Path) -> CutSet:
+    """The cuts of a file, eager and validated by Lhotse, with paths that lead into ``directory``.
+
+    Raises:
+        UserError: where the file is missing or malformed, or a cut names anything outside ``directory``.
+    """
+    try:
+        cuts = CutSet.from_cuts(read_cut(cut, directory) for cut in load_jsonl(path))
+        validate(cuts)
+    except _MALFORMED as error:
+        raise UserError(f"{path} is missing or malformed: {error}") from error
+    return cuts
+
+
+def read_cut(data: dict[str, Any], directory: Path) -> MonoCut:
+    """A cut as Lhotse reads it. A corpus someone was handed is data: its cuts may name files below
+    ``directory`` and nothing else, whereas Lhotse would run commands and open addresses that they name.
+    """
+    if data["type"] != "MonoCut":
+        raise ValueError(f"a cut of the type {data['type']!r}, expected MonoCut")
+    recording, frames = data["recording"], data["custom"][FRAMES]
+    [source], [supervision] = recording["sources"], data["supervisions"]
+    _require_inside(source["source"], directory)
+    array = frames["array"]
+    _require_inside(Path(array["storage_path"], array["storage_key"]), directory)
+    # Only what prepare writes: other fields of a cut and its parts may name files again.
+    cut = MonoCut.from_dict(
+        {
+            **_only(data, "id", "start", "duration", "channel"),
+            "supervisions": [
+                {**supervision, "custom": {name: supervision["custom"][name] for name in _OF_PHONES}}
             ],
-            custom={"frames": TemporalArray(frames, temporal_dim=0, frame_shift=FRAME_S, start=0.0)},
-        )
-        lines.append(json.dumps(cut.to_dict(), ensure_ascii=False))
-    write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+            "recording": {
+                **_only(recording, "id", "sampling_rate", "num_samples", "duration"),
+                "sources": [{**source, "type": "file"}],
+            },
+            "custom": {
+                FRAMES: {
+                    **_only(frames, "temporal_dim", "frame_shift", "start"),
+                    "array": {**array, "storage_type": "numpy_files"},
+                }
+            },
+        }
+    )
+    cut = cut.with_recording_path_prefix(directory)
+    cut.custom = {FRAMES: cut.custom[FRAMES].with_path_prefix(directory)}
+    return cut
+
+
+def files_of(cut: MonoCut) -> tuple[Path, Path]:
+    """The audio file and the file of frames."""
+    array = cut.custom[FRAMES].array
+    return Path(cut.recording.sources[0].source), Path(array.storage_path) / array.storage_key
+
+
+def phones_of(cut: MonoCut) -> list[TimedPhone]:
+    """The phones of a cut, contiguous from 0 s on.
+
+    Raises:
+        UserError: where they are missing or malformed.
+    """
+    [supervision] = cut.supervisions
+    try:
+        items = supervision.alignment["phone"]
+        starts_s = [float(item.start) for item in items]
+        ends_s = [*starts_s[1:], *[float(item.end) for item in items[-1:]]]
+        rest = [[int(value) for value in supervision.custom[name]] for name in _OF_PHONES]
+        return [
+            TimedPhone(str(item.symbol), start_s, end_s, *of_phone)
+            for item, start_s, end_s, *of_phone in zip(items, starts_s, ends_s, *rest, strict=True)
+        ]
+    except _MALFORMED as error:
+        raise UserError(f"the phones of the cut {cut.id} are missing or malformed: {error!r}") from error
+
+
+def _require_inside(name: str | Path, directory: Path) -> None:
+    """Raises UserError where ``name`` leads out of the corpus."""
+    if not (directory / name).resolve().is_relative_to(directory.resolve()):
+        raise UserError(f"a cut of {directory} names {str(name)!r}, expected a file inside the corpus")
+
+
+def _only(data: dict, *keys: str) -> dict:
+    return {key: data[key] for key in keys}

@@ -1,10 +1,7 @@
-"""JSON and arrays of a corpus: written whole or not at all, read with an error the user understands."""
+"""JSON of a corpus: written whole or not at all, read with an error that the user understands."""
 
-import io
 import json
 from pathlib import Path
-
-import numpy as np
 
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
@@ -12,12 +9,6 @@ from wavegen.files import write_bytes
 
 def write_json(path: Path, data: object) -> None:
     write_bytes(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    write_bytes(path, buffer.getvalue())
 
 
 def read_json(path: Path) -> dict:

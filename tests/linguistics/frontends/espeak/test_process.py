@@ -145,8 +145,8 @@ def test_a_forked_process_has_a_child_of_its_own(process):
 def test_nothing_is_left_of_the_child_when_its_user_ends(ending):
     code = f"""if True:
         import os
-        from wavegen.linguistics.frontends.espeak import voice as espeak
-        espeak.EspeakVoice().speak("Hello.")
+        from wavegen.linguistics.frontends.espeak import front_end as espeak
+        espeak.EspeakFrontEnd().read("Hello.")
         print(espeak._process._child.pid, flush=True)
         {ending}
     """

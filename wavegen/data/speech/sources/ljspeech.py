@@ -1,7 +1,7 @@
 """Folders in LJSpeech layout: ``metadata.csv`` (``id|text|normalised text``) and ``wavs/ID.wav`` or FLAC."""
 
 import codecs
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from wavegen.data.speech.names import file_names
 from wavegen.data.speech.sources.source import CorpusItem, Rendition, SkippedUtterance
 from wavegen.errors import UserError
 from wavegen.linguistics.alignment import align_by_dtw
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.front_end import FrontEnd
+from wavegen.untrusted.parts import describe
 
 _EXTENSIONS = (".wav", ".flac", ".WAV", ".FLAC")
 _SILENT_BELOW = 2.0**-10  # peak; −60 dBFS
@@ -24,17 +25,17 @@ _RENAMED = "recordings whose ids are no plain file names got other ids in the co
 
 @dataclass(frozen=True)
 class LjspeechCorpus:
-    """Recordings with their text; phone timings by dynamic time warping from espeak's rendition of it.
+    """Recordings with their text; phone timings by dynamic time warping from a front end's rendition of it.
 
     Args:
+        front_end: whose rendition is warped, and whose pronunciation is assumed.
         root: the folder.
-        voice: whose rendition is warped, and whose pronunciation is assumed.
         max_duration_s: recordings that last longer are left out. It bounds the memory that one file can
             take, whatever its header claims.
     """
 
+    front_end: FrontEnd
     root: str | None = None
-    voice: EspeakVoice = field(default_factory=EspeakVoice)
     max_duration_s: float = 600.0
     name: str = "ljspeech"
 
@@ -65,7 +66,7 @@ class LjspeechCorpus:
         return {
             "name": self.name,
             "root": root,
-            "voice": asdict(self.voice),
+            "front_end": describe(self.front_end),
             "max_duration_s": self.max_duration_s,
         }
 
@@ -96,7 +97,7 @@ class LjspeechCorpus:
         if np.abs(waveform - np.median(waveform)).max() < _SILENT_BELOW:
             raise SkippedUtterance(f"the recording {path} is silent: its peak is below -60 dBFS")
         try:
-            spoken = self.voice.speak(item.text)
+            spoken = self.front_end.read(item.text)
             phones = align_by_dtw(spoken, waveform, sample_rate)
         except UserError as error:
             raise SkippedUtterance(f"{path}: {error}") from error

@@ -1,33 +1,35 @@
-"""The embedded corpus: espeak speaks sentences that were written for this project."""
+"""The embedded corpus: a front end speaks sentences that were written for this project."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from wavegen.data.speech.sources.source import CorpusItem, Rendition, SkippedUtterance
 from wavegen.errors import UserError
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.front_end import FrontEnd
+from wavegen.untrusted.parts import describe
 
 
 @dataclass(frozen=True)
-class EspeakCorpus:
-    """Sentences spoken on the spot, with the exact phone timings of espeak's own events.
+class SpokenSentences:
+    """Sentences spoken on the spot, with the front end's own exact phone timings.
 
     Args:
-        voice: who speaks.
+        front_end: who speaks.
         sentences: a text file with one sentence a line; by default the one inside the package, which covers
-            every phone of the ``en-us`` voice at least 20 times.
+            every phone of American English at least 20 times.
+        name: of the corpus; ids begin with it.
     """
 
-    voice: EspeakVoice = field(default_factory=EspeakVoice)
+    front_end: FrontEnd
     sentences: str | None = None
-    name: str = "espeak"
+    name: str = "sentences"
 
     def settings(self) -> dict:
         text = "\n".join(self._read_sentences())
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return {"name": self.name, "voice": asdict(self.voice), "sentences": digest}
+        return {"name": self.name, "front_end": describe(self.front_end), "sentences": digest}
 
     def items(self) -> tuple[list[CorpusItem], dict[str, str]]:
         sentences = self._read_sentences()
@@ -37,10 +39,11 @@ class EspeakCorpus:
 
     def render(self, item: CorpusItem) -> Rendition:
         try:
-            spoken = self.voice.speak(item.text)
+            spoken = self.front_end.read(item.text)
         except UserError as error:
             raise SkippedUtterance(str(error)) from error
-        return Rendition(spoken.waveform, spoken.sample_rate, spoken.phones, spoken)
+        spoken.require_sound("a corpus of spoken sentences")
+        return Rendition(spoken.waveform, spoken.sample_rate, list(spoken.phones))
 
     def _read_sentences(self) -> list[str]:
         if self.sentences is None:

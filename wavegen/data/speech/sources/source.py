@@ -5,8 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice, SpokenUtterance
+from wavegen.linguistics.frontends.front_end import FrontEnd
 from wavegen.linguistics.phones import TimedPhone
+from wavegen.linguistics.pronunciation import Pronunciation
 
 
 class SkippedUtterance(Exception):
@@ -37,15 +38,15 @@ class Rendition:
     Args:
         waveform: (samples,) float32 at ``sample_rate``.
         phones: contiguous, in seconds of ``waveform``.
-        spoken: how the espeak voice says the same text; its register and rate are what a text front end
-            starts from.
+        spoken: how the front end says the same text, which is what a prosody starts from; None where the
+            waveform is just that.
         notes: what was done to the audio, to be said once for the whole corpus.
     """
 
     waveform: np.ndarray
     sample_rate: int
     phones: list[TimedPhone]
-    spoken: SpokenUtterance
+    spoken: Pronunciation | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -53,7 +54,7 @@ class CorpusSource(Protocol):
     """Utterances to prepare. Sources are sent to worker processes, so they hold settings and no state."""
 
     name: str
-    voice: EspeakVoice
+    front_end: FrontEnd
 
     def settings(self) -> dict:
         """What determines the result, as JSON; another value means another corpus."""

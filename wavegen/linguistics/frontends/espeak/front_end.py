@@ -12,8 +12,10 @@ import numpy as np
 from wavegen.errors import UserError
 from wavegen.linguistics.frontends.espeak import child as espeak_child
 from wavegen.linguistics.frontends.espeak.long_tokens import break_long_tokens
+from wavegen.linguistics.frontends.espeak.phones import normalise_phone
 from wavegen.linguistics.frontends.espeak.process import EspeakDied, EspeakProcess
-from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences, normalise_phone
+from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences
+from wavegen.linguistics.pronunciation import Pronunciation
 
 _PRIMARY_STRESS, _SECONDARY_STRESS = "'ˈ", ",ˌ"
 _SHORTEST_PHONE_S = 0.010
@@ -27,20 +29,7 @@ _process = EspeakProcess()
 
 
 @dataclass(frozen=True)
-class SpokenUtterance:
-    """What the voice said: ``waveform`` (samples,) float32 in [−1, 1); phones without gaps from 0 s on."""
-
-    waveform: np.ndarray
-    sample_rate: int
-    phones: list[TimedPhone]
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.waveform) / self.sample_rate
-
-
-@dataclass(frozen=True)
-class EspeakVoice:
+class EspeakFrontEnd:
     """A voice of espeak-ng: only its settings, so it can be sent to other processes.
 
     The same text gives the same samples, whatever was said before, in whichever process.
@@ -70,7 +59,7 @@ class EspeakVoice:
                     f"the espeak voice's {name} is {value!r}, expected a whole number of {least} to {most}"
                 )
 
-    def speak(self, text: str) -> SpokenUtterance:
+    def read(self, text: str) -> Pronunciation:
         """Say ``text`` as it stands: markup, braces and brackets are text like any other.
 
         Raises:
@@ -93,7 +82,8 @@ class EspeakVoice:
             raise UserError(
                 f"the text {_quote(text)} holds nothing that the voice {self.voice!r} can pronounce"
             )
-        return SpokenUtterance(waveform, reply["sample_rate"], phones)
+        duration_s = len(waveform) / reply["sample_rate"]
+        return Pronunciation(phones, duration_s, waveform, reply["sample_rate"])
 
     def _refusal(self, error: str, text: str) -> Exception:
         if error == espeak_child.NO_VOICE:

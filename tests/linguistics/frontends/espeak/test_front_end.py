@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavegen.errors import UserError
-from wavegen.linguistics.frontends.espeak import voice as espeak
-from wavegen.linguistics.frontends.espeak.voice import EspeakVoice
+from wavegen.linguistics.frontends.espeak import front_end as espeak
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phones import EN_US_PHONES
 
 
-def names(voice: EspeakVoice, text: str) -> list[str]:
-    return [phone.phone for phone in voice.speak(text).phones if not phone.is_silence]
+def names(voice: EspeakFrontEnd, text: str) -> list[str]:
+    return [phone.phone for phone in voice.read(text).phones if not phone.is_silence]
 
 
 def test_a_sentence_has_the_phones_a_dictionary_gives_it():
-    phones = EspeakVoice().speak("The vision of three boys.").phones
+    phones = EspeakFrontEnd().read("The vision of three boys.").phones
     spoken = [p for p in phones if not p.is_silence]
     assert [p.phone for p in spoken] == "ð ə v ɪ ʒ ə n ʌ v θ ɹ iː b ɔɪ z".split()
     assert [p.word for p in spoken] == [0] * 2 + [1] * 5 + [2] * 2 + [3] * 3 + [4] * 3
@@ -26,7 +26,7 @@ def test_a_sentence_has_the_phones_a_dictionary_gives_it():
 
 
 def test_phones_are_contiguous_and_fill_the_audio():
-    spoken = EspeakVoice().speak("Twelve sparks, then silence; what now?")
+    spoken = EspeakFrontEnd().read("Twelve sparks, then silence; what now?")
     phones = spoken.phones
     assert phones[0].start_s == 0
     assert phones[-1].end_s == pytest.approx(spoken.duration_s, abs=1e-9)
@@ -39,7 +39,7 @@ def test_phones_are_contiguous_and_fill_the_audio():
 
 
 def test_silences_are_quiet_and_vowels_are_loud():
-    spoken = EspeakVoice().speak("Hello, my dear old friend. How are you?")
+    spoken = EspeakFrontEnd().read("Hello, my dear old friend. How are you?")
     level = {True: [], False: []}
     for phone in spoken.phones:
         piece = spoken.waveform[int(phone.start_s * 22050) + 100 : int(phone.end_s * 22050) - 100]
@@ -49,32 +49,32 @@ def test_silences_are_quiet_and_vowels_are_loud():
 
 
 def test_the_same_text_gives_the_same_samples_whatever_came_before():
-    voice = EspeakVoice()
-    first = voice.speak("Six fish swim.")
-    EspeakVoice("en-gb-x-rp", 300, 80).speak("Something else entirely, and faster.")
-    again = voice.speak("Six fish swim.")
+    voice = EspeakFrontEnd()
+    first = voice.read("Six fish swim.")
+    EspeakFrontEnd("en-gb-x-rp", 300, 80).read("Something else entirely, and faster.")
+    again = voice.read("Six fish swim.")
     np.testing.assert_array_equal(first.waveform, again.waveform)
     assert first.phones == again.phones
 
 
 def test_threads_and_other_processes_say_the_same():
     texts = ["one fish", "two fish", "red fish", "blue fish"]
-    expected = [EspeakVoice().speak(text) for text in texts]
+    expected = [EspeakFrontEnd().read(text) for text in texts]
     with ThreadPoolExecutor(4) as pool:
-        for spoken, wanted in zip(pool.map(EspeakVoice().speak, texts), expected, strict=True):
+        for spoken, wanted in zip(pool.map(EspeakFrontEnd().read, texts), expected, strict=True):
             np.testing.assert_array_equal(spoken.waveform, wanted.waveform)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        for spoken, wanted in zip(pool.map(EspeakVoice().speak, texts), expected, strict=True):
+        for spoken, wanted in zip(pool.map(EspeakFrontEnd().read, texts), expected, strict=True):
             np.testing.assert_array_equal(spoken.waveform, wanted.waveform)
 
 
 def test_settings_change_rate_and_pitch():
-    slow, fast = (EspeakVoice(words_per_minute=w).speak("A quiet afternoon.") for w in (120, 300))
+    slow, fast = (EspeakFrontEnd(words_per_minute=w).read("A quiet afternoon.") for w in (120, 300))
     assert slow.duration_s > 1.5 * fast.duration_s
 
 
 def test_markup_and_phoneme_input_are_text_like_any_other():
-    voice = EspeakVoice()
+    voice = EspeakFrontEnd()
     assert "b" in names(voice, "go <b>on</b>")  # the letter is read out
     assert len(names(voice, "say [[hh]] now")) > len(names(voice, "say now")) + 2
     assert names(voice, "over") == names(voice, "\x01ove\x00r".replace("\x00", "").replace("\x01", ""))
@@ -84,18 +84,18 @@ def test_markup_and_phoneme_input_are_text_like_any_other():
 @pytest.mark.parametrize("text", ["", " ", "...", "\n\t", "\x00", "\ud800", "?!"])
 def test_a_text_without_a_phone_is_quoted(text):
     with pytest.raises(UserError, match="holds nothing that the voice 'en-us' can pronounce"):
-        EspeakVoice().speak(text)
+        EspeakFrontEnd().read(text)
 
 
 def test_a_long_unspeakable_text_is_quoted_in_part():
     with pytest.raises(UserError) as caught:
-        EspeakVoice().speak("-" * 5000)
+        EspeakFrontEnd().read("-" * 5000)
     assert len(str(caught.value)) < 200
 
 
 def test_an_unknown_voice_is_named():
     with pytest.raises(UserError, match="no voice 'klingon-x'"):
-        EspeakVoice("klingon-x").speak("hello")
+        EspeakFrontEnd("klingon-x").read("hello")
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_an_unknown_voice_is_named():
 def test_a_voice_that_is_a_path_is_named_before_espeak_sees_it(name):
     """Any of the first four may end the process."""
     with pytest.raises(UserError, match="the espeak voice .* is no name"):
-        EspeakVoice(name)
+        EspeakFrontEnd(name)
 
 
 @pytest.mark.parametrize("name", ["en-us+f3", "en-us+Mr serious", "English (America)", "gmw/en-US", "zh"])
 def test_names_of_voices_are_names(name):
-    assert EspeakVoice(name).voice == name
+    assert EspeakFrontEnd(name).voice == name
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,14 @@ def test_names_of_voices_are_names(name):
 )
 def test_a_setting_out_of_its_range_is_named(setting, range_):
     with pytest.raises(UserError, match=f"{next(iter(setting))} is .*, expected a whole number of {range_}"):
-        EspeakVoice(**setting)
+        EspeakFrontEnd(**setting)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.text(max_size=40))
 def test_any_text_is_spoken_or_refused_in_one_sentence(text):
     try:
-        spoken = EspeakVoice().speak(text)
+        spoken = EspeakFrontEnd().read(text)
     except UserError:
         return
     assert len(spoken.waveform) > 0
@@ -149,20 +149,20 @@ def test_any_text_is_spoken_or_refused_in_one_sentence(text):
 def test_tokens_that_espeak_has_no_room_for_are_spoken(text):
     """They killed the process."""
     letters = sum(character.isalpha() for character in text)
-    assert len(EspeakVoice().speak(text).phones) > letters / 4
+    assert len(EspeakFrontEnd().read(text).phones) > letters / 4
 
 
 def test_a_text_that_kills_espeak_is_refused_in_one_sentence(monkeypatch):
     monkeypatch.setattr(espeak, "break_long_tokens", lambda text: text)
     with pytest.raises(UserError, match=r"cannot speak the text 'A\.B\..*…': its process was ended by SIG"):
-        EspeakVoice().speak("A.B.C." * 100)
-    assert names(EspeakVoice(), "over") == ["oʊ", "v", "ɚ"]
+        EspeakFrontEnd().read("A.B.C." * 100)
+    assert names(EspeakFrontEnd(), "over") == ["oʊ", "v", "ɚ"]
 
 
 def test_a_text_of_hours_is_refused(monkeypatch):
     monkeypatch.setattr(espeak, "_LONGEST_S", 6.0)
     with pytest.raises(UserError, match="'word word .*…' takes more than 0.1 minutes to say"):
-        EspeakVoice().speak("word " * 200)
+        EspeakFrontEnd().read("word " * 200)
 
 
 UNITS = [
@@ -220,8 +220,8 @@ def test_no_text_kills_the_process_that_asks(number):
     for _ in range(number):
         text = nasty_text(generator)
         try:
-            assert len(EspeakVoice(words_per_minute=450).speak(text).waveform) > 0
+            assert len(EspeakFrontEnd(words_per_minute=450).read(text).waveform) > 0
         except UserError as error:
             refused.append(str(error))
     assert len(refused) < number / 4
-    assert names(EspeakVoice(), "over") == ["oʊ", "v", "ɚ"]
+    assert names(EspeakFrontEnd(), "over") == ["oʊ", "v", "ɚ"]

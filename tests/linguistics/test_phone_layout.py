@@ -7,10 +7,11 @@ import torch
 from wavegen.audio.glottal import cycles_from_f0
 from wavegen.audio.pitch import PitchTrack
 from wavegen.errors import UserError
-from wavegen.linguistics.features import FeatureEncoder, FeatureLayout, compact_frames
+from wavegen.linguistics.encoder import FeatureEncoder
+from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.phones import TimedPhone
 
-LAYOUT = FeatureLayout()
+LAYOUT = PhoneLayout()
 PHONES = [
     TimedPhone("_", 0.0, 0.010),
     TimedPhone("k", 0.010, 0.020, 0, 0, 0),
@@ -32,13 +33,13 @@ def column(frames: np.ndarray, name: str) -> np.ndarray:
 
 
 def test_columns_end_as_the_contract_says():
-    assert LAYOUT.columns[-3:] == ("log_f0", "voiced", "cycles")
-    assert LAYOUT.columns[:5] == ("phone-2", "phone-1", "phone", "phone+1", "phone+2")
+    assert LAYOUT.column_names[-3:] == ("log_f0", "voiced", "cycles")
+    assert LAYOUT.column_names[:5] == ("phone-2", "phone-1", "phone", "phone+1", "phone+2")
     assert LAYOUT.num_features == 5 * len(LAYOUT.phones) + 3 + 6 + 1 == len(LAYOUT.feature_names)
 
 
 def test_compact_frames_by_hand():
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
+    frames = LAYOUT.compact(PHONES, 16, track(16))
     assert frames.shape == (16, len(LAYOUT.columns)) and frames.dtype == np.float32
     index = LAYOUT.phone_index
     wanted = [0, 0, *map(index, "k k æ æ æ æ t t s s".split()), 1, 1, 0, 0]
@@ -62,7 +63,7 @@ def test_compact_frames_by_hand():
 
 
 def test_frames_past_the_last_phone_are_silence():
-    frames = compact_frames(PHONES[:-1], 20, LAYOUT, track(20))
+    frames = LAYOUT.compact(PHONES[:-1], 20, track(20))
     np.testing.assert_array_equal(column(frames, "phone")[14:], 0)
     assert np.isfinite(frames).all()
 
@@ -70,17 +71,17 @@ def test_frames_past_the_last_phone_are_silence():
 def test_pulses_decide_the_cycles_where_there_are_any():
     pulses_s = np.arange(0.0025, 0.08, 0.010)
     voiced = PitchTrack(np.full(16, 100.0), np.ones(16), pulses_s)
-    cycles = column(compact_frames(PHONES, 16, LAYOUT, voiced), "cycles")
+    cycles = column(LAYOUT.compact(PHONES, 16, voiced), "cycles")
     np.testing.assert_allclose(cycles[::2] % 1, 0, atol=1e-6)
 
 
 @pytest.fixture
 def encoder() -> FeatureEncoder:
-    return FeatureEncoder.fit(LAYOUT, [compact_frames(PHONES, 16, LAYOUT, track(16))])
+    return FeatureEncoder.fit(LAYOUT, [LAYOUT.compact(PHONES, 16, track(16))])
 
 
 def test_encoding_by_hand(encoder):
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
+    frames = LAYOUT.compact(PHONES, 16, track(16))
     context = encoder.encode(frames)
     features = context["features"]
     assert features.shape == (LAYOUT.num_features, 16) and features.dtype == torch.float32
@@ -96,7 +97,7 @@ def test_encoding_by_hand(encoder):
 
 
 def test_scalers_look_at_speech_and_voiced_frames_only(encoder):
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
+    frames = LAYOUT.compact(PHONES, 16, track(16))
     features = encoder.encode(frames)["features"]
     names = LAYOUT.feature_names
     speech = torch.from_numpy(column(frames, "phone") != 0)
@@ -109,20 +110,20 @@ def test_scalers_look_at_speech_and_voiced_frames_only(encoder):
 
 def test_a_constant_column_does_not_divide_by_zero():
     flat = PitchTrack(np.full(16, 100.0), np.ones(16))
-    frames = compact_frames([TimedPhone("k", 0.0, 0.08, 0, 0, 0)], 16, LAYOUT, flat)
+    frames = LAYOUT.compact([TimedPhone("k", 0.0, 0.08, 0, 0, 0)], 16, flat)
     assert torch.isfinite(FeatureEncoder.fit(LAYOUT, [frames]).encode(frames)["features"]).all()
 
 
 def test_dictionaries_go_there_and_back(encoder):
-    again = FeatureEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    again = FeatureEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())), "x.json")
     assert again.layout == encoder.layout and again.layout.digest == encoder.layout.digest
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
+    frames = LAYOUT.compact(PHONES, 16, track(16))
     assert torch.equal(again.encode(frames)["features"], encoder.encode(frames)["features"])
 
 
 def test_digests_tell_layouts_apart():
-    assert FeatureLayout(context_width=1).digest != LAYOUT.digest
-    assert FeatureLayout(LAYOUT.phones[:-1]).digest != LAYOUT.digest
+    assert PhoneLayout(context_width=1).digest != LAYOUT.digest
+    assert PhoneLayout(LAYOUT.phones[:-1]).digest != LAYOUT.digest
 
 
 @pytest.mark.parametrize(
@@ -133,30 +134,31 @@ def test_digests_tell_layouts_apart():
         lambda d: d.update(std=[0.0] * 6),
         lambda d: d.update(mean=["x"] * 6),
         lambda d: d.update(mean=[float("nan")] * 6),
-        lambda d: d.update(scaled=["something"]),
         lambda d: d.update(layout=[]),
-        lambda d: d["layout"].pop("phones"),
+        lambda d: d["layout"].pop("_target_"),
+        lambda d: d["layout"].update(_target_="os.system"),
+        lambda d: d["layout"].update(_target_="wavegen.audio.pitch.PraatPitch"),
         lambda d: d["layout"].update(phones=3),
         lambda d: d["layout"].update(phones=["a", "b"]),
         lambda d: d["layout"].update(context_width="2"),
         lambda d: d["layout"].update(context_width=-1),
         lambda d: d["layout"].update(context_width=10**5),
-        lambda d: d["layout"].update(columns=["phone"]),
+        lambda d: d.update(columns=["phone"]),
     ],
 )
 def test_malformed_dictionaries_are_refused(encoder, damage):
     data = json.loads(json.dumps(encoder.to_dict()))
     damage(data)
-    with pytest.raises(UserError):
-        FeatureEncoder.from_dict(data)
+    with pytest.raises(UserError, match="^x.json"):
+        FeatureEncoder.from_dict(data, "x.json")
 
 
 def test_frames_that_do_not_fit_are_refused(encoder):
-    frames = compact_frames(PHONES, 16, LAYOUT, track(16))
+    frames = LAYOUT.compact(PHONES, 16, track(16))
     with pytest.raises(UserError, match="14 columns"):
         encoder.encode(frames[:, :-1])
     frames[0, 0] = 400
-    with pytest.raises(UserError, match="inventory"):
+    with pytest.raises(UserError, match="the column phone-2 holds 0 to 400, which is outside its"):
         encoder.encode(frames)
 
 

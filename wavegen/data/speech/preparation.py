@@ -1,0 +1,106 @@
+"""What a corpus is prepared from and with: in one folder there is one corpus."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from wavegen.audio.pitch import FRAME_S, PitchTracker, PraatPitch
+from wavegen.calls import build
+from wavegen.data.speech.corpus import FORMAT_VERSION
+from wavegen.data.speech.files import read_json
+from wavegen.data.speech.sources.source import CorpusSource
+from wavegen.errors import UserError
+from wavegen.linguistics.layout import FeatureLayout
+from wavegen.linguistics.phone_layout import PhoneLayout
+from wavegen.linguistics.prosody.prosody import Prosody
+from wavegen.linguistics.prosody.register import RegisterProsody
+from wavegen.untrusted.parts import describe
+
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """All that determines a corpus.
+
+    Args:
+        source: of the utterances.
+        sample_rate: of the corpus, a multiple of 200 Hz, so that 5 ms are a whole number of samples.
+        pitch: tracker.
+        layout: of the features.
+        prosody: fitted to the training part; :class:`RegisterProsody` with the same tracker by default.
+        seed: of the split.
+        num_dev, num_test: how many utterances go there, at most a third of all each.
+        loudness_dbfs: bring every utterance to this root mean square (its peak kept below 0.99); by default
+            levels stay as they are.
+
+    Raises:
+        UserError: an unusable sample rate.
+    """
+
+    source: CorpusSource
+    sample_rate: int = 16000
+    pitch: PitchTracker = field(default_factory=PraatPitch)
+    layout: FeatureLayout = field(default_factory=PhoneLayout)
+    prosody: Prosody | None = None
+    seed: int = 0
+    num_dev: int = 16
+    num_test: int = 16
+    loudness_dbfs: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.prosody is None:
+            object.__setattr__(self, "prosody", RegisterProsody(pitch=self.pitch))
+        if self.sample_rate < 8000 or self.sample_rate % 200:
+            raise UserError(
+                f"the sample rate {self.sample_rate} Hz cannot be used: a frame of 5 ms would be "
+                f"{self.sample_rate * FRAME_S:g} samples, and it must be a whole number, at 8000 Hz or more; "
+                "choose for example 8000, 16000, 24000 or 48000"
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """As JSON; another value means another corpus."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "layout": self.layout.digest,
+            "prosody": describe(self.prosody),
+            "source": self.source.settings(),
+            "sample_rate": self.sample_rate,
+            "pitch": describe(self.pitch),
+            "split": {"seed": self.seed, "num_dev": self.num_dev, "num_test": self.num_test},
+            "loudness_dbfs": self.loudness_dbfs,
+        }
+
+    def check(self, directory: Path) -> None:
+        """Raises UserError where the folder holds a corpus prepared with anything else."""
+        path = directory / SETTINGS
+        if not path.exists():
+            return
+        found, wanted = read_json(path), self.settings()
+        different = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+        if different:
+            key = different[0]
+            raise UserError(
+                f"{directory} holds a corpus prepared with another {key}: {json.dumps(found.get(key))} "
+                f"there, {json.dumps(wanted.get(key))} wanted; choose another corpus.directory or delete "
+                "that one"
+            )
+
+
+def arguments_of(corpus_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of ``prepare_corpus`` from the ``corpus`` group of a recipe's configuration.
+
+    The group holds those arguments by name, its objects as ``_target_`` nodes or already instantiated, and
+    besides them ``name``, ``root`` and ``front_end``, which its own interpolations read.
+    """
+    # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with
+    # it.
+    return {
+        key: build(value, _convert_="all") if isinstance(value, Mapping | DictConfig) else value
+        for key, value in corpus_config.items()
+        if key not in ("name", "root", "front_end")
+    }

@@ -1,0 +1,134 @@
+"""Compact frames → what nets read. Scalers are fitted on the training part and travel with every voice."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.linguistics.layout import FeatureLayout
+from wavegen.untrusted.parts import describe, restore
+
+_STD_FLOOR = 1e-2
+
+
+class FeatureEncoder:
+    """One-hots of categories, scaled numbers, flags, in the order of the layout's columns.
+
+    Args:
+        layout: of the compact frames.
+        mean, std: of the columns that the layout scales, in its order.
+
+    Raises:
+        UserError: for another number of means or deviations, or where they are not finite and positive.
+    """
+
+    def __init__(self, layout: FeatureLayout, mean: Sequence[float], std: Sequence[float]):
+        self.scaled = [i for i, column in enumerate(layout.columns) if column.scaled_over]
+        if len(mean) != len(self.scaled) or len(std) != len(self.scaled):
+            raise UserError(
+                f"a feature encoder needs {len(self.scaled)} means and deviations, got {len(mean)} and "
+                f"{len(std)}"
+            )
+        if not np.isfinite([*mean, *std]).all() or min(std) <= 0:
+            raise UserError("a feature encoder's means must be finite and its deviations positive")
+        self.layout = layout
+        self.mean = torch.tensor([float(value) for value in mean], dtype=torch.float32)
+        self.std = torch.tensor([float(value) for value in std], dtype=torch.float32)
+
+    def __repr__(self) -> str:
+        return f"FeatureEncoder({self.layout.num_features} features, layout {self.layout.digest})"
+
+    @classmethod
+    def fit(cls, layout: FeatureLayout, frames: Iterable[np.ndarray]) -> "FeatureEncoder":
+        """Scalers of the training part, each over the frames that its column names."""
+        matrices = [np.asarray(matrix) for matrix in frames]
+        if not matrices:
+            raise UserError("cannot fit a feature encoder: the training split holds no utterance")
+        counted = {
+            "speech": np.concatenate([layout.is_speech(matrix) for matrix in matrices]),
+            "voiced": np.concatenate([matrix[:, layout.column("voiced")] > 0.5 for matrix in matrices]),
+        }
+        mean, std = [], []
+        for index, column in enumerate(layout.columns):
+            if column.scaled_over:
+                values = np.concatenate([matrix[:, index].astype(np.float64) for matrix in matrices])
+                chosen = counted[column.scaled_over]
+                values = values[chosen] if chosen.any() else values
+                mean.append(float(values.mean()))
+                std.append(float(max(values.std(), _STD_FLOOR)))
+        return cls(layout, mean, std)
+
+    def encode(self, frames: np.ndarray | Tensor) -> SpeechContext:
+        """Compact ``frames`` (frames, columns) → the unbatched context of speech.
+
+        Raises:
+            UserError: another number of columns, or a number outside a column's categories.
+        """
+        layout = self.layout
+        frames = torch.as_tensor(frames, dtype=torch.float32)
+        if frames.ndim != 2 or frames.shape[1] != len(layout.columns):
+            raise UserError(
+                f"frames of shape {tuple(frames.shape)} do not fit the feature layout, which has "
+                f"{len(layout.columns)} columns"
+            )
+        scaled = dict(zip(self.scaled, zip(self.mean, self.std, strict=True), strict=True))
+        features = []
+        for index, column in enumerate(layout.columns):
+            values = frames[:, index]
+            if column.categories:
+                features.append(_one_hot(values, column.name, len(column.categories)))
+            elif index in scaled:
+                mean, std = scaled[index]
+                features.append(((values - mean) / std)[:, None])
+            elif column.is_feature:
+                features.append(values[:, None])
+        cycles, voiced = (frames[:, layout.column(name)].clone() for name in ("cycles", "voiced"))
+        return SpeechContext(features=torch.cat(features, 1).T.contiguous(), cycles=cycles, voiced=voiced)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; see :meth:`from_dict`."""
+        return {
+            "layout": describe(self.layout),
+            "columns": list(self.layout.column_names),
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], source: object) -> "FeatureEncoder":
+        """Inverse of ``to_dict``. The data may come from a stranger.
+
+        Raises:
+            UserError: naming the ``source`` where they are malformed, or of a version with other columns.
+        """
+        try:
+            columns, mean, std = list(data["columns"]), list(data["mean"]), list(data["std"])
+            mean, std = [float(value) for value in mean], [float(value) for value in std]
+            described = data["layout"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{source}: malformed feature encoder: {error!r}") from error
+        layout = restore(described, FeatureLayout, f"{source}, layout")
+        if columns != list(layout.column_names):
+            raise UserError(
+                f"{source}: the feature layout has the columns {columns}, but this version of wavegen writes "
+                f"{list(layout.column_names)}"
+            )
+        try:
+            return cls(layout, mean, std)
+        except UserError as error:
+            raise UserError(f"{source}: {error}") from error
+
+
+def _one_hot(values: Tensor, name: str, count: int) -> Tensor:
+    indices = values.long()
+    if indices.numel() and not (0 <= int(indices.min()) and int(indices.max()) < count):
+        raise UserError(
+            f"the column {name} holds {int(indices.min())} to {int(indices.max())}, which is outside its "
+            f"{count} categories"
+        )
+    return one_hot(indices, count)

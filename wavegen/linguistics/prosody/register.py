@@ -1,0 +1,123 @@
+"""The front end's own prosody, brought to the register and the rate of a voice."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from wavegen.audio.pitch import FRAME_S, PitchTrack, PitchTracker, PraatPitch, frame_centres_s
+from wavegen.errors import UserError
+from wavegen.linguistics.phones import TimedPhone, mean_phone_duration_s
+from wavegen.linguistics.pronunciation import Pronunciation
+from wavegen.linguistics.prosody.prosody import Plan
+
+_MIN_STD = 1e-2
+_WHISPER = (float(np.log(120.0)), 0.1)  # mean and deviation of log F0 where nothing is voiced
+
+
+@dataclass(frozen=True)
+class RegisterProsody:
+    """F0 is mapped log-linearly, durations are multiplied by the ratio of the two speaking rates.
+
+    A log F0 that the front end says at ``spoken mean + k · spoken std`` becomes ``mean + k · std``. Without
+    the fitted values both are left as they are. Glottal cycles have to be integrated from the mapped F0,
+    since there are no pulses to count.
+
+    Args:
+        pitch: tracker for the front end's own sound.
+        log_f0_mean, log_f0_std: of log F0 in Hz, over voiced frames of the training part.
+        phone_duration_s: mean over phones that are not silence.
+        spoken_log_f0_mean, spoken_log_f0_std, spoken_phone_duration_s: the same of how the front end says it.
+
+    Raises:
+        UserError: where a value is not finite.
+    """
+
+    pitch: PitchTracker = field(default_factory=PraatPitch)
+    log_f0_mean: float | None = None
+    log_f0_std: float | None = None
+    phone_duration_s: float | None = None
+    spoken_log_f0_mean: float | None = None
+    spoken_log_f0_std: float | None = None
+    spoken_phone_duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for one in fields(self)[1:]:
+            value = getattr(self, one.name)
+            if value is not None and not math.isfinite(value):
+                raise UserError(f"the prosody's {one.name} is {value}, expected a finite number")
+
+    def plan(self, pronunciation: Pronunciation) -> Plan:
+        """Raises UserError where the front end makes no sound whose pitch could be tracked."""
+        spoken = pronunciation.require_sound("a voice with RegisterProsody")
+        spoken_frames = max(1, int(np.ceil(spoken.duration_s / FRAME_S)))
+        track = self.pitch(spoken.waveform, spoken.sample_rate, spoken_frames)
+        ratio = self.duration_ratio
+        phones = [replace(p, start_s=p.start_s * ratio, end_s=p.end_s * ratio) for p in spoken.phones]
+        num_frames = max(1, int(np.ceil(spoken.duration_s * ratio / FRAME_S)))
+        centres_s = frame_centres_s(num_frames) / ratio  # in the front end's time
+        log_f0 = np.interp(centres_s, frame_centres_s(spoken_frames), np.log(track.f0_hz))
+        nearest = np.clip((centres_s / FRAME_S).astype(int), 0, spoken_frames - 1)
+        pitch = PitchTrack(np.exp(self.map_log_f0(log_f0)), track.voiced[nearest])
+        return Plan(phones, num_frames, pitch)
+
+    def map_log_f0(self, log_f0: np.ndarray) -> np.ndarray:
+        """Move ``log_f0`` (any shape) into the voice's register."""
+        fitted = (self.log_f0_mean, self.log_f0_std, self.spoken_log_f0_mean, self.spoken_log_f0_std)
+        if None in fitted:
+            return log_f0
+        lively = self.log_f0_std / max(self.spoken_log_f0_std, _MIN_STD)
+        return self.log_f0_mean + lively * (log_f0 - self.spoken_log_f0_mean)
+
+    @property
+    def duration_ratio(self) -> float:
+        """By what the front end's durations are multiplied, within [½, 2]."""
+        if self.phone_duration_s is None or self.spoken_phone_duration_s is None:
+            return 1.0
+        return float(np.clip(self.phone_duration_s / self.spoken_phone_duration_s, 0.5, 2.0))
+
+    def summarise(
+        self, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
+    ) -> dict[str, Any]:
+        """Moments of log F0 and mean phone durations, of the recording and of how the front end says it."""
+        # In the precision in which a corpus keeps it.
+        log_f0 = np.log(pitch.f0_hz).astype(np.float32)[pitch.voiced > 0.5].astype(np.float64)
+        summary = {"log_f0": moments(log_f0), "phone_duration_s": mean_phone_duration_s(phones)}
+        if spoken is None:
+            spoken_track, spoken_phones = pitch, phones
+        else:
+            spoken.require_sound("RegisterProsody")
+            num_frames = int(spoken.duration_s / FRAME_S)
+            spoken_track = self.pitch(spoken.waveform, spoken.sample_rate, num_frames)
+            spoken_phones = spoken.phones
+        voiced = spoken_track.voiced > 0.5
+        return summary | {
+            "spoken_log_f0": moments(np.log(spoken_track.f0_hz[voiced])),
+            "spoken_phone_duration_s": mean_phone_duration_s(spoken_phones),
+        }
+
+    def fit(self, summaries: Iterable[dict[str, Any]]) -> "RegisterProsody":
+        """Register and rate of these utterances, and of how the front end says the same texts."""
+        summaries = list(summaries)
+        values: dict[str, float] = {}
+        for prefix in ("", "spoken_"):
+            mean, std = _mean_std([summary[f"{prefix}log_f0"] for summary in summaries])
+            values |= {f"{prefix}log_f0_mean": mean, f"{prefix}log_f0_std": std}
+            name = f"{prefix}phone_duration_s"
+            values[name] = float(np.mean([summary[name] for summary in summaries]))
+        return replace(self, **values)
+
+
+def moments(values: np.ndarray) -> list[float]:
+    """Count, sum and sum of squares."""
+    return [float(len(values)), float(values.sum()), float(np.square(values).sum())]
+
+
+def _mean_std(of: list[list[float]]) -> tuple[float, float]:
+    count, total, squares = np.sum(of, axis=0)
+    if count == 0:
+        return _WHISPER
+    mean = total / count
+    return float(mean), float(np.sqrt(max(squares / count - mean**2, 1e-6)))
