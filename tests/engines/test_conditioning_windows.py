@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from wavegen.engines.conditioning_windows import (
     WINDOW_FRAMES,
@@ -14,6 +15,7 @@ from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.conditioning import (
     Conditioning,
+    ConditioningPart,
     FrameConditioning,
     GlobalConditioning,
     GlottalPhase,
@@ -114,13 +116,33 @@ def test_a_short_context_is_refused():
         windows.window(context_of(1, 5), 0, 21, 1)
 
 
-class Slower(FrameConditioning):
-    pass
+class Undeclared(nn.Module):
+    channels = 4
+
+    def forward(self, context, num_samples):
+        return torch.zeros(1, 4, num_samples)
+
+
+class Energy(ConditioningPart):
+    """A part that nobody foresaw: voicing, held for a frame. What it declares is enough."""
+
+    rate, channels, hop_samples = "sample", 1, 4
+
+    def forward(self, context, num_samples):
+        return context["voiced"].repeat_interleave(4, -1)[:, None, :num_samples]
+
+
+def test_a_part_is_known_by_what_it_declares():
+    conditioning, context = Conditioning([part_of("shared", 4), Energy()]), context_of(2, 40)
+    windows = ConditioningWindows(conditioning)
+    assert windows.sample_columns == [windows.frame_columns[-1] + 1]
+    window = windows.window(context, 0, 160, 2)
+    expected = Energy()(context, 160).transpose(1, 2)
+    assert torch.equal(window.samples, expected[:, : window.stop])
 
 
 def test_unknown_parts_and_hops_that_differ_are_named():
-    slower = Slower(in_channels=3, channels=4, hop_samples=4)
-    with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 is a Slower"):
-        ConditioningWindows(Conditioning([part_of("phase", 4), slower]))
+    with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 is a Undeclared of unknown rate"):
+        ConditioningWindows(Conditioning([part_of("phase", 4), Undeclared()]))
     with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 has 5 samples a frame"):
         ConditioningWindows(Conditioning([part_of("phase", 4), part_of("shared", 5)]))

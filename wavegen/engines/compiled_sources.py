@@ -1,18 +1,21 @@
-"""What compiled code that is kept on disk was made of.
+"""Compiled code that is kept on disk, for one state of the engines' sources.
 
 Numba keeps a function's machine code for as long as the function's own file stays the same; what was built
 into it from other files may have changed meanwhile, and code that writes to another layout of memory crashes.
-So only the entry of an engine is kept, and as a closure over ``SOURCES``, which Numba counts in: it is
-compiled anew whenever anything in this room has changed.
+So only the entry of an engine is kept, under a name that tells the state of all files of the engines: it is
+compiled anew whenever anything in them has changed.
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+
+from numba import njit
 
 SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
 ).hexdigest()
-"""Of all files of this room."""
+"""Of all files of the engines."""
 
 INNER = {"nogil": True, "_nrt": False, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 """Options of functions that are compiled into an entry. No reassociation: same numbers, same order.
@@ -22,5 +25,12 @@ of a named tuple at every call, with locked instructions on counters that all th
 time.
 """
 
-ENTRY = {**INNER, "cache": True}
-"""Options of the entry itself."""
+
+def kept_on_disk(**options: bool) -> Callable[[Callable], Callable]:
+    """Decorates the entry of an engine; ``options`` are more of Numba's."""
+
+    def decorate(function: Callable) -> Callable:
+        function.__qualname__ = f"{function.__qualname__}-{SOURCES[:16]}"  # Numba names its files by it
+        return njit(**INNER, cache=True, **options)(function)
+
+    return decorate

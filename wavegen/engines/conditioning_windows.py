@@ -17,13 +17,7 @@ from torch import Tensor, nn
 
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
-from wavegen.nets.conditioning import (
-    Conditioning,
-    FrameConditioning,
-    GlobalConditioning,
-    GlottalPhase,
-    SharedUpsampling,
-)
+from wavegen.nets.conditioning import Conditioning, ConditioningPart
 
 WINDOW_FRAMES = 32
 """Frames of a window."""
@@ -67,30 +61,27 @@ class ConditioningWindows:
     """
 
     def __init__(self, conditioning: Conditioning | None) -> None:
-        self.sample_parts: list[nn.Module] = []
-        self.frame_part: FrameConditioning | None = None
-        self.constant_parts: list[GlobalConditioning] = []
+        self.sample_parts: list[ConditioningPart] = []
+        self.frame_part: ConditioningPart | None = None
+        self.constant_parts: list[ConditioningPart] = []
         self.sample_columns, self.frame_columns, self.constant_columns = [], [], []
         self.hop_samples, self.kernel = 0, torch.zeros(3, 0)
         first = 0
         for index, part in enumerate(conditioning.parts if conditioning is not None else ()):
+            if not isinstance(part, ConditioningPart):
+                raise Unsupported(f"conditioning.parts.{index} is a {type(part).__name__} of unknown rate")
             columns = range(first, first + part.channels)
             first += part.channels
-            if type(part) is GlobalConditioning:
+            if part.hop_samples and self.hop_samples not in (0, part.hop_samples):
+                raise Unsupported(
+                    f"conditioning.parts.{index} has {part.hop_samples} samples a frame, others differ"
+                )
+            self.hop_samples = part.hop_samples or self.hop_samples
+            if part.rate == "constant":
                 self.constant_parts.append(part)
                 self.constant_columns += columns
-                continue
-            if type(part) not in (FrameConditioning, GlottalPhase):
-                raise Unsupported(f"conditioning.parts.{index} is a {type(part).__name__}")
-            hop_samples = part.upsampling.hop_samples if type(part) is FrameConditioning else part.hop_samples
-            if self.hop_samples not in (0, hop_samples):
-                raise Unsupported(
-                    f"conditioning.parts.{index} has {hop_samples} samples a frame, others differ"
-                )
-            self.hop_samples = hop_samples
-            shared = type(part) is FrameConditioning and type(part.upsampling) is SharedUpsampling
-            if shared and self.frame_part is None:
-                self.frame_part, self.kernel = part, part.upsampling.weight.detach().float().cpu()
+            elif part.rate == "frame" and part.commutes and self.frame_part is None:
+                self.frame_part, self.kernel = part, part.kernel.detach().float().cpu()
                 self.frame_columns += columns
             else:
                 self.sample_parts.append(part)

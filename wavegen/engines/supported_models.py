@@ -5,11 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
 from wavegen.engines.conditioning_windows import Unsupported
 from wavegen.engines.precision import PRECISIONS
 from wavegen.errors import UserError
 from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+
+HEADS = (LogisticMixtureHead, NormalHead, MuLawHead)
+"""What a teacher may say of a sample."""
 
 
 def check_settings(
@@ -60,6 +65,17 @@ def check_student(student: nn.Module) -> None:
     for name, parameter in student.named_parameters():
         if parameter.device.type != "cpu":
             raise Unsupported(f"{name} is on {parameter.device.type}")
+
+
+def check_teacher(model: nn.Module) -> None:
+    """Raises Unsupported, which names the layer, for a teacher that is not wholly of known parts."""
+    conditioner = getattr(model, "conditioner", None)
+    if type(conditioner) is LinearPrediction:
+        conditioner = conditioner.conditioner
+    check_wavenet(conditioner, {module: name for name, module in model.named_modules()})
+    check_float32(model)
+    if type(model.head) not in HEADS:
+        raise Unsupported(f"head is a {type(model.head).__name__}")
 
 
 def check_wavenet(wavenet: nn.Module, names: dict[nn.Module, str]) -> None:

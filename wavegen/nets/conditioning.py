@@ -1,12 +1,12 @@
 """What a WaveNet is told beside its past: parts at frame rate, sample rate, or constant in time.
 
-Each part reads the entries it needs from the context (``dict[str, Tensor]``, see ``docs/architecture.md``)
-and returns channels at sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more
-part.
+Each part reads the entries it needs from the context (a mapping of tensors by name) and returns channels at
+sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more part.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,25 @@ def entry(context: Context | None, key: str) -> Tensor:
     return context[key]
 
 
+class ConditioningPart(nn.Module):
+    """One thing that a WaveNet is told: ``forward(context, num_samples) -> (batch, channels, samples)``.
+
+    Nets and engines go by what a part declares of itself:
+
+    - ``rate``, at which its channels change: ``sample``, ``frame`` or ``constant``.
+    - ``commutes``: whether a pointwise linear map of its channels may be applied at that rate. A part at
+      frame rate that does has ``at_frame_rate(context) -> (batch, channels, frames)`` and
+      ``kernel (3, hop_samples)``, with which its result is upsampled.
+    - ``hop_samples``, samples a frame; 0 where nothing of the context is at frame rate. A sample may depend
+      on the frames before, at and behind it, no further: engines compute parts window by window.
+    """
+
+    rate: Literal["sample", "frame", "constant"]
+    commutes = False
+    channels: int
+    hop_samples = 0
+
+
 class LearnedUpsampling(nn.Module):
     r"""From frames to samples by a learned interpolation kernel per channel.
 
@@ -36,6 +55,9 @@ class LearnedUpsampling(nn.Module):
 
     Shapes: ``(batch, channels, frames) -> (batch, channels, frames * hop_samples)``.
     """
+
+    is_shared = False
+    """Whether all channels are upsampled alike, so that pointwise linear maps commute with it."""
 
     def __init__(self, *, channels: int, hop_samples: int) -> None:
         super().__init__()
@@ -59,6 +81,8 @@ class SharedUpsampling(nn.Module):
         channels: any number; the kernel is the same for all.
     """
 
+    is_shared = True
+
     def __init__(self, *, hop_samples: int, channels: int | None = None) -> None:
         super().__init__()
         self.hop_samples = hop_samples
@@ -79,7 +103,7 @@ def neighbours(frames: Tensor) -> Tensor:
     return functional.pad(frames, (1, 1), mode="replicate").unfold(-1, 3, 1)
 
 
-class FrameConditioning(nn.Module):
+class FrameConditioning(ConditioningPart):
     """Encoded linguistic features: two pointwise layers at frame rate, then learned upsampling.
 
     The pointwise layers see one frame; its neighbours come with the features themselves (five phones,
@@ -94,6 +118,8 @@ class FrameConditioning(nn.Module):
         key: the context's entry, ``(batch, in_channels, frames)``.
         upsampling: builds the way from frames to samples, given ``channels`` and ``hop_samples``.
     """
+
+    rate = "frame"
 
     def __init__(
         self,
@@ -114,6 +140,16 @@ class FrameConditioning(nn.Module):
             nn.LeakyReLU(0.2),
         )
         self.upsampling = upsampling(channels=channels, hop_samples=hop_samples)
+        self.hop_samples = hop_samples
+
+    @property
+    def commutes(self) -> bool:
+        return self.upsampling.is_shared
+
+    @property
+    def kernel(self) -> Tensor:
+        """Of an upsampling that all channels share, ``(3, hop_samples)``."""
+        return self.upsampling.weight
 
     def forward(self, context: Context, num_samples: int) -> Tensor:
         return crop(self.upsampling(self.at_frame_rate(context)), num_samples, self.key)
@@ -129,7 +165,7 @@ class FrameConditioning(nn.Module):
         return self.frame_net(features)
 
 
-class GlottalPhase(nn.Module):
+class GlottalPhase(ConditioningPart):
     r"""Position within the pitch period as sines and cosines, silent where unvoiced.
 
     With :math:`\varphi` the glottal cycles interpolated linearly between frame centres and :math:`v` the
@@ -141,6 +177,8 @@ class GlottalPhase(nn.Module):
         hop_samples: samples per frame.
         num_harmonics: :math:`K`.
     """
+
+    rate = "sample"
 
     def __init__(self, *, hop_samples: int, num_harmonics: int = 2) -> None:
         super().__init__()
@@ -170,8 +208,10 @@ class GlottalPhase(nn.Module):
         return torch.where(position < 0.5, early, late).flatten(1)
 
 
-class GlobalConditioning(nn.Module):
+class GlobalConditioning(ConditioningPart):
     """An embedding constant in time: speaker, language, style; ``key`` holds ``(batch,)`` integers."""
+
+    rate, commutes = "constant", True
 
     def __init__(self, *, num_classes: int, channels: int, key: str = "speaker") -> None:
         super().__init__()

@@ -7,13 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wavegen.nets.conditioning import (
-    Conditioning,
-    Context,
-    FrameConditioning,
-    SharedUpsampling,
-    require_cover,
-)
+from wavegen.nets.conditioning import Conditioning, Context, require_cover
 from wavegen.nets.frame_sum import with_ends
 from wavegen.nets.gated_layer import LayerConditioning
 
@@ -46,7 +40,8 @@ def layer_conditionings(
     """
     ends = list(accumulate(part.channels for part in conditioning.parts))
     columns = [slice(end - part.channels, end) for part, end in zip(conditioning.parts, ends, strict=True)]
-    shared = next((index for index, part in enumerate(conditioning.parts) if _commutes(part)), None)
+    by_frame = [i for i, part in enumerate(conditioning.parts) if part.rate == "frame" and part.commutes]
+    shared = by_frame[0] if by_frame else None
     others = [index for index in range(len(conditioning.parts)) if index != shared]
     samples, frames, kernel = None, [None] * len(projections), None
     if others:
@@ -54,9 +49,9 @@ def layer_conditionings(
         samples = samples.transpose(1, 2).to(dtype).contiguous()
     if shared is not None:
         part = conditioning.parts[shared]
-        kernel = part.upsampling.weight
+        kernel = part.kernel
         at_frame_rate = part.at_frame_rate(context)
-        covered = at_frame_rate.shape[-1] * part.upsampling.hop_samples
+        covered = at_frame_rate.shape[-1] * part.hop_samples
         require_cover(covered, num_samples, part.key)
         matrix = torch.cat([projection[:, columns[shared], 0] for projection in projections])
         projected = functional.linear(at_frame_rate.transpose(1, 2).to(dtype), matrix.to(dtype))
@@ -68,7 +63,3 @@ def layer_conditionings(
     return [
         LayerConditioning(samples, weight, at, kernel) for weight, at in zip(weights, frames, strict=True)
     ]
-
-
-def _commutes(part: object) -> bool:
-    return type(part) is FrameConditioning and type(part.upsampling) is SharedUpsampling

@@ -2,15 +2,17 @@
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.parallel.engine import StudentEngine
+from wavegen.engines.kept import Kept
+from wavegen.engines.parallel.engine import StudentEngine, StudentSpeech
 from wavegen.engines.parallel.noise_windows import NOISE_SAMPLES, NoiseWindows
 from wavegen.engines.precision import CHOICES, settled_precision
-from wavegen.engines.supported_models import check_finite, check_settings
+from wavegen.engines.supported_models import check_finite, check_settings, check_student
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 
@@ -50,6 +52,7 @@ class ParallelSampler:
         self.student, self.temperature = student, temperature
         self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False
+        self._kept = Kept(student, partial(check_student, student), self._pack)
 
     def sample(
         self,
@@ -117,18 +120,22 @@ class ParallelSampler:
         generator: torch.Generator | None,
         block_samples: int | None,
     ) -> Iterator[Tensor]:
-        check_finite(self.student)
-        noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
-        engine = self._engine(context, lengths)
+        engine = self._engine()
         if engine is None:
+            check_finite(self.student)
+            noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
             return _spoken_plainly(self.student, context, lengths, noise, block_samples or max(lengths))
-        return _spoken(engine, noise, block_samples or engine.window_samples)
+        speech = engine.start(context, lengths)
+        noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
+        return _spoken(speech, noise, block_samples or engine.window_samples)
 
-    def _engine(self, context: SpeechContext | None, lengths: list[int]) -> StudentEngine | None:
+    def _pack(self) -> StudentEngine:
+        check_finite(self.student)
+        return StudentEngine(self.student, precision=self.precision, num_threads=self.num_threads)
+
+    def _engine(self) -> StudentEngine | None:
         try:
-            return StudentEngine(
-                self.student, context, lengths, precision=self.precision, num_threads=self.num_threads
-            )
+            return self._kept.get()
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(
@@ -138,12 +145,12 @@ class ParallelSampler:
             return None
 
 
-def _spoken(engine: StudentEngine, noise: NoiseWindows, block_samples: int) -> Iterator[Tensor]:
+def _spoken(speech: StudentSpeech, noise: NoiseWindows, block_samples: int) -> Iterator[Tensor]:
     try:
         for block in noise.blocks(block_samples):
-            yield engine.advance(block)
+            yield speech.advance(block)
     finally:
-        engine.close()
+        speech.close()
 
 
 @torch.inference_mode()

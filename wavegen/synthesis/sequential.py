@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.kept import Kept
 from wavegen.engines.precision import CHOICES, settled_precision
 from wavegen.engines.sequential.engine import TeacherEngine
-from wavegen.engines.supported_models import check_settings
+from wavegen.engines.supported_models import check_settings, check_teacher
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis.reference import ReferenceSampler
@@ -45,6 +47,7 @@ class SequentialSampler:
         self.model, self.temperature = model, temperature
         self.precision, self.num_threads = settled_precision(precision, "teacher"), num_threads
         self._warned = False
+        self._kept = Kept(model, partial(check_teacher, model), self._pack)
 
     @torch.inference_mode()
     def sample(
@@ -113,9 +116,12 @@ class SequentialSampler:
         blocks = engine.stream(context, lengths, uniforms, temperature=self.temperature, progress=progress)
         return (block.to(engine.device) for block in blocks)
 
+    def _pack(self) -> TeacherEngine:
+        return TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
+
     def _engine(self) -> TeacherEngine | None:
         try:
-            return TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
+            return self._kept.get()
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(

@@ -78,7 +78,7 @@ def context_of(batch, num_frames):
 
 
 def spoken(student, context, noise, lengths=None, pieces=None, **options):
-    engine = StudentEngine(student, context, lengths or [noise.shape[1]] * len(noise), **options)
+    engine = StudentEngine(student, **options).start(context, lengths or [noise.shape[1]] * len(noise))
     try:
         return torch.cat([engine.advance(piece) for piece in noise.split(pieces or noise.shape[1], 1)], 1)
     finally:
@@ -204,27 +204,27 @@ def test_what_it_cannot_run_is_named(change, named):
     student = student_of([net(), net()])
     change(student)
     with pytest.raises(Unsupported, match=named):
-        StudentEngine(student, None, [10])
+        StudentEngine(student)
 
 
 def test_dropped_inputs_are_not_passed_over():
     student = student_of([{**net(), "input_dropout": 0.5}])
     with pytest.raises(Unsupported, match="input_dropout drops inputs"):
-        StudentEngine(student.train(), None, [10])
+        StudentEngine(student.train())
     assert largest_error(student.eval(), None, student.noise((1, 50))) < 1e-4
 
 
 def test_a_context_that_does_not_fit_is_refused():
     student = student_of([net()], [PARTS["shared"]])
     with pytest.raises(UserError, match="batch of 2, expected 1"):
-        StudentEngine(student, context_of(2, 5), [20])
+        StudentEngine(student).start(context_of(2, 5), [20])
     with pytest.raises(UserError, match="covers 20 samples"):
-        StudentEngine(student, context_of(1, 5), [21]).advance(torch.zeros(1, 21))
+        StudentEngine(student).start(context_of(1, 5), [21]).advance(torch.zeros(1, 21))
 
 
 def test_closing_ends_the_threads_and_frees_the_buffers():
     student = student_of([net()], [PARTS["shared"]])
-    engine = StudentEngine(student, context_of(1, 100), [400], num_threads=2)
+    engine = StudentEngine(student, num_threads=2).start(context_of(1, 100), [400])
     engine.advance(student.noise((1, 50)))
     buffers = weakref.ref(engine._utterances[0].speech.inputs)
     threads = list(engine._threads._threads)
@@ -236,7 +236,7 @@ def test_closing_ends_the_threads_and_frees_the_buffers():
 
 def test_an_interrupt_while_threads_begin_leaves_nothing_hanging(monkeypatch):
     student = student_of([net()])
-    engine = StudentEngine(student, None, [400], num_threads=3)
+    engine = StudentEngine(student, num_threads=3).start(None, [400])
     submit, begun = engine._threads.submit, []
 
     def interrupted(*arguments):

@@ -97,6 +97,7 @@ class _PackedLayer:
         return torch.cat([start.expand(-1, num_columns) for start in starts]).numpy()
 
     def invert(self, values: np.ndarray, start: np.ndarray, first: int, last: int) -> None:
+        known = np.empty((int(self.ends[:, -1].sum()), made_kernel.BLOCK), values.dtype)
         made_kernel.invert_masked_affine(
             values,
             start,
@@ -108,6 +109,8 @@ class _PackedLayer:
             self.scale_activation,
             first,
             last,
+            known,
+            np.empty((2, made_kernel.BLOCK), values.dtype),
         )
 
 

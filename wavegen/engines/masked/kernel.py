@@ -6,10 +6,10 @@ of them, and a weight multiplies a whole row. Compiled by Numba at first use (so
 
 import math
 
-import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from wavegen.engines.compiled_sources import INNER, kept_on_disk
 from wavegen.engines.vector.fast_math import exp32
 
 BLOCK = 128
@@ -17,8 +17,6 @@ BLOCK = 128
 
 IDENTITY, RELU, LEAKY_RELU, ELU, SILU, TANH, SIGMOID = range(7)
 """What a row may be sent through; the slope, alpha or bound comes along as a number."""
-
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 def _exp(x):
@@ -32,7 +30,7 @@ def _exp_of(x):
     return lambda x: math.exp(x)
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _activate(kind, number, rows, begin, end, width):
     """Rows ``begin … end − 1`` in place."""
     zero, one, two = rows.dtype.type(0), rows.dtype.type(1), rows.dtype.type(2)
@@ -59,7 +57,7 @@ def _activate(kind, number, rows, begin, end, width):
                 rows[row, s] = number - two * number / (one + _exp(two / number * rows[row, s]))
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _accumulate(weights, first, stride, inputs, source, count, sums, begin, end, width):
     """sums[r] += Σ_k weights[first + (r − begin) · stride + k] · inputs[source + k], k < count, a row each.
 
@@ -111,7 +109,7 @@ def _accumulate(weights, first, stride, inputs, source, count, sums, begin, end,
             k += 1
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _begin(start, first_unit, column, rows, begin, end, width):
     """Rows ``begin … end − 1`` become what their units hold before any element is known."""
     for row in range(begin, end):
@@ -124,9 +122,20 @@ def _begin(start, first_unit, column, rows, begin, end, width):
                 rows[row, s] = start[unit, column + s]
 
 
-@njit(**_OPTIONS)
-def invert_masked_affine(
-    values, start, weights, offsets, ends, feature_of_rank, activation, scale_activation, first, last
+@njit(**INNER)
+def _invert(
+    values,
+    start,
+    weights,
+    offsets,
+    ends,
+    feature_of_rank,
+    activation,
+    scale_activation,
+    first,
+    last,
+    known,
+    sums,
 ):
     """z becomes x in place, for the columns ``first … last − 1``.
 
@@ -142,36 +151,52 @@ def invert_masked_affine(
             below r; row 0 is the input.
         feature_of_rank: ``(features,)``.
         activation: kind and number, of the hidden layers; ``scale_activation``: of the log-scale.
+        known: ``(features + hidden units, BLOCK)``, scratch; ``sums``: ``(2, BLOCK)``.
     """
     num_features = len(feature_of_rank)
     num_hidden = len(ends) - 1
-    rows = np.zeros(num_hidden + 2, np.int64)  # where a layer's rows begin
-    for layer in range(num_hidden + 1):
-        rows[layer + 1] = rows[layer] + ends[layer, num_features]
-    known = np.empty((rows[num_hidden + 1], BLOCK), values.dtype)
-    sums = np.empty((2, BLOCK), values.dtype)
     for column in range(first, last, BLOCK):
         width = min(BLOCK, last - column)
         for rank in range(num_features):
+            here = 0  # where the layer's rows begin, and those of the one before
             for layer in range(1, num_hidden + 1):
                 # the units that the element before this one was the last to determine
                 done = ends[layer, rank - 1] if rank > 0 else 0
-                begin, end = rows[layer] + done, rows[layer] + ends[layer, rank]
+                before, here = here, here + ends[layer - 1, num_features]
+                begin, end = here + done, here + ends[layer, rank]
                 _begin(start, begin - num_features, column, known, begin, end, width)
                 stride = ends[layer - 1, num_features]
                 row = offsets[layer - 1] + done * stride
                 count = ends[layer - 1, rank]
-                _accumulate(weights, row, stride, known, rows[layer - 1], count, known, begin, end, width)
+                _accumulate(weights, row, stride, known, before, count, known, begin, end, width)
                 _activate(activation[0], activation[1], known, begin, end, width)
-            _begin(start, rows[num_hidden + 1] - num_features + 2 * rank, column, sums, 0, 2, width)
+            _begin(
+                start,
+                here + ends[num_hidden, num_features] - num_features + 2 * rank,
+                column,
+                sums,
+                0,
+                2,
+                width,
+            )
             stride = ends[num_hidden, num_features]
             row = offsets[num_hidden] + 2 * rank * stride
-            _accumulate(
-                weights, row, stride, known, rows[num_hidden], ends[num_hidden, rank], sums, 0, 2, width
-            )
+            count = ends[num_hidden, rank]
+            _accumulate(weights, row, stride, known, here, count, sums, 0, 2, width)
             _activate(scale_activation[0], scale_activation[1], sums, 1, 2, width)
             feature = feature_of_rank[rank]
             for s in range(width):
                 known[rank, s] = (values[feature, column + s] - sums[0, s]) * _exp(-sums[1, s])
             for s in range(width):
                 values[feature, column + s] = known[rank, s]
+
+
+@kept_on_disk()
+def invert_masked_affine(
+    values, start, weights, offsets, ends, feature_of_rank, activation, scale_activation, first, last,
+    known, sums,
+):  # fmt: skip
+    _invert(
+        values, start, weights, offsets, ends, feature_of_rank, activation, scale_activation, first, last,
+        known, sums,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.distributions.batches import Context, fold_batch
+from wavegen.engines.kept import Kept
 from wavegen.engines.masked.affine import MaskedAffineRun, why_not_compiled
 from wavegen.engines.masked.rank_schedule import RankedLayer
 from wavegen.errors import UserError
@@ -45,9 +46,8 @@ class MaskedFlowSampler:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._layers = list(_layers(flow.bijection, "bijection"))
-        self._packed_from: list[Tensor] = []
-        self._steps: list[_Step] = []
-        self._refresh()
+        self._kept = Kept(flow, lambda: None, self._pack)
+        self._kept.get()
         slow = [
             f"{name} ({reason})"
             for name, module, backwards in self._layers
@@ -93,25 +93,17 @@ class MaskedFlowSampler:
         Raises:
             UserError: for weights that are NaN and a context the flow does not take.
         """
-        self._refresh()
+        steps = self._kept.get()
         law = self.flow(context)
         rank = len(law.base.event_shape)
         lead = z.shape[: z.dim() - rank]
         value, context = fold_batch(z, rank, context)
-        for step in self._steps:
+        for step in steps:
             value = step(value, context)
         return value.reshape(lead + law.event_shape)
 
-    def _refresh(self) -> None:
-        """Packs the weights, unless they are those packed before."""
-        tensors = [*self.flow.named_parameters(), *self.flow.named_buffers()]
-        # by value: the counts that torch keeps of changes leave out what fused optimisers do
-        if len(tensors) == len(self._packed_from) and all(
-            now.dtype == before.dtype and now.device == before.device and torch.equal(now, before)
-            for (_, now), before in zip(tensors, self._packed_from, strict=True)
-        ):
-            return
-        for name, tensor in tensors:
+    def _pack(self) -> list[_Step]:
+        for name, tensor in (*self.flow.named_parameters(), *self.flow.named_buffers()):
             if tensor.isnan().any():
                 raise UserError(f"MaskedFlowSampler: expected numbers in every weight, got NaN in {name}")
         steps: list[_Step] = []
@@ -129,7 +121,7 @@ class MaskedFlowSampler:
                 steps.append(_first_of(module.forward if backwards else module.inverse))
         if run:
             steps.append(MaskedAffineRun(run))
-        self._steps, self._packed_from = steps, [tensor.detach().clone() for _, tensor in tensors]
+        return steps
 
 
 def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:

@@ -39,44 +39,65 @@ def plain_arithmetic() -> Iterator[None]:
 
 
 class StudentEngine:
-    """Runs a student over a batch of utterances, from their beginning on.
+    """A student packed for speaking; ``start`` begins a batch of utterances.
 
     What it speaks of noise z is x = g(z; context) as ``student.rsample_with_conditionals`` has it, up to the
     rounding of sums in another order; the same bits for any number of threads and however the time is cut.
 
     Cost: two operations a sample for each weight of the dilated and 1×1 convolutions, and some per cent.
-    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats, half of it in bfloat16.
 
     Args:
         student: a :class:`WaveNetStudent`, float32, on the CPU; its weights are read here, once.
-        context: conditioning of the utterances, whole.
-        lengths: of the utterances, in samples.
         precision: of the products, "float32" or "bfloat16" (both factors rounded, summed in float32).
         num_threads: None for the cores that this process may use.
         block_samples: samples that go through all layers together; None for what suits the caches.
 
     Raises:
         Unsupported: names the part of the student that the engine cannot run.
-        UserError: for a context that does not fit.
     """
 
     @plain_arithmetic()
     def __init__(
         self,
         student: WaveNetStudent,
-        context: SpeechContext | None,
-        lengths: Sequence[int],
         *,
         precision: str = "float32",
         num_threads: int | None = None,
         block_samples: int | None = None,
     ) -> None:
-        if context and context.batch_size != len(lengths):
-            raise UserError(f"the context has a batch of {context.batch_size}, expected {len(lengths)}")
         self.num_threads = num_threads or available_cores()
         self.block = block_samples or min(self.num_threads * BLOCK_SAMPLES, CAPACITY)
-        capacity = max(CAPACITY, self.block)
-        self.packed = PackedStudent(student, precision=precision, capacity=capacity)
+        self.packed = PackedStudent(student, precision=precision, capacity=max(CAPACITY, self.block))
+
+    @property
+    def window_samples(self) -> int:
+        """Samples whose conditioning is computed at once; so many (or a multiple) are spoken fastest."""
+        return self.packed.window_samples
+
+    def start(self, context: SpeechContext | None, lengths: Sequence[int]) -> "StudentSpeech":
+        """Utterances from their beginning on.
+
+        Args:
+            context: conditioning of the utterances, whole.
+            lengths: of the utterances, in samples.
+
+        Raises:
+            UserError: for a context that does not fit.
+        """
+        return StudentSpeech(self, context, lengths)
+
+
+class StudentSpeech:
+    """A batch of utterances that an engine speaks, from their beginning on; see ``StudentEngine.start``.
+
+    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats, half of it in bfloat16.
+    """
+
+    @plain_arithmetic()
+    def __init__(self, engine: StudentEngine, context: SpeechContext | None, lengths: Sequence[int]) -> None:
+        if context and context.batch_size != len(lengths):
+            raise UserError(f"the context has a batch of {context.batch_size}, expected {len(lengths)}")
+        self.packed, self.block, self.num_threads = engine.packed, engine.block, engine.num_threads
         self.context, self.lengths = context, list(lengths)
         self.time, self._window = 0, -1
         self._utterances = [_Utterance(self.packed) for _ in self.lengths]
@@ -89,11 +110,6 @@ class StudentEngine:
         self._counters = np.zeros(self.num_threads * COUNTER_STRIDE, np.int64)
         # All threads are the engine's own: whether denormals are flushed is each thread's affair.
         self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
-
-    @property
-    def window_samples(self) -> int:
-        """Samples whose conditioning is computed at once; so many (or a multiple) are spoken fastest."""
-        return self.packed.window_samples
 
     @plain_arithmetic()
     def advance(self, noise: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from numba import njit
 
-from wavegen.engines.compiled_sources import ENTRY, INNER, SOURCES
+from wavegen.engines.compiled_sources import INNER, kept_on_disk
 from wavegen.engines.parallel.layers import add_outputs, gates, lift, speak
-from wavegen.engines.parallel.tables import COLUMNS, END_LAYER, FIRST_LAYER, INPUTS, PAST, ROW
+from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
 
 
@@ -61,17 +61,17 @@ def _run(net, speech, scratch, span, counters, thread, num_threads):
             table = net.flows[flow]
             place, at = position + first, block_begin + first
             _wait(counters, thread, num_threads, step, num_steps)
-            target = _row_of(net.layers[table[FIRST_LAYER]], table[ROW], place)
+            target = _row_of(net.layers[table.first_layer], table.row, place)
             lift(net, table, speech, scratch, flow, at, count, target)
             step += 1
             write_counter(counters, thread * COUNTER_STRIDE, step)
-            for index in range(table[FIRST_LAYER], table[END_LAYER]):
+            for index in range(table.first_layer, table.end_layer):
                 layer = net.layers[index]
                 _wait(counters, thread, num_threads, step, num_steps)
-                source, has_next = _row_of(layer, table[ROW], place), index + 1 < table[END_LAYER]
+                source, has_next = _row_of(layer, table.row, place), index + 1 < table.end_layer
                 gates(net, table, layer, speech, scratch, source, span.window_start + at, count)
                 if has_next:
-                    target = _row_of(net.layers[index + 1], table[ROW], place)
+                    target = _row_of(net.layers[index + 1], table.row, place)
                 add_outputs(net, table, layer, speech, scratch, count, target, has_next)
                 if not has_next:
                     speak(net, table, speech, scratch, flow, at, count)
@@ -83,7 +83,7 @@ def _run(net, speech, scratch, span, counters, thread, num_threads):
 
 @njit(**INNER)
 def _row_of(layer, row, place):
-    return layer[INPUTS] + (layer[PAST] + place) * row
+    return layer.inputs + (layer.past + place) * row
 
 
 @njit(**INNER)
@@ -107,21 +107,13 @@ def _keep_the_past(net, inputs, position, thread, num_threads):
     """Moves the last rows of the layers' inputs to the front; each thread those of some layers."""
     for flow in range(net.flows.shape[0]):
         table = net.flows[flow]
-        for index in range(table[FIRST_LAYER], table[END_LAYER]):
+        for index in range(table.first_layer, table.end_layer):
             if index % num_threads == thread:
-                first, shift = net.layers[index, INPUTS], position * table[ROW]
-                for i in range(first, first + net.layers[index, PAST] * table[ROW]):
+                first, shift = net.layers[index].inputs, position * table.row
+                for i in range(first, first + net.layers[index].past * table.row):
                     inputs[i] = inputs[i + shift]
 
 
-def _entry(sources: str):
-    @njit(**ENTRY)
-    def run_student(net, speech, scratch, span, counters, thread, num_threads):
-        _ = sources
-        return _run(net, speech, scratch, span, counters, thread, num_threads)
-
-    return run_student
-
-
-run_student = _entry(SOURCES)
-"""``_run`` as it is kept on disk."""
+@kept_on_disk()
+def run_student(net, speech, scratch, span, counters, thread, num_threads):
+    return _run(net, speech, scratch, span, counters, thread, num_threads)

@@ -11,39 +11,7 @@ import numpy as np
 from numba import njit
 
 from wavegen.engines.compiled_sources import INNER
-from wavegen.engines.parallel.tables import (
-    COLUMNS,
-    DILATION,
-    FRAME,
-    FRAME_ROW,
-    FRAMES,
-    GATE_PANELS,
-    GATES,
-    GROUPS,
-    HIDDEN_ROW,
-    HIDDEN_ROWS,
-    HOP,
-    KERNEL,
-    LAST,
-    LIFT,
-    OUTPUT,
-    OUTPUT_BIAS,
-    READ,
-    READ_BIAS,
-    READ_PANELS,
-    READ_ROW,
-    READ_ROWS,
-    ROW,
-    ROWS,
-    SIDE,
-    SIDE_ROW,
-    SIDE_ROWS,
-    SKIPS,
-    START,
-    TAP_ROWS,
-    TAPS,
-    WIDTH,
-)
+from wavegen.engines.parallel.tables import COLUMNS, ROWS
 from wavegen.engines.vector.fast_math import exp32
 from wavegen.engines.vector.gate_vectors import put_gated
 from wavegen.engines.vector.memory_access import peek, poke
@@ -60,9 +28,9 @@ _SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
 @njit(**INNER)
 def lift(net, table, speech, scratch, flow, at, count, target):
     """Residual stream of ``count`` samples from ``at`` on, and the first layer's inputs; skips are 0."""
-    stream, width, groups = scratch.stream, table[WIDTH], table[GROUPS]
-    row, weight = width + table[SKIPS], table[LIFT]
-    lane_elements = table[ROW] // groups
+    stream, width, groups = scratch.stream, table.width, table.groups
+    row, weight = width + table.skips, table.lift
+    lane_elements = table.row // groups
     for c in range(count):
         x = speech.lines[flow, at + c]
         s = c * row
@@ -71,27 +39,27 @@ def lift(net, table, speech, scratch, flow, at, count, target):
         for i in range(width, row):
             poke(stream, s + i, _ZERO)
         for group in range(groups):
-            put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+            put(speech.inputs, target + c * table.row + group * lane_elements, stream, s + group * LANES)
 
 
 @njit(**INNER)
 def gates(net, table, layer, speech, scratch, source, time, count):
     """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
     sums, offsets = scratch.sums, scratch.offsets
-    row, rows, taps = table[ROW], table[TAP_ROWS], table[TAPS]
-    lane_elements = table[HIDDEN_ROW] // table[GATE_PANELS]
-    panel_size = (taps * rows + table[SIDE_ROWS]) * PANEL
+    row, rows, taps = table.row, table.tap_rows, table.taps
+    lane_elements = table.hidden_row // table.gate_panels
+    panel_size = (taps * rows + table.side_rows) * PANEL
     starts, frames, kernel = speech.starts, speech.frames, net.fine
-    hop, frame_row, first_frame, first_phase = table[HOP], table[FRAME_ROW], 0, 0
+    hop, frame_row, first_frame, first_phase = table.hop, table.frame_row, 0, 0
     if hop:
-        first_frame = table[FRAMES] + layer[FRAME] + time // hop * frame_row
+        first_frame = table.frames + layer.frame + time // hop * frame_row
         first_phase = time % hop
     for column in range(COLUMNS):
         offsets[column] = column * row
-        offsets[COLUMNS + column] = column * table[SIDE_ROW]
-    for panel in range(table[GATE_PANELS]):
-        weight = layer[GATES] + panel * panel_size
-        start, frame = layer[START] + panel * PANEL, first_frame + panel * PANEL
+        offsets[COLUMNS + column] = column * table.side_row
+    for panel in range(table.gate_panels):
+        weight = layer.gates + panel * panel_size
+        start, frame = layer.start + panel * PANEL, first_frame + panel * PANEL
         phase = first_phase
         for c in range(0, count, COLUMNS):
             if hop == 0:
@@ -99,19 +67,19 @@ def gates(net, table, layer, speech, scratch, source, time, count):
             else:
                 columns = min(COLUMNS, count - c)
                 frame, phase = _begin_upsampled(
-                    starts, start, frames, frame, frame_row, kernel, table[KERNEL], hop, phase, columns, sums
+                    starts, start, frames, frame, frame_row, kernel, table.kernel, hop, phase, columns, sums
                 )
             for tap in range(taps):
-                x = source + (c - (taps - 1 - tap) * layer[DILATION]) * row
+                x = source + (c - (taps - 1 - tap) * layer.dilation) * row
                 w = weight + tap * rows * PANEL
                 add_panel(net.weights, w, speech.inputs, x, offsets, 0, rows, sums, 0, PANEL)
-            if table[SIDE_ROWS]:
-                x = table[SIDE] + (time + c) * table[SIDE_ROW]
+            if table.side_rows:
+                x = table.side + (time + c) * table.side_row
                 w = weight + taps * rows * PANEL
-                rows_ = table[SIDE_ROWS]
+                rows_ = table.side_rows
                 add_panel(net.weights, w, speech.side, x, offsets, COLUMNS, rows_, sums, 0, PANEL)
             for column in range(COLUMNS):
-                h = (c + column) * table[HIDDEN_ROW] + panel * lane_elements
+                h = (c + column) * table.hidden_row + panel * lane_elements
                 put_gated(scratch.hidden, h, sums, column * PANEL)
 
 
@@ -142,17 +110,17 @@ def _begin_upsampled(starts, a, frames, frame, frame_row, kernel, k, hop, phase,
 @njit(**INNER)
 def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
     """Adds a layer's outputs to the residual stream and the skips; the stream is the next layer's input."""
-    stream, row = scratch.stream, table[WIDTH] + table[SKIPS]
-    panels, rows = row // PANEL, table[HIDDEN_ROWS]
-    _panels(net.weights, layer[OUTPUT], panels, rows, scratch, table[HIDDEN_ROW], stream, row, count)
-    lane_elements, bias = table[ROW] // table[GROUPS], layer[OUTPUT_BIAS]
+    stream, row = scratch.stream, table.width + table.skips
+    panels, rows = row // PANEL, table.hidden_rows
+    _panels(net.weights, layer.output, panels, rows, scratch, table.hidden_row, stream, row, count)
+    lane_elements, bias = table.row // table.groups, layer.output_bias
     for c in range(count):
         s = c * row
         for i in range(row):
             poke(stream, s + i, peek(stream, s + i) + peek(net.fine, bias + i))
         if has_next:
-            for group in range(table[GROUPS]):
-                put(speech.inputs, target + c * table[ROW] + group * lane_elements, stream, s + group * LANES)
+            for group in range(table.groups):
+                put(speech.inputs, target + c * table.row + group * lane_elements, stream, s + group * LANES)
 
 
 @njit(**INNER)
@@ -182,23 +150,23 @@ def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
 @njit(**INNER)
 def speak(net, table, speech, scratch, flow, at, count):
     """The output net and the affine map: ``count`` samples of the line that the next flow reads."""
-    stream, row, width = scratch.stream, table[WIDTH] + table[SKIPS], table[WIDTH]
-    begin = width if table[SKIPS] else 0
-    read_row = table[READ_PANELS] * PANEL
-    lane_elements = table[READ_ROW] // ((row - begin) // LANES)
+    stream, row, width = scratch.stream, table.width + table.skips, table.width
+    begin = width if table.skips else 0
+    read_row = table.read_panels * PANEL
+    lane_elements = table.read_row // ((row - begin) // LANES)
     for c in range(count):
         s = c * row + begin
         for i in range(row - begin):
             x = peek(stream, s + i)
             poke(stream, s + i, _SLOPE * x if x < _ZERO else x)
         for group in range((row - begin) // LANES):
-            put(scratch.hidden, c * table[READ_ROW] + group * lane_elements, stream, s + group * LANES)
+            put(scratch.hidden, c * table.read_row + group * lane_elements, stream, s + group * LANES)
     for c in range(count):
         for i in range(read_row):
-            poke(stream, c * read_row + i, peek(net.fine, table[READ_BIAS] + i))
-    rows = table[READ_ROWS]
+            poke(stream, c * read_row + i, peek(net.fine, table.read_bias + i))
+    rows = table.read_rows
     _panels(
-        net.weights, table[READ], table[READ_PANELS], rows, scratch, table[READ_ROW], stream, read_row, count
+        net.weights, table.read, table.read_panels, rows, scratch, table.read_row, stream, read_row, count
     )
     sums, offsets = scratch.sums, scratch.offsets
     for column in range(COLUMNS):
@@ -209,9 +177,9 @@ def speak(net, table, speech, scratch, flow, at, count):
             x = peek(stream, i)
             poke(stream, i, _SLOPE * x if x < _ZERO else x)
         for i in range(COLUMNS * LANES):
-            sums[i] = net.fine[table[LAST] + read_row * LANES + i % LANES]
+            sums[i] = net.fine[table.last + read_row * LANES + i % LANES]
         x = c * read_row
-        _single(net.fine, table[LAST], LANES, stream, x, offsets, 0, read_row, sums, 0, LANES)
+        _single(net.fine, table.last, LANES, stream, x, offsets, 0, read_row, sums, 0, LANES)
         for column in range(tile):
             x = speech.lines[flow, 1 + at + c + column]
             scale = exp32(sums[column * LANES + 1])

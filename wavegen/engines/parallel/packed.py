@@ -72,7 +72,7 @@ class PackedStudent:
             self.flows.append(FlowConditioning(wavenet, each, table, rows, self.element))
             flow_rows.append(table)
             layer_rows += rows
-        self.net = at.Net(
+        self.net = at.StudentNet(
             np.stack(flow_rows), np.stack(layer_rows), self._weights.whole(), self._fine.whole()
         )
 
@@ -80,41 +80,41 @@ class PackedStudent:
         residual, half = wavenet.input.out_channels, wavenet.layers[0].output.in_channels
         skips = wavenet.layers[0].output.out_channels - residual
         first, last = wavenet.output[1], wavenet.output[3]
-        table = np.zeros(at.FLOW_FIELDS, np.int64)
-        table[at.FIRST_LAYER], table[at.END_LAYER] = first_layer, first_layer + len(wavenet.layers)
-        table[at.WIDTH], table[at.SKIPS] = whole_panels(residual), whole_panels(skips)
-        table[at.GROUPS] = padded(residual) // LANES
-        table[at.ROW] = table[at.GROUPS] * self.lane_elements
-        table[at.TAPS], table[at.TAP_ROWS] = wavenet.kernel_size, weight_rows(residual, self.precision)
-        table[at.GATE_PANELS] = padded(half) // LANES
-        table[at.HIDDEN_ROW] = table[at.GATE_PANELS] * self.lane_elements
-        table[at.HIDDEN_ROWS] = weight_rows(half, self.precision)
+        table = np.zeros((), at.FLOW)
+        table["first_layer"], table["end_layer"] = first_layer, first_layer + len(wavenet.layers)
+        table["width"], table["skips"] = whole_panels(residual), whole_panels(skips)
+        table["groups"] = padded(residual) // LANES
+        table["row"] = table["groups"] * self.lane_elements
+        table["taps"], table["tap_rows"] = wavenet.kernel_size, weight_rows(residual, self.precision)
+        table["gate_panels"] = padded(half) // LANES
+        table["hidden_row"] = table["gate_panels"] * self.lane_elements
+        table["hidden_rows"] = weight_rows(half, self.precision)
         side_channels = len(windows.sample_columns)
-        table[at.SIDE_ROW] = padded(side_channels) // LANES * self.lane_elements
-        table[at.SIDE_ROWS] = weight_rows(side_channels, self.precision)
-        table[at.SIDE] = self.side_size
-        self.side_size += (self.window_samples + at.COLUMNS) * int(table[at.SIDE_ROW])
+        table["side_row"] = padded(side_channels) // LANES * self.lane_elements
+        table["side_rows"] = weight_rows(side_channels, self.precision)
+        table["side"] = self.side_size
+        self.side_size += (self.window_samples + at.COLUMNS) * int(table["side_row"])
         if windows.frame_columns:
-            table[at.HOP], table[at.KERNEL] = windows.hop_samples, self._fine.add(windows.kernel.numpy())
-            table[at.FRAME_ROW] = len(wavenet.layers) * table[at.GATE_PANELS] * PANEL
-            table[at.FRAMES] = self.frames_size
-            self.frames_size += (WINDOW_FRAMES + 2) * int(table[at.FRAME_ROW])
+            table["hop"], table["kernel"] = windows.hop_samples, self._fine.add(windows.kernel.numpy())
+            table["frame_row"] = len(wavenet.layers) * table["gate_panels"] * PANEL
+            table["frames"] = self.frames_size
+            self.frames_size += (WINDOW_FRAMES + 2) * int(table["frame_row"])
         order = output_order(residual)
         gain = np.float32(wavenet.input_gain)
         lift = [take(wavenet.input.weight, order)[:, 0, 0] * gain, take(wavenet.input.bias, order)]
-        table[at.LIFT] = self._fine.add(np.stack(lift))
+        table["lift"] = self._fine.add(np.stack(lift))
         order = output_order(first.out_channels)
-        table[at.READ] = self._weights.add(pack_panels(take(first.weight, order)[:, :, 0], self.precision))
-        table[at.READ_ROW] = (table[at.SKIPS] or table[at.WIDTH]) // LANES * self.lane_elements
-        table[at.READ_ROWS] = weight_rows(first.in_channels, self.precision)
-        table[at.READ_PANELS] = len(order) // PANEL
-        table[at.READ_BIAS] = self._fine.add(take(first.bias, order))
+        table["read"] = self._weights.add(pack_panels(take(first.weight, order)[:, :, 0], self.precision))
+        table["read_row"] = (table["skips"] or table["width"]) // LANES * self.lane_elements
+        table["read_rows"] = weight_rows(first.in_channels, self.precision)
+        table["read_panels"] = len(order) // PANEL
+        table["read_bias"] = self._fine.add(take(first.bias, order))
         both = np.zeros((len(order) + 1, LANES), np.float32)
         both[: last.in_channels, :2] = last.weight.detach().numpy()[:, :, 0].T
         both[-1, :2] = take(last.bias, np.arange(2))
-        table[at.LAST] = self._fine.add(both)
-        self.stream_row = max(self.stream_row, int(table[at.WIDTH] + table[at.SKIPS]), len(order))
-        self.hidden_row = max(self.hidden_row, int(table[at.HIDDEN_ROW]), int(table[at.READ_ROW]))
+        table["last"] = self._fine.add(both)
+        self.stream_row = max(self.stream_row, int(table["width"] + table["skips"]), len(order))
+        self.hidden_row = max(self.hidden_row, int(table["hidden_row"]), int(table["read_row"]))
         return table
 
     def _layer(
@@ -126,24 +126,24 @@ class PackedStudent:
         table: np.ndarray,
     ) -> np.ndarray:
         half, residual = layer.output.in_channels, layer.residual_channels
-        row = np.zeros(at.LAYER_FIELDS, np.int64)
-        row[at.PAST], row[at.DILATION] = layer.past, layer.dilated.dilation[0]
-        row[at.INPUTS] = self.inputs_size
-        self.inputs_size += (layer.past + self.capacity + at.COLUMNS) * int(table[at.ROW])
+        row = np.zeros((), at.LAYER)
+        row["past"], row["dilation"] = layer.past, layer.dilated.dilation[0]
+        row["inputs"] = self.inputs_size
+        self.inputs_size += (layer.past + self.capacity + at.COLUMNS) * int(table["row"])
         order = gate_order(half)
         panels = pack_taps(take(layer.dilated.weight, order), self.precision)
         if windows.sample_columns:
             side = take(layer.conditioning.weight, order)[:, windows.sample_columns, 0]
             panels = np.concatenate([panels, pack_panels(side, self.precision)], axis=1)
-        row[at.GATES] = self._weights.add(panels)
-        row[at.FRAME] = index * len(order)
-        row[at.START] = self.starts_size
+        row["gates"] = self._weights.add(panels)
+        row["frame"] = index * len(order)
+        row["start"] = self.starts_size
         self.starts_size += len(order)
         order = output_order(residual, layer.output.out_channels - residual)
-        row[at.OUTPUT] = self._weights.add(
+        row["output"] = self._weights.add(
             pack_panels(take(layer.output.weight, order)[:, :, 0], self.precision)
         )
-        row[at.OUTPUT_BIAS] = self._fine.add(take(layer.output.bias, order))
+        row["output_bias"] = self._fine.add(take(layer.output.bias, order))
         return row
 
 
@@ -167,7 +167,7 @@ class FlowConditioning:
         element: type,
     ) -> None:
         self.windows, self.table, self.element = windows, table, element
-        self.start = int(layer_rows[0][at.START])
+        self.start = int(layer_rows[0]["start"])
         order = gate_order(wavenet.layers[0].output.in_channels)
         self.biases = torch.from_numpy(
             np.concatenate([take(layer.dilated.bias, order) for layer in wavenet.layers])
@@ -188,11 +188,11 @@ class FlowConditioning:
     def write_window(self, samples: Tensor, frames: Tensor, side: np.ndarray, projected: np.ndarray) -> None:
         """One utterance's part of a :class:`Window`: frames projected, samples as inputs of products."""
         if frames.numel():
-            begin, width = self.table[at.FRAMES], self.table[at.FRAME_ROW]
+            begin, width = self.table["frames"], self.table["frame_row"]
             place = projected[begin : begin + len(frames) * width].reshape(len(frames), width)
             torch.mm(frames, self.frame_weights, out=torch.from_numpy(place))
         if samples.numel():
-            begin, width = self.table[at.SIDE], self.table[at.SIDE_ROW]
+            begin, width = self.table["side"], self.table["side_row"]
             place = torch.from_numpy(side[begin : begin + len(samples) * width].reshape(len(samples), width))
             if self.element is np.float32:
                 place[:, : samples.shape[1]] = samples

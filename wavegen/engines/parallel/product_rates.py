@@ -8,9 +8,8 @@ import time
 from functools import cache
 
 import numpy as np
-from numba import njit
 
-from wavegen.engines.compiled_sources import ENTRY, SOURCES
+from wavegen.engines.compiled_sources import kept_on_disk
 from wavegen.engines.parallel.layers import add_panel
 from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.vector.packed_matrix import aligned_zeros
@@ -19,17 +18,10 @@ from wavegen.engines.vector.panels import PANEL
 _ROWS, _PRODUCTS, _ROUNDS = 64, 200, 9
 
 
-def _entry(sources: str):
-    @njit(**ENTRY)
-    def multiply(weights, inputs, offsets, sums, rows, products):
-        _ = sources
-        for _ in range(products):
-            add_panel(weights, 0, inputs, 0, offsets, 0, rows, sums, 0, PANEL)
-
-    return multiply
-
-
-_multiply = _entry(SOURCES)
+@kept_on_disk()
+def _multiply(weights, inputs, offsets, sums, rows, products):
+    for _ in range(products):
+        add_panel(weights, 0, inputs, 0, offsets, 0, rows, sums, 0, PANEL)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a student's compiled loops work on: tables of where everything lies, weights, state and scratch."""
+"""What a student's compiled loops work on: records of where everything lies, weights, state and scratch."""
 
 from typing import NamedTuple
 
@@ -9,46 +9,49 @@ from wavegen.engines.vector.tiles import SHAPES
 ROWS, COLUMNS = SHAPES.pair
 """Vectors of outputs and time steps of one tile."""
 
-# Columns of the table of flows. A place is where something begins in its array.
-FLOW_FIELDS = 25
-(
-    FIRST_LAYER,
-    END_LAYER,
-    WIDTH,  # of the residual stream, whole panels
-    SKIPS,  # of the sum of skips, whole panels; 0 without skips
-    GROUPS,  # vectors of the stream that the next layer reads
-    ROW,  # elements of a row of a layer's inputs
-    TAPS,
-    TAP_ROWS,  # rows of weights of one tap
-    GATE_PANELS,
-    HIDDEN_ROW,  # elements of a row of what the gates let through
-    HIDDEN_ROWS,  # rows of weights that meet it
-    SIDE,  # place of the conditioning at sample rate
-    SIDE_ROW,  # elements of a row of it
-    SIDE_ROWS,  # rows of weights that meet it
-    FRAMES,  # place of the projected conditioning at frame rate
-    FRAME_ROW,  # elements of a row of it
-    HOP,  # samples a frame; 0 without conditioning at frame rate
-    KERNEL,  # place of what upsamples it, (3, hop)
-    LIFT,  # place of the input's weights, and the biases behind them
-    READ,  # place of the output net's first layer
-    READ_ROW,  # elements of a row of what it reads
-    READ_ROWS,  # rows of its weights
-    READ_PANELS,
-    READ_BIAS,
-    LAST,  # place of its second layer, and the biases behind it
-) = range(FLOW_FIELDS)
 
-# Columns of the table of layers.
-LAYER_FIELDS = 8
-INPUTS, PAST, DILATION, GATES, START, FRAME, OUTPUT, OUTPUT_BIAS = range(LAYER_FIELDS)
+def _record(*names: str) -> np.dtype:
+    return np.dtype([(name, np.int64) for name in names], align=True)
 
 
-class Net(NamedTuple):
+FLOW = _record(
+    "first_layer",
+    "end_layer",
+    "width",  # of the residual stream, whole panels
+    "skips",  # of the sum of skips, whole panels; 0 without skips
+    "groups",  # vectors of the stream that the next layer reads
+    "row",  # elements of a row of a layer's inputs
+    "taps",
+    "tap_rows",  # rows of weights of one tap
+    "gate_panels",
+    "hidden_row",  # elements of a row of what the gates let through
+    "hidden_rows",  # rows of weights that meet it
+    "side",  # place of the conditioning at sample rate
+    "side_row",  # elements of a row of it
+    "side_rows",  # rows of weights that meet it
+    "frames",  # place of the projected conditioning at frame rate
+    "frame_row",  # elements of a row of it
+    "hop",  # samples a frame; 0 without conditioning at frame rate
+    "kernel",  # place of what upsamples it, (3, hop)
+    "lift",  # place of the input's weights, and the biases behind them
+    "read",  # place of the output net's first layer
+    "read_row",  # elements of a row of what it reads
+    "read_rows",  # rows of its weights
+    "read_panels",
+    "read_bias",
+    "last",  # place of its second layer, and the biases behind it
+)
+"""A flow: sizes, and places where something begins in its array."""
+
+LAYER = _record("inputs", "past", "dilation", "gates", "start", "frame", "output", "output_bias")
+"""A layer of a flow, likewise."""
+
+
+class StudentNet(NamedTuple):
     """A student's weights.
 
-    ``flows``, ``layers``: tables, int64. ``weights``: of the products, float32 or words of two bfloat16.
-    ``fine``: float32, biases and whatever no product in bfloat16 takes.
+    ``flows``, ``layers``: arrays of ``FLOW`` and ``LAYER`` records. ``weights``: of the products, float32 or
+    words of two bfloat16. ``fine``: float32, biases and whatever no product in bfloat16 takes.
     """
 
     flows: np.ndarray

@@ -11,7 +11,7 @@ sample. Compiled by Numba at first use (some ten seconds) and kept on disk.
 import numpy as np
 from numba import njit
 
-from wavegen.engines.compiled_sources import ENTRY, SOURCES
+from wavegen.engines.compiled_sources import kept_on_disk
 from wavegen.engines.sequential.drawing import draw
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
 from wavegen.engines.vector.gate_vectors import put_gated
@@ -186,14 +186,6 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
                     sum_past(net, memory, feed, layer, t + 1, count, places)
 
 
-def _entry(sources: str):
-    @njit(**ENTRY, no_cfunc_wrapper=True)
-    def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
-        _ = sources
-        _run_stage(net, memory, feed, stage, first, last, num_stages, counters)
-
-    return run_stage
-
-
-run_stage = _entry(SOURCES)
-"""``_run_stage`` as it is kept on disk."""
+@kept_on_disk(no_cfunc_wrapper=True)
+def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
+    _run_stage(net, memory, feed, stage, first, last, num_stages, counters)

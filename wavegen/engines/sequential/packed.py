@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead
-from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.supported_models import check_finite, check_float32, check_wavenet
-from wavegen.engines.vector.packed_matrix import PackedMatrix, padded
-from wavegen.engines.vector.panels import Arena, gate_order, output_order, take
-from wavegen.engines.vector.products import PANEL
+from wavegen.engines.supported_models import check_finite, check_teacher
+from wavegen.engines.vector.packed_matrix import padded
+from wavegen.engines.vector.panels import Arena, gate_order, output_order, pack_tall_panels, take
 from wavegen.engines.vector.tiles import FLOAT32
 from wavegen.engines.vector.vector_code import LANES
 from wavegen.nets.linear_prediction import LinearPrediction
@@ -21,7 +19,7 @@ MIXTURE, NORMAL, MU_LAW = range(3)
 """How a sample is drawn from its parameters."""
 
 
-class Net(NamedTuple):
+class TeacherNet(NamedTuple):
     """The numbers of a teacher. Matrices lie in ``weights``, each at a place given in elements; sizes ending
     in ``_width`` are padded to whole vectors, and what is padded is zero.
 
@@ -64,7 +62,7 @@ class Net(NamedTuple):
 
 
 class PackedTeacher:
-    """What a teacher's ``Net`` is made of, beside what PyTorch still does for it.
+    """What a teacher's ``TeacherNet`` is made of, beside what PyTorch still does for it.
 
     Attributes:
         wavenet: the conditioner that was packed.
@@ -82,14 +80,11 @@ class PackedTeacher:
             Unsupported: naming the part that the engine cannot run.
             UserError: where a weight is not a number, or infinite.
         """
+        check_teacher(model)
+        check_finite(model)
         conditioner, taps = model.conditioner, np.zeros(0, np.float32)
         if type(conditioner) is LinearPrediction:
             taps, conditioner = _numbers(conditioner.taps), conditioner.conditioner
-        check_wavenet(conditioner, {module: name for name, module in model.named_modules()})
-        check_float32(model)
-        if type(model.head) not in HEADS:
-            raise Unsupported(f"head is a {type(model.head).__name__}")
-        check_finite(model)
         self.wavenet: WaveNet = conditioner
         layers = conditioner.layers
         first = layers[0]
@@ -107,21 +102,17 @@ class PackedTeacher:
         self.precision = precision
         self._taps, self._head = taps, model.head
 
-    def net(self, sample_columns: list[int]) -> Net:
+    def net(self, sample_columns: list[int]) -> TeacherNet:
         """Packed, with the conditioning channels ``sample_columns`` projected at sample rate."""
         arena = Arena(np.float32 if self.precision == FLOAT32 else np.int32)
         rows = np.zeros(5, np.int64)
 
         def pack(kind: int, *matrices: np.ndarray) -> int:
             """Matrices of one shape, one after the other: where they begin."""
-            panels = [
-                PackedMatrix.of(matrix[first : first + PANEL], self.precision)
-                for matrix in matrices
-                for first in range(0, len(matrix), PANEL)
-            ]
-            if panels:
-                rows[kind] = panels[0].rows
-            return arena.add(np.concatenate([panel.data for panel in panels] or [np.zeros(0, arena.dtype)]))
+            packed = [pack_tall_panels(matrix, self.precision) for matrix in matrices]
+            if packed:
+                rows[kind] = packed[0].rows
+            return arena.add(np.concatenate([each.data for each in packed] or [np.zeros(0, arena.dtype)]))
 
         wavenet, past, now, conditioning, mix = self.wavenet, [], [], [], []
         for index, layer in enumerate(wavenet.layers):
@@ -136,7 +127,7 @@ class PackedTeacher:
             for kind, layer in ((3, first), (4, second))
         ]
         head, whole = self._head, whole_vectors(wavenet.input.out_channels)
-        return Net(
+        return TeacherNet(
             weights=arena.whole(),
             past=np.array(past),
             now=np.array(now),
@@ -159,7 +150,7 @@ class PackedTeacher:
             output_bias=take(second.bias, whole_vectors(second.out_channels)),
             slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
             prediction=self._taps,
-            head=HEADS[type(head)],
+            head=KINDS[type(head)],
             num_components=getattr(head, "num_components", 1),
             min_log_scale=float(getattr(head, "min_log_scale", 0.0)),
             step=float(getattr(head, "step", 1.0)),
@@ -169,7 +160,7 @@ class PackedTeacher:
         )
 
 
-HEADS = {LogisticMixtureHead: MIXTURE, NormalHead: NORMAL, MuLawHead: MU_LAW}
+KINDS = {LogisticMixtureHead: MIXTURE, NormalHead: NORMAL, MuLawHead: MU_LAW}
 
 
 def _numbers(tensor: Tensor) -> np.ndarray:

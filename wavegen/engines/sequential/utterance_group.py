@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from wavegen.engines.conditioning_windows import Window
-from wavegen.engines.sequential.packed import Net
+from wavegen.engines.sequential.packed import TeacherNet
 from wavegen.engines.sequential.state import Feed, Memory
 from wavegen.engines.signals import COUNTER_STRIDE
 from wavegen.engines.vector.packed_matrix import aligned_zeros
@@ -22,13 +22,13 @@ class UtteranceGroup:
     Every window goes ``keep``, ``prepare``, then ``to_speak`` or ``to_read``, and the calls of ``stages``.
 
     Args:
-        net: see ``packed_teacher``.
+        net: see ``packed.py``.
         members: the utterances' places in the batch, longest first.
         starts: ``(columns, layers, 2 * gate_width)``, bias and constant conditioning.
         bounds: the first layer of every stage, and the number of layers at the end.
     """
 
-    def __init__(self, net: Net, members: np.ndarray, starts: np.ndarray, bounds: list[int]) -> None:
+    def __init__(self, net: TeacherNet, members: np.ndarray, starts: np.ndarray, bounds: list[int]) -> None:
         self.net, self.members, self.starts, self.bounds = net, members, starts, bounds
         self.history = max(1, len(net.prediction))
         self.waveform = np.zeros((len(members), self.history), np.float32)
@@ -106,7 +106,7 @@ class UtteranceGroup:
             yield (self.net, self.memory, self._window, stage, first, last, num_stages, counters)
 
 
-def _memory(net: Net, starts: np.ndarray, num_stages: int) -> Memory:
+def _memory(net: TeacherNet, starts: np.ndarray, num_stages: int) -> Memory:
     columns, layers = starts.shape[:2]
     slots = (net.kernel_size - 1) * net.dilations + 1
     block = np.minimum(net.dilations, max(1, _COLUMNS_AT_ONCE // columns))

@@ -1,4 +1,4 @@
-"""Weights laid out for tiles of two vectors: panels of 32 outputs, each input by input in one piece."""
+"""Weights laid out for tiles in panels of outputs, each input by input in one piece."""
 
 from dataclasses import dataclass, field
 
@@ -7,11 +7,14 @@ from torch import Tensor
 
 from wavegen.engines.vector.packed_matrix import PackedMatrix, aligned_zeros, padded
 from wavegen.engines.vector.tile_inputs import paired_order
-from wavegen.engines.vector.tiles import FLOAT32
+from wavegen.engines.vector.tiles import FLOAT32, SHAPES
 from wavegen.engines.vector.vector_code import LANES
 
 PANEL = 2 * LANES
-"""Outputs of a panel."""
+"""Outputs of a panel that meets many columns: tiles of two vectors."""
+
+TALL_PANEL = SHAPES.tall * LANES
+"""Outputs of a panel that meets few columns: longer rows would be read a page at a time."""
 
 
 def whole_panels(channels: int) -> int:
@@ -63,6 +66,15 @@ def pack_panels(matrix: np.ndarray, precision: int) -> np.ndarray:
         matrix = matrix[:, paired_order(matrix.shape[1])]
     packed = PackedMatrix.of(matrix, precision)
     return packed.data.reshape(packed.rows, -1, PANEL).transpose(1, 0, 2)
+
+
+def pack_tall_panels(matrix: np.ndarray, precision: int) -> PackedMatrix:
+    """``(outputs, inputs)`` in panels of ``TALL_PANEL`` outputs; the last one may be narrower."""
+    panels = [
+        PackedMatrix.of(matrix[first : first + TALL_PANEL], precision)
+        for first in range(0, len(matrix), TALL_PANEL)
+    ]
+    return PackedMatrix(np.concatenate([panel.data for panel in panels]), panels[0].rows, len(matrix))
 
 
 def pack_taps(weight: np.ndarray, precision: int) -> np.ndarray:

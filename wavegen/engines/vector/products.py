@@ -5,14 +5,12 @@ from collections.abc import Callable
 from numba import njit
 
 from wavegen.engines.compiled_sources import INNER
+from wavegen.engines.vector.panels import TALL_PANEL
 from wavegen.engines.vector.tiles import SHAPES, product_tile
 from wavegen.engines.vector.vector_code import LANES
 
 OPTIONS = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
-
-PANEL = SHAPES.tall * LANES
-"""Outputs whose weights lie together, input by input: longer rows would be read a page at a time."""
 
 
 @njit(**OPTIONS)
@@ -55,15 +53,14 @@ _single = _product(1, *_rows_down_from(SHAPES.tall, 6, 4, 2, 1))
 def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
     """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
 
-    The weights lie in panels of ``PANEL`` outputs, the last one narrower, one after the other. Columns that
-    wide tiles leave over meet narrower ones, and more outputs at once: independent sums hide the latency of
-    each.
+    The weights are those of ``pack_tall_panels``. Columns that wide tiles leave over meet narrower ones, and
+    more outputs at once: independent sums hide the latency of each.
     """
     wide = columns - columns % _WIDE
     narrow = wide + (columns - wide) // _NARROW * _NARROW
     least = narrow + (columns - narrow) // _LEAST * _LEAST
-    for first in range(0, width, PANEL):
-        p, n, at = w + first * rows, min(PANEL, width - first), s + first
+    for first in range(0, width, TALL_PANEL):
+        p, n, at = w + first * rows, min(TALL_PANEL, width - first), s + first
         if wide > 0:
             _wide(weights, p, rows, n, inputs, x, offsets, o, 0, wide, sums, at, sum_stride, 0)
         if narrow > wide:
