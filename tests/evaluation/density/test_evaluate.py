@@ -15,6 +15,7 @@ from torch import nn
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import table
+from wavegen.engines.masked.sampler import MaskedFlowSampler
 from wavegen.errors import UserError
 from wavegen.evaluation.density.baselines import image_baselines, table_baselines
 from wavegen.evaluation.density.evaluate import evaluate_density, round_trips, summary
@@ -32,6 +33,7 @@ from wavegen.flows import (
     StandardNormal,
     UniformDequantization,
 )
+from wavegen.models.flows.maf import iaf, maf
 
 files = runpy.run_path(str(Path(__file__).parents[2] / "data" / "image_fixtures.py"))
 
@@ -240,3 +242,18 @@ def test_rows_of_a_table_cost_nats_in_both_units(tmp_path):
 def test_what_cannot_be_scored_is_named(tmp_path):
     with pytest.raises(UserError, match="expected max_images, num_noise_draws and num_samples of at least 1"):
         evaluate_density(small_flow(), image_set(), NoContext(), tmp_path, max_images=0)
+
+
+@pytest.mark.parametrize("model, compiled", [(maf, True), (iaf, False)])
+def test_a_table_is_sampled_by_the_masked_engine_where_that_is_faster(tmp_path, monkeypatch, model, compiled):
+    files["write_csv"](tmp_path / "a.csv")
+    data, calls = table(tmp_path / "a.csv"), []
+    whole = MaskedFlowSampler.sample
+    monkeypatch.setattr(MaskedFlowSampler, "sample", lambda *given: calls.append(given) or whole(*given))
+    flow = model(features=3, num_flows=2, hidden=[8])
+    subject = Subject(flow, data, NoContext(), torch.device("cpu"))
+    torch.manual_seed(3)
+    drawn = subject.sample(50, None)
+    assert bool(calls) == compiled
+    torch.manual_seed(3)
+    torch.testing.assert_close(drawn, flow().sample((50,)), rtol=1e-4, atol=1e-4)

@@ -124,6 +124,13 @@ class MaskedFlowSampler:
         return steps
 
 
+def has_masked_layers(flow: nn.Module) -> bool:
+    """Whether the flow has a masked layer that generating has to invert element by element."""
+    return isinstance(flow, Flow) and any(
+        not backwards and _is_masked(module) for _, module, backwards in _layers(flow.bijection, "bijection")
+    )
+
+
 def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
     """Draws of the base for every member of the batch. A base takes no generator: one seeds torch's own."""
     shape = sample_shape + law.batch_shape[: len(law.batch_shape) - len(law.base.batch_shape)]

@@ -1,6 +1,7 @@
 """A density with what it is shown: its data, what it is conditioned on, and where it runs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch.distributions import Distribution
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
+from wavegen.engines.masked.sampler import MaskedFlowSampler, has_masked_layers
 from wavegen.models.density import DensityModel, offers
 
 
@@ -42,7 +44,15 @@ class Subject:
     def sample(self, count: int, labels: Tensor | None) -> Tensor:
         """Events, one for each label where the density is conditional."""
         distribution = self.distribution(labels)
-        return distribution.sample(torch.Size([] if distribution.batch_shape else [count]))
+        shape = torch.Size([] if distribution.batch_shape else [count])
+        if self._sampler is not None:
+            return self._sampler.sample(shape, self.encode(labels))
+        return distribution.sample(shape)
+
+    @cached_property
+    def _sampler(self) -> MaskedFlowSampler | None:
+        """Of a masked flow, whose own inverse costs a pass of the net for every element."""
+        return MaskedFlowSampler(self.model) if has_masked_layers(self.model) else None
 
     def noise(self, count: int, labels: Tensor | None) -> Tensor:
         """Draws of the prior, one for each of ``count`` events."""
