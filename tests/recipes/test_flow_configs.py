@@ -119,14 +119,6 @@ def test_data_that_must_be_given_are_asked_for(capsys, tmp_path):
     assert "data.path must be given" in capsys.readouterr().err
 
 
-def test_every_setting_is_explained():
-    """Help is made of the comments: a key without one, or one above its group, would say nothing."""
-    for file in [*COMMANDS, "flow.yaml"]:
-        text = (CONFIGS / file).read_text(encoding="utf-8")
-        assert text.startswith("#"), file
-    assert composition.compose_config("flow", [], configs=CONFIGS).flow_model.num_steps > 0
-
-
 def test_a_model_that_cannot_be_built_leaves_no_run_behind(capsys, tmp_path):
     assert main(["flow", "flow_model.num_scales=4", f"run={tmp_path / 'run'}"]) == 2
     assert "divisible by 2^4 = 16 for 4 scales, got 8 × 8" in capsys.readouterr().err

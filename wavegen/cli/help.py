@@ -15,6 +15,7 @@ import yaml
 from wavegen.errors import UserError
 
 WIDTH = 100
+MERGE = "<<"  # YAML's key of a mapping whose entries belong to this one
 PIPELINE = ("prepare", "teacher", "distill", "synthesize", "evaluate")  # first, and in this order
 
 OVERVIEW = """\
@@ -150,17 +151,20 @@ def _settings(path: Path, prefix: str = "") -> list[tuple[str, str]]:
 def leaves(path: Path) -> dict[str, tuple[str, str]]:
     """Dotted key → (default, comment) of every leaf of a configuration file.
 
-    A file of a group may begin with others of the group (``defaults: [_base]``), whose values it overrides. A
-    value without a comment of its own keeps the base's.
+    A file of a group may begin with others of the group (``defaults: [_base]``), whose values it overrides; a
+    mapping may begin with another one (``<<: *name``). A value without a comment of its own keeps theirs.
+    Mappings in braces and lists are one leaf.
     """
     text = path.read_text(encoding="utf-8")
     root, lines = yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines()
     found: dict[str, tuple[str, str]] = {}
 
     def walk(node: yaml.MappingNode, prefix: str) -> None:
-        for key, value in node.value:
+        for key, value in sorted(node.value, key=lambda pair: pair[0].value != MERGE):
             name = prefix + key.value
-            if name == "defaults":
+            if key.value == MERGE:
+                walk(value, prefix)
+            elif name == "defaults":
                 for base in (entry.value for entry in value.value if isinstance(entry, yaml.ScalarNode)):
                     if base != "_self_":
                         found.update(leaves(path.with_name(f"{base}.yaml")))
@@ -176,6 +180,8 @@ def leaves(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _source(value: yaml.Node, text: str) -> str:
+    if isinstance(value, yaml.SequenceNode) and not value.flow_style:
+        return "[…]"
     source = text[value.start_mark.index : value.end_mark.index].strip()
     return " ".join(line.strip() for line in source.splitlines())
 
