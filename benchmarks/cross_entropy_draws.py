@@ -10,37 +10,36 @@ gradient, and writes ``benchmarks/results/cross_entropy_draws.json``.
 
 import argparse
 import json
-import statistics
-import time
 from pathlib import Path
 
 import torch
 
+from wavegen.benchmark.timing import Subject, interleaved
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.segments import SegmentStream
 from wavegen.evaluation.speech.test_set import own_directory
 from wavegen.objectives.distillation import DistillationStep
 from wavegen.objectives.draws import IndependentDraws, StratifiedDraws
+from wavegen.report.tables import text_table
 from wavegen.runs.voice import load_voice
 from wavegen.runtime import prepare_process
 
 
-def measure(density, conditionals, mask, draws, repeats):
-    """Standard deviations over repeats, of the mean and of one step, and median seconds of one evaluation."""
-    per_step, seconds = [], []
-    for _ in range(repeats):
-        leaf = conditionals.loc.detach().requires_grad_()
-        law = type(conditionals)(leaf, conditionals.log_scale.detach())
-        start = time.perf_counter()
-        cross_entropy = -density.log_prob(law.icdf(draws(leaf))).mean(0)
-        cross_entropy[mask].mean().backward()
-        seconds.append(time.perf_counter() - start)
-        per_step.append(cross_entropy.detach()[mask])
-    estimates = torch.stack(per_step).double()
+def evaluated(density, conditionals, draws):
+    """One evaluation with its gradient: the cross-entropy of every step."""
+    leaf = conditionals.loc.detach().requires_grad_()
+    law = type(conditionals)(leaf, conditionals.log_scale.detach())
+    cross_entropy = -density.log_prob(law.icdf(draws(leaf))).mean(0)
+    cross_entropy.mean().backward()
+    return cross_entropy.detach()
+
+
+def deviations(density, conditionals, mask, draws, repeats):
+    """Standard deviations over repeats, of the mean and of one step."""
+    estimates = torch.stack([evaluated(density, conditionals, draws)[mask] for _ in range(repeats)]).double()
     return {
         "std_of_mean_nats": estimates.mean(1).std().item(),
         "std_of_one_step_nats": estimates.var(0).mean().sqrt().item(),
-        "median_ms": 1e3 * statistics.median(seconds),
     }
 
 
@@ -75,16 +74,39 @@ def main() -> None:
             mask=batch.mask,
         )
         density, conditionals = step.teacher_density, step.conditionals
-    rows = []
-    print(f"{'draws':>14} {'N':>3} {'std of mean':>12} {'std of one step':>16} {'median ms':>10}")
-    for kind in (IndependentDraws, StratifiedDraws):
-        for num_draws in (1, 2, 4, 8, 16, 32):
-            figures = measure(density, conditionals, batch.mask, kind(num_draws=num_draws), arguments.repeats)
-            rows.append({"draws": kind.__name__, "num_draws": num_draws, **figures})
-            print(
-                f"{kind.__name__[:-5]:>14} {num_draws:>3} {figures['std_of_mean_nats']:>12.5f} "
-                f"{figures['std_of_one_step_nats']:>16.4f} {figures['median_ms']:>10.1f}"
-            )
+    kinds = {
+        (kind.__name__, count): kind(num_draws=count)
+        for kind in (IndependentDraws, StratifiedDraws)
+        for count in (1, 2, 4, 8, 16, 32)
+    }
+    subjects = [
+        Subject(
+            {"draws": name, "num_draws": count},
+            lambda size, draws=draws: evaluated(density, conditionals, draws),
+            torch.get_num_threads(),
+            largest=1,
+        )
+        for (name, count), draws in kinds.items()
+    ]
+    measured = interleaved(subjects, repeats=arguments.repeats, duration_s=0.0, title="draws")
+    rows = [
+        {
+            **m.labels,
+            **deviations(density, conditionals, batch.mask, draws, arguments.repeats),
+            "median_ms": 1e3 / m.median,
+        }
+        for m, draws in zip(measured, kinds.values(), strict=True)
+    ]
+    cells = [
+        [
+            f"{row['draws'][:-5]}, {row['num_draws']}",
+            f"{row['std_of_mean_nats']:.5f}",
+            f"{row['std_of_one_step_nats']:.4f}",
+            f"{row['median_ms']:.1f}",
+        ]
+        for row in rows
+    ]
+    print("\n".join(text_table(["draws", "std of mean", "std of one step", "median ms"], cells)))
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
     (results / "cross_entropy_draws.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -17,15 +17,14 @@ Everybody is trained by the same optimiser, Adam (``fused=True``). Prints a tabl
 
 import argparse
 import json
-import random
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from wavegen.benchmark.timing import Subject, interleaved
 from wavegen.engines.masked.sampler import MaskedFlowSampler
 from wavegen.flows import Affine, Autoregressive, BoundedLogScale, Compose, Flow, StandardNormal
 from wavegen.models.flows.glow import glow, lu_1x1
@@ -39,21 +38,14 @@ IMAGE_SHAPE, NUM_IMAGES, NUM_SCALES, NUM_STEPS = (3, 32, 32), 16, 3, 8
 Job = Callable[[], object]
 
 
-def interleaved(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of every repetition of every job, one repetition of each after the other.
-
-    In a new order each time: who comes next pays for the caches that the one before has filled.
-    """
-    for job in jobs.values():  # what is done once: compilation, data-dependent starts, caches
-        job()
-    milliseconds: dict[str, list[float]] = {name: [] for name in jobs}
-    order = random.Random(0)
-    for _ in range(repeats):
-        for name in order.sample(list(jobs), len(jobs)):
-            start = time.perf_counter()
-            jobs[name]()
-            milliseconds[name].append(1e3 * (time.perf_counter() - start))
-    return milliseconds
+def in_turns(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of every repetition of every job, all of them once in each round."""
+    subjects = [
+        Subject({"job": name}, lambda size, job=job: job(), torch.get_num_threads(), largest=1)
+        for name, job in jobs.items()
+    ]
+    measured = interleaved(subjects, repeats=repeats, duration_s=0.0, title="peers")
+    return {m.labels["job"]: [1e3 / rate for rate in m.rates] for m in measured}
 
 
 def training_step(model: nn.Module, loss: Callable[[], Tensor]) -> Job:
@@ -122,10 +114,8 @@ def measure_masked_flows(hidden: list[int], repeats: int) -> dict:
         name: training_step(model, lambda density=log_prob[name]: -density().mean())
         for name, model in models.items()
     }
-    results = {"training step": interleaved(step, repeats)}
-    results["log_prob"] = interleaved(
-        {name: without_gradients(job) for name, job in log_prob.items()}, repeats
-    )
+    results = {"training step": in_turns(step, repeats)}
+    results["log_prob"] = in_turns({name: without_gradients(job) for name, job in log_prob.items()}, repeats)
     engine = MaskedFlowSampler(ours)
     sampling = {
         "wavegen": lambda: engine.sample((BATCH,)),
@@ -133,7 +123,7 @@ def measure_masked_flows(hidden: list[int], repeats: int) -> dict:
         "zuko": without_gradients(lambda: zukos().sample((BATCH,))),
         "nflows": without_gradients(lambda: nflowss.sample(BATCH)),
     }
-    results["sampling"] = interleaved(sampling, max(repeats // 2, 1))
+    results["sampling"] = in_turns(sampling, max(repeats // 2, 1))
     return report("MAF, hidden " + " × ".join(map(str, hidden)), models, results)
 
 
@@ -178,14 +168,14 @@ def measure_glow(hidden_channels: int, num_steps: int, repeats: int) -> dict:
             theirs, lambda: theirs.forward_kld((levels + torch.rand_like(levels)) / 256)
         ),
     }
-    results = {"training step": interleaved(step, repeats)}
+    results = {"training step": in_turns(step, repeats)}
     for model in models.values():
         model.eval()
     sampling = {
         "wavegen": lambda: ours().sample((NUM_IMAGES,)),
         "normflows": without_gradients(lambda: theirs.sample(NUM_IMAGES)),
     }
-    results["sampling"] = interleaved(sampling, repeats)
+    results["sampling"] = in_turns(sampling, repeats)
     return report(f"Glow, {hidden_channels} hidden channels", models, results)
 
 

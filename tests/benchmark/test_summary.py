@@ -2,9 +2,9 @@ import pytest
 
 from wavegen.benchmark.peer import PEER
 from wavegen.benchmark.summary import (
-    asked_and_measured,
     fastest,
     gpu_rows,
+    headlines,
     peer_rate,
     select,
     student_share_of_peak,
@@ -50,14 +50,14 @@ def results():
     }
 
 
-def test_what_was_asked_is_answered_from_the_records(results):
-    measured = [row["measured"] for row in asked_and_measured(results)]
+def test_headlines_follow_from_the_records(results):
+    measured = [row["measured"] for row in headlines(results)]
     expected = [50.0, 100.0, 40.0, 50.0, 4.0, 20_000.0, 5.0, 1.5, 3.0, 30.0, 512.0]
     assert measured == pytest.approx(expected)
 
 
 def test_what_was_not_measured_stays_empty(results):
-    rows = asked_and_measured({"settings": results["settings"]})
+    rows = headlines({"settings": results["settings"]})
     assert len(rows) == 11 and {row["measured"] for row in rows} == {None}
     del results["peak_beside_student"]
     assert student_share_of_peak(results, "float32") is None

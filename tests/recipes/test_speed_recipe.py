@@ -68,7 +68,7 @@ def test_all_sections_are_measured_and_written(benchmark):
         "memory",
     }
     assert found <= set(results)
-    rows = {row["what"]: row["measured"] for row in results["asked_and_measured"]}
+    rows = {row["what"]: row["measured"] for row in results["headlines"]}
     missing = {what for what, measured in rows.items() if measured is None}
     assert missing == (
         {what for what in rows if "peer" in what or "the same" in what} if not find_peer() else set()

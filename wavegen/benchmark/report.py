@@ -2,15 +2,15 @@
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wavegen.benchmark.figure import benchmark_figure
 from wavegen.benchmark.summary import (
-    asked_and_measured,
     fastest,
     gpu_rows,
+    headlines,
     peer_rate,
     ratio,
     student_share_of_peak,
@@ -18,6 +18,7 @@ from wavegen.benchmark.summary import (
 )
 from wavegen.engines.precision import PRECISIONS
 from wavegen.files import write_bytes
+from wavegen.report.tables import text_table
 
 WIDTH = 100
 ENTRIES = ("peak", "rates", "training", "shape")
@@ -57,7 +58,7 @@ def complete(results: Mapping[str, Any]) -> dict[str, Any]:
         **results,
         "notes": [*results["notes"], *warnings_of(results), *_shortened(results), NO_GPU],
         "gpu": gpu_rows(),
-        "asked_and_measured": asked_and_measured(results),
+        "headlines": headlines(results),
         "student_share_of_peak": _shares_of_peak(results),
     }
 
@@ -98,18 +99,6 @@ def number(value: float | None) -> str:
     return f"{float(digits):,.0f}" if abs(value) >= 100 else f"{float(digits):.6g}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    return [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [header, *rows]
-    ]
-
-
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
@@ -136,7 +125,7 @@ def _peak(results: Mapping[str, Any]) -> Iterator[str]:
             [f"{r['precision']}, {r['matrix_size']}²", number(r["operations_per_second"] / 1e9)]
             for r in results["peak"]
         ]
-        yield from table(["matrix product", "GFLOP/s"], rows)
+        yield from text_table(["matrix product", "GFLOP/s"], rows)
         yield from _left_out(results, "peak")
 
 
@@ -151,7 +140,7 @@ def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
         cells = [f"{record['subject']}, {record['precision']}{of}", str(record["threads"]), number(rate)]
         cells += [number(rate / sample_rate), number(ratio(rate, peer_rate(results, batch)))]
         rows.append([*cells, number(ratio(rate, uncached))])
-    yield from table(["samplers", "threads", "samples/s", "× real time", "× peer", "× uncached"], rows)
+    yield from text_table(["samplers", "threads", "samples/s", "× real time", "× peer", "× uncached"], rows)
     yield from _left_out(results, "rates")
     for precision, share in _shares_of_peak(results).items():
         if share is not None:
@@ -174,7 +163,7 @@ def _training(results: Mapping[str, Any]) -> Iterator[str]:
             name += f", {record['precision']}"
         rate = record["samples_per_second"]
         rows.append([name, str(record["threads"]), number(rate), number(ratio(rate, plain))])
-    yield from table(["training", "threads", "samples/s", "× plain"], rows)
+    yield from text_table(["training", "threads", "samples/s", "× plain"], rows)
     yield from _left_out(results, "training")
 
 
@@ -190,7 +179,7 @@ def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
         cells += [number(record[key]) for key in ("milliseconds", "lowest", "highest", "samples")]
         cells += [number(records[i]["build_s"] + records[i]["first_sound_s"]) for records in fresh.values()]
         rows.append(cells)
-    yield from table(header, rows)
+    yield from text_table(header, rows)
     yield from _left_out(results, "first_audio")
     if fresh:
         yield from _wrapped(
@@ -210,7 +199,7 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
             + [number(fastest(records, subject=subject, **{axis: size})) for size in sizes]
             for subject, precision in dict.fromkeys((r["subject"], r["precision"]) for r in records)
         ]
-        yield from table([f"samples/s by {axis}", *map(str, sizes)], rows)
+        yield from text_table([f"samples/s by {axis}", *map(str, sizes)], rows)
 
 
 def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
@@ -235,21 +224,21 @@ def _memory(results: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _asked(results: Mapping[str, Any]) -> Iterator[str]:
+def _headlines(results: Mapping[str, Any]) -> Iterator[str]:
     rows = [
-        [row["what"], row["must"], row["goal"], number(row["measured"])]
-        for row in results.get("asked_and_measured", ())
+        [row["what"], f"{number(row['measured'])} {row['unit']}"]
+        for row in results.get("headlines", ())
         if row["measured"] is not None
     ]
     if rows:
-        yield from table(["asked and measured", "must", "goal", "measured"], rows)
+        yield from text_table(["in short", "measured"], rows)
 
 
 def _notes(results: Mapping[str, Any]) -> Iterator[str]:
-    if "asked_and_measured" in results:  # all is measured
+    if "headlines" in results:  # all is measured
         for note in results["notes"]:
             yield from _wrapped(note)
 
 
-PARTS = (_machine, _peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _asked, _notes)
+PARTS = (_machine, _peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _headlines, _notes)
 """Of the report, in the order in which they are measured."""

@@ -11,7 +11,8 @@ from wavegen.engines.precision import PRECISIONS
 from wavegen.errors import UserError
 from wavegen.models.speech.student import WaveNetStudent
 from wavegen.nets.linear_prediction import LinearPrediction
-from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+from wavegen.nets.residual_layer import GatedResidualLayer
+from wavegen.nets.wavenet import WaveNet
 
 HEADS = (LogisticMixtureHead, NormalHead, MuLawHead)
 """What a teacher may say of a sample."""

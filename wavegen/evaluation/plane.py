@@ -12,6 +12,7 @@ from torch import Tensor
 from wavegen.distributions.energies import PlaneDensity
 from wavegen.files import write_bytes
 from wavegen.report.plane_figures import duality_figure, gallery_figure, nats
+from wavegen.report.tables import text_table
 from wavegen.training.plane import Fit, Fits
 
 HELD_OUT_SEED = 1  # the same points for every model and run, so that they compare
@@ -146,14 +147,12 @@ def _write(metrics: Mapping[str, float], run: Path) -> None:
 
 def _table(metrics: Mapping[str, float], header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
     """A line per row, a cell per key of ``metrics``, ± its standard error where it has one."""
-    width = max(map(len, rows)) + 2
-    lines = [" " * width + "".join(f"{title:>20}" for title in header)]
-    for name, keys in rows.items():
-        cells = [nats(metrics[key]) if key in metrics else "" for key in keys]
-        errors = [metrics.get(f"{key}_standard_error") for key in keys]
-        cells = [
-            cell if error is None else f"{cell} ± {nats(error)}"
-            for cell, error in zip(cells, errors, strict=True)
-        ]
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:>20}" for cell in cells))
-    return "\n".join(lines)
+    lines = [[name, *(_cell(metrics, key) for key in keys)] for name, keys in rows.items()]
+    return "\n".join(text_table(["", *header], lines))
+
+
+def _cell(metrics: Mapping[str, float], key: str) -> str:
+    if key not in metrics:
+        return ""
+    error = metrics.get(f"{key}_standard_error")
+    return nats(metrics[key]) if error is None else f"{nats(metrics[key])} ± {nats(error)}"

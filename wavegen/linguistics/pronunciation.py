@@ -28,5 +28,5 @@ class Pronunciation:
     def require_sound(self, purpose: str) -> "Pronunciation":
         """Itself. Raises UserError where there is no waveform."""
         if self.waveform is None:
-            raise UserError(f"{purpose} needs a front end that speaks, such as espeak; this one only writes")
+            raise UserError(f"{purpose} needs a front end that speaks, but this one only writes")
         return self

@@ -1,6 +1,6 @@
 """WaveNet: a stack of dilated causal convolutions with gates, as a conditioner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,87 +10,14 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from wavegen.nets.conditioning import Conditioning, Context
-from wavegen.nets.gate import plain_gate
-from wavegen.nets.gated_layer import LayerConditioning, LayerWeights, gated_layer
+from wavegen.nets.gated_layer import LayerConditioning
 from wavegen.nets.layer_conditioning import layer_conditionings
+from wavegen.nets.residual_layer import GatedResidualLayer, on_a_copy, pointwise, run_layers
 
 
 def dilation_cycles(num_layers: int, cycle_length: int) -> list[int]:
     """1, 2, 4 … 2^(cycle_length−1), begun anew each cycle, for ``num_layers`` layers."""
     return [2 ** (layer % cycle_length) for layer in range(num_layers)]
-
-
-class GatedResidualLayer(nn.Module):
-    r"""One dilated causal convolution with a gate.
-
-    .. math::
-        h_t &= \tanh(a_t) \odot \sigma(b_t), \quad
-        (a_t, b_t) = \sum_{j=0}^{k-1} W_j x_{t - (k-1-j) d} + V c_t + w \\
-        x'_t &= x_t + R h_t, \qquad s_t = S h_t
-
-    Shapes, time-major: residual stream ``(batch, time, residual)``, sum of skips ``(batch, time, skip)``
-    (None before the first layer and without skips); both are overwritten and returned, see
-    :func:`~wavegen.nets.gated_layer.gated_layer`.
-    """
-
-    def __init__(
-        self,
-        *,
-        residual_channels: int,
-        gate_channels: int,
-        skip_channels: int,
-        conditioning_channels: int,
-        kernel_size: int,
-        dilation: int,
-    ) -> None:
-        super().__init__()
-        self.residual_channels = residual_channels
-        self.past = (kernel_size - 1) * dilation
-        self.dilated = nn.Conv1d(residual_channels, gate_channels, kernel_size, dilation=dilation)
-        self.conditioning = (
-            nn.Conv1d(conditioning_channels, gate_channels, 1, bias=False) if conditioning_channels else None
-        )
-        self.output = nn.Conv1d(gate_channels // 2, residual_channels + skip_channels, 1)
-
-    def forward(
-        self, stream: Tensor, skips: Tensor | None, conditioning: LayerConditioning, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor | None]:
-        dilated, output = self.dilated, self.output
-        weights = LayerWeights(dilated.weight, dilated.bias, output.weight, output.bias, dilated.dilation[0])
-        return gated_layer(stream, skips, conditioning, weights, dtype)
-
-    def step(self, x: Tensor, taps: Tensor, conditioning: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """One time step: ``x (batch, residual)``, its ``taps (batch, residual, kernel_size)``, oldest first.
-
-        Matrix products instead of convolutions, which for one sample cost several times as much to set up.
-        """
-        hidden = functional.linear(taps.flatten(1), self.dilated.weight.flatten(1), self.dilated.bias)
-        if conditioning is not None:
-            hidden = hidden + functional.linear(conditioning, self.conditioning.weight.flatten(1))
-        out = pointwise(self.output, plain_gate(hidden))
-        if out.shape[1] == self.residual_channels:
-            return x + out, None
-        return x + out[:, : self.residual_channels], out[:, self.residual_channels :]
-
-
-def pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
-    """A convolution of kernel 1, ``(…, in) -> (…, out)``."""
-    return functional.linear(x, convolution.weight.flatten(1), convolution.bias)
-
-
-def run_layers(
-    layers: Sequence[tuple[GatedResidualLayer, LayerConditioning]], dtype: torch.dtype, stream: Tensor
-) -> tuple[Tensor, Tensor | None]:
-    """Layers in a row: the residual stream behind them, and the sum of their skips."""
-    skips = None
-    with torch.autocast(stream.device.type, enabled=False):  # every layer's precisions are its own
-        for layer, conditioning in layers:
-            stream, skips = layer(stream, skips, conditioning, dtype)
-    return stream, skips
-
-
-def _on_a_copy(run: Callable[[Tensor], tuple[Tensor, Tensor | None]]) -> Callable:
-    return lambda stream: run(stream.clone())
 
 
 class WaveNet(nn.Module):
@@ -175,7 +102,7 @@ class WaveNet(nn.Module):
             run = partial(run_layers, layers[first : first + size], self.product_dtype())
             if self.checkpoint_layers and torch.is_grad_enabled():
                 # What a group overwrites must be its own: its input is where it begins anew.
-                stream, its_skips = checkpoint(_on_a_copy(run), stream, use_reentrant=False)
+                stream, its_skips = checkpoint(on_a_copy(run), stream, use_reentrant=False)
             else:
                 stream, its_skips = run(stream)
             if its_skips is not None:

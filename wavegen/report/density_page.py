@@ -7,6 +7,7 @@ from pathlib import Path
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.files import write_bytes
+from wavegen.metrics.registry import DENSITY
 from wavegen.report.curves import read_curves
 from wavegen.report.page import Shown, number, render
 from wavegen.report.plots import loss_figure
@@ -135,50 +136,17 @@ def duration(seconds: float) -> str:
 
 def likelihood_rows(metrics: Metrics) -> list[Row]:
     """What test events cost, and what they would cost under simple densities."""
-    draws = metrics["test/num_noise_draws"]
-    events = f"{metrics['test/num_events']:,}"
-    averaged = f", averaged over {draws} dequantisations of each" if draws > 1 else ""
-    bits, nats = "bits per dimension", "nats a row"
-    wanted = {
-        "test/bits_per_dimension": (
-            "Test images",
-            bits,
-            f"An upper bound of what each value of an image costs, over {events} unseen images{averaged}.",
-        ),
-        "test/bits_per_dimension_importance_weighted": (
-            "Test images, tighter bound",
-            bits,
-            f"The same draws as {draws} importance weights: their log-mean-exp.",
-        ),
-        "baseline/independent_pixels": (
-            "If pixels were independent",
-            bits,
-            "A histogram of levels for each position, from training images.",
-        ),
-        "baseline/equal_levels": ("If all levels were equally probable", bits, "log₂ of their number."),
-        "test/nats": (
-            "Test rows",
-            nats,
-            f"−log p of a row, its columns standardised by the training part, over {events} unseen rows.",
-        ),
-        "test/nats_original_units": ("Test rows, original units", nats, "The same before standardisation."),
-        "baseline/one_normal": (
-            "One normal distribution",
-            nats,
-            "With the training part's means and covariances.",
-        ),
-        "baseline/independent_normals": (
-            "Independent normal columns",
-            nats,
-            "With the training part's means and deviations.",
-        ),
-    }
+    draws, events = metrics["test/num_noise_draws"], f"{metrics['test/num_events']:,}"
     rows = []
-    for key, (title, unit, explanation) in wanted.items():
+    for metric in DENSITY:
+        key = metric.key
         if metrics.get(key) is not None:
             low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-            interval = "–" if low is None else f"{number(low, 3)} … {number(high, 3)}"
-            rows.append(Row(title, unit, explanation, number(metrics[key], 3), interval))
+            interval = "–" if low is None else f"{number(low, metric.digits)} … {number(high, metric.digits)}"
+            over = f" Over {events} events" if key.startswith("test/") else ""
+            over += f", {draws} dequantisations of each." if over and draws > 1 else "." * bool(over)
+            value = number(metrics[key], metric.digits)
+            rows.append(Row(metric.title, metric.unit, metric.explanation + over, value, interval))
     return rows
 
 

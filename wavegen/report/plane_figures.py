@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from wavegen.files import atomic_path
+from wavegen.report.plots import save
 
 INK = "#30343b"
 FAINT = "#7b828e"
@@ -73,7 +72,7 @@ def gallery_figure(
     for row, label in enumerate(labels):
         grid[row][0].set_ylabel(label, fontsize=10, color=INK, labelpad=6)
     figure.supxlabel("nats of held-out data ± standard error", fontsize=7.5, color=FAINT)
-    _save(figure, path)
+    save(figure, path, dpi=150)
 
 
 def duality_figure(
@@ -104,7 +103,7 @@ def duality_figure(
     for index, direction in enumerate(directions):
         grid[0][2 + 2 * index].set_title(DIRECTIONS.get(direction, direction), fontsize=10, color=INK, pad=6)
         grid[0][3 + 2 * index].set_title("samples of q", fontsize=10, color=INK, pad=6)
-    _save(figure, path)
+    save(figure, path, dpi=150)
 
 
 def _panels(num_rows: int, num_columns: int) -> tuple[Figure, np.ndarray]:
@@ -145,11 +144,3 @@ def _square(axes: Axes, extent: float) -> None:
 
 def _note(axes: Axes, text: str) -> None:
     axes.set_xlabel(text.replace("-", "−"), fontsize=7.5, color=INK, labelpad=2)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Complete or not at all."""
-    FigureCanvasAgg(figure)
-    with atomic_path(path) as temporary:
-        # no metadata: the same numbers give the same bytes
-        figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})

@@ -51,9 +51,9 @@ def bare(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, *, dpi: int = 160) -> None:
     """Complete or not at all."""
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:
         # No metadata: the same numbers give the same bytes.
-        figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})

@@ -9,16 +9,10 @@ from torch import Tensor
 
 from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
-from wavegen.metrics.registry import DISTORTION, SYSTEM_TITLES
+from wavegen.metrics.registry import DISTORTION
 from wavegen.report.plots import STYLE, bare, save
+from wavegen.report.systems import SYSTEM_COLOURS, SYSTEM_TITLES
 
-COLOURS = {
-    "recording": "#30343b",
-    "teacher": "#1769aa",
-    "student": "#d1495b",
-    "griffin_lim": "#7a8450",
-    "white_noise": "#a0a4ab",
-}
 RANGE_DB = 80.0
 
 
@@ -62,7 +56,7 @@ def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
         axes.plot(
             frame_centres_s(len(f0_hz)),
             f0_hz,
-            color="#b9bec7" if broad else COLOURS.get(name),
+            color="#b9bec7" if broad else SYSTEM_COLOURS.get(name),
             linewidth=6 if broad else 1.4,
             solid_capstyle="round",
             label=SYSTEM_TITLES.get(name, name),
@@ -88,7 +82,13 @@ def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], 
             value, low, high = (factor * metrics[key + suffix] for suffix in ("", "_low", "_high"))
             error = [[max(value - low, 0)], [max(high - value, 0)]]
             axes.bar(
-                position, value, color=COLOURS.get(system), width=0.7, yerr=error, ecolor="#30343b", capsize=3
+                position,
+                value,
+                color=SYSTEM_COLOURS.get(system),
+                width=0.7,
+                yerr=error,
+                ecolor="#30343b",
+                capsize=3,
             )
         axes.set_xticks(
             range(len(measured)),

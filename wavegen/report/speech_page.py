@@ -4,18 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wavegen.files import write_bytes
-from wavegen.metrics.registry import (
-    DISTORTION,
-    LIKELIHOOD,
-    SPEED,
-    SYSTEM_NOTES,
-    SYSTEM_TITLES,
-    Metric,
-)
+from wavegen.metrics.metric import Metric
+from wavegen.metrics.registry import DISTORTION, LIKELIHOOD, SPEED
 from wavegen.report.curves import read_curves
 from wavegen.report.page import number, read_json, render
 from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import findings
+from wavegen.report.systems import SYSTEM_NOTES, SYSTEM_TITLES
 
 TEMPLATE = "speech_page.html.jinja"
 ARROWS = {"lower": "↓", "higher": "↑", "near": "≈"}

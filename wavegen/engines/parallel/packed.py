@@ -22,7 +22,8 @@ from wavegen.engines.vector.panels import (
 from wavegen.engines.vector.tiles import BFLOAT16, FLOAT32
 from wavegen.engines.vector.vector_code import LANES
 from wavegen.models.speech.student import WaveNetStudent
-from wavegen.nets.wavenet import GatedResidualLayer, WaveNet
+from wavegen.nets.residual_layer import GatedResidualLayer
+from wavegen.nets.wavenet import WaveNet
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16}
 """What the products multiply; sums, gates and the residual stream are float32 in both."""

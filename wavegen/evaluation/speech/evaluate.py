@@ -14,13 +14,14 @@ from wavegen.audio.pitch import PitchTrack
 from wavegen.audio.waveform import GRID_STEP, to_grid, write_waveform
 from wavegen.data.speech.corpus import Corpus, Utterance
 from wavegen.errors import UserError
-from wavegen.evaluation.speech.distortion import tally_waveform
+from wavegen.evaluation.speech.distortion import tally_utterance
 from wavegen.evaluation.speech.likelihood import tally_divergence, tally_linear_predictor, tally_teacher
 from wavegen.evaluation.speech.speed import samples_per_second, uncached_samples_per_second
 from wavegen.evaluation.speech.systems import GriffinLim, Recording, Student, System, Teacher, WhiteNoise
 from wavegen.evaluation.speech.test_set import beginning, load_utterances
 from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
+from wavegen.metrics.metric import Spoken
 from wavegen.report.speech_figures import (
     RANGE_DB,
     metrics_figure,
@@ -160,14 +161,16 @@ def compare_systems(
             is_reference = name == systems[0].name
             estimate = reference if is_reference else as_written(waveforms[number], name)
             tracks[name] = pitch(estimate.numpy(), sample_rate, reference.shape[-1] * 200 // sample_rate)
-            tally_waveform(
+            tally_utterance(
                 name,
-                estimate,
-                reference,
-                sample_rate,
-                estimate_pitch=tracks[name],
-                reference_pitch=tracks[systems[0].name],
-                tally=tally,
+                Spoken(
+                    waveform=estimate,
+                    reference=reference,
+                    sample_rate=sample_rate,
+                    pitch=tracks[name],
+                    reference_pitch=tracks[systems[0].name],
+                ),
+                tally,
             )
             samples[name] = f"samples/{slug}_{name}.wav"
             spectrograms[name] = f"figures/{slug}_{name}.png"
