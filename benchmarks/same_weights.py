@@ -4,8 +4,9 @@
     .venv/bin/python benchmarks/same_weights.py ../before
     .venv/bin/python benchmarks/same_weights.py ../before --only teacher distill
 
-A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout,
-from a corpus that the checkout prepares itself. The script compares all tensors of all weights, bit for bit,
+A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout.
+Each checkout prepares the corpus itself; the samples and frames that it then trains on are the other's, since
+the resamplers differ. The script compares all tensors of all weights, bit for bit,
 and lists which numbers of metrics.json differ. It reads again from --runs what has run already. It ends with
 status 1 where weights differ.
 """
@@ -13,6 +14,7 @@ status 1 where weights differ.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +104,13 @@ def run(checkout: Path, name: str, runs: Path, extra: str = "") -> Path:
     return runs / name
 
 
+def take_recordings(other: Path, here: Path) -> None:
+    """Puts the other corpus's recordings and frames in the place of ours, which another resampler made."""
+    ours = {path.name: path for path in here.glob("*/**/*.[wn][ap][vy]")}
+    for path in (*other.glob("audio/**/*.wav"), *other.glob("frames/**/*.npy")):
+        shutil.copyfile(path, ours[path.name])
+
+
 def compare(before: Path, after: Path) -> tuple[int, int, float]:
     """How many tensors there are, how many are not bit-identical, and their greatest difference."""
     count, different, greatest = 0, 0, 0.0
@@ -172,7 +181,12 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             extra = OLD_POWER_LOSS if name == "distill" and side == "here" and has_old_power_loss else ""
             runs[side] = run(checkout, name, folder, extra)
-        if name == "prepare" or options.only_other:
+        if options.only_other:
+            continue
+        if name == "prepare":
+            take_recordings(options.runs / "other/corpus", options.runs / "here/corpus")
+            (options.runs / "here/prepare.done").unlink()
+            run(HERE, "prepare", (options.runs / "here").resolve())  # fits the encoder to what was copied
             continue
         count, different, greatest = compare(runs["other"], runs["here"])
         same = same and different == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wavegen.audio.sound_files import read_waveform
-from wavegen.audio.waveform import resample, stream_waveform, to_grid, write_waveform
+from wavegen.audio.waveform import stream_waveform, to_grid, write_waveform
 from wavegen.errors import UserError
 
 RATE = 16000
@@ -122,17 +122,3 @@ def test_a_place_that_is_no_folder(tmp_path):
 def test_more_than_one_channel_is_a_programming_error(tmp_path):
     with pytest.raises(ValueError, match="shape"):
         write_waveform(tmp_path / "a.wav", np.zeros((2, 5)), RATE)
-
-
-@pytest.mark.parametrize("to_rate", [8000, 22050, 24000, 48000])
-def test_resampling_keeps_a_tone(to_rate):
-    resampled = resample(tone(0.5), RATE, to_rate)
-    assert resampled.dtype == np.float32
-    expected = tone(0.5, to_rate)
-    assert abs(len(resampled) - len(expected)) <= 1
-    inner = slice(to_rate // 20, to_rate // 20 * 9)
-    np.testing.assert_allclose(resampled[inner], expected[inner], atol=2e-3)
-
-
-def test_resampling_to_the_same_rate_is_the_identity():
-    assert resample(waveform := tone(), RATE, RATE) is waveform

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from wavegen.audio.waveform import resample
+from wavegen.audio.resampling import resample
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 
 TEXTS = {

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wavegen.audio.waveform import resample
+from wavegen.audio.resampling import resample
 from wavegen.errors import UserError
 from wavegen.linguistics.alignment import align_by_dtw
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd

@@ -3,7 +3,7 @@
 import pytest
 import soundfile
 
-from wavegen.audio.waveform import resample
+from wavegen.audio.resampling import resample
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 
 SENTENCES = [

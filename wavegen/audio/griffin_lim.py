@@ -70,7 +70,7 @@ def griffin_lim_from_mel(
     analysis = _analysis(sample_rate)
     mel = mel_spectrogram(waveform, sample_rate, num_mels=num_mels, **analysis)
     filters = mel_filterbank(sample_rate, fft_size=analysis["fft_size"], num_mels=num_mels)
-    magnitude = librosa.util.nnls(filters.numpy(), mel.double().cpu().numpy())
+    magnitude = librosa.util.nnls(filters.double().numpy(), mel.double().cpu().numpy())
     return griffin_lim(
         torch.from_numpy(magnitude).to(waveform.dtype),
         waveform.shape[-1],

@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from wavegen.audio.torchaudio_import import torchaudio_functional
 from wavegen.errors import UserError
 
 # Below this power the magnitude is constant. |X| has a unit vector for a gradient wherever it has one, so the
@@ -39,18 +40,19 @@ def stft(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: i
     if waveform.dtype not in (torch.float32, torch.float64):
         waveform = waveform.float()  # half precision cannot hold a power spectrum's range
     window = hann_window(window_samples, waveform.dtype, waveform.device)
-    leading = waveform.shape[:-1]
-    spectrum = torch.stft(
-        waveform.reshape(-1, waveform.shape[-1]),
-        fft_size,
+    spectrum = torchaudio_functional().spectrogram(
+        waveform,
+        pad=0,
+        window=window,
+        n_fft=fft_size,
         hop_length=hop_samples,
         win_length=window_samples,
-        window=window,
+        power=None,
+        normalized=False,
         center=True,
         pad_mode="constant",
-        return_complex=True,
     )
-    return spectrum.reshape(*leading, *spectrum.shape[-2:]) / window.sum()
+    return spectrum / window.sum()
 
 
 def stft_magnitude(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: int) -> Tensor:
@@ -63,10 +65,16 @@ def stft_magnitude(waveform: Tensor, *, fft_size: int, hop_samples: int, window_
 @lru_cache(maxsize=16)
 def mel_filterbank(sample_rate: int, *, fft_size: int, num_mels: int) -> Tensor:
     """Triangular filters on Slaney's mel scale, 0 Hz to Nyquist, peak 1: `(num_mels, fft_size // 2 + 1)`."""
-    import librosa
-
-    filters = librosa.filters.mel(sr=sample_rate, n_fft=fft_size, n_mels=num_mels, fmin=0.0, norm=None)
-    return torch.from_numpy(filters.astype("float64"))
+    filters = torchaudio_functional().melscale_fbanks(
+        fft_size // 2 + 1,
+        f_min=0.0,
+        f_max=sample_rate / 2,
+        n_mels=num_mels,
+        sample_rate=sample_rate,
+        norm=None,
+        mel_scale="slaney",
+    )
+    return filters.T.contiguous()
 
 
 def mel_spectrogram(

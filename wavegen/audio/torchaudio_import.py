@@ -9,6 +9,7 @@ nothing else. Files are read and written with soundfile. To mend an installation
 """
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import subprocess
@@ -39,6 +40,12 @@ def import_torchaudio() -> ModuleType:
             "or install the torchaudio that was built for your torch"
         ) from error
     return module
+
+
+@functools.cache
+def torchaudio_functional() -> ModuleType:
+    """``torchaudio.functional``, of which spectra and resampling are made. Raises as the above."""
+    return import_torchaudio().functional
 
 
 def find_import_failure() -> str | None:

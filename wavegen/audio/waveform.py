@@ -1,4 +1,4 @@
-"""Writing waveforms, the 16-bit grid, and changing the sample rate."""
+"""Writing waveforms, and the 16-bit grid."""
 
 import io
 import struct
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-import librosa
 import numpy as np
 import soundfile
 import torch
@@ -85,14 +84,3 @@ def to_pcm(waveform: np.ndarray | torch.Tensor, refusal: str) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise UserError(f"{refusal}: its waveform holds NaN or infinity, expected finite samples")
     return np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)
-
-
-def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """Band-limited change of the sample rate along the last dimension (soxr in high quality, by librosa).
-
-    Returns ``ceil(samples × to_rate / from_rate)`` samples of the same dtype; the samples themselves where
-    the rates agree.
-    """
-    if from_rate == to_rate:
-        return waveform
-    return librosa.resample(waveform, orig_sr=from_rate, target_sr=to_rate)

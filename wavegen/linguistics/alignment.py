@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import librosa
 import numpy as np
+import torch
 
-from wavegen.audio.waveform import resample
+from wavegen.audio.resampling import resample
+from wavegen.audio.spectra import mel_spectrogram
 from wavegen.errors import UserError
 from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences
 from wavegen.linguistics.pronunciation import Pronunciation
@@ -111,11 +113,10 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 def _cepstra(waveform: np.ndarray, hop: int) -> np.ndarray:
     """Mel cepstra 0–12 and their slopes (26, frames), each normalised over the utterance."""
-    mel = librosa.feature.melspectrogram(
-        y=waveform, sr=_RATE, n_fft=512, win_length=400, hop_length=hop, n_mels=40, fmin=60, fmax=7600
-    )
+    analysis = {"fft_size": 512, "hop_samples": hop, "window_samples": 400, "num_mels": 40}
+    mel = mel_spectrogram(torch.as_tensor(waveform), _RATE, **analysis).numpy()
     # A floor relative to the utterance keeps background noise from having a colour of its own.
-    log_mel = librosa.power_to_db(mel, ref=np.max, amin=1e-10, top_db=55.0)
+    log_mel = librosa.amplitude_to_db(mel, ref=np.max, amin=1e-5, top_db=55.0)
     cepstra = librosa.feature.mfcc(S=log_mel, n_mfcc=13)
     slopes = librosa.feature.delta(cepstra, width=9, mode="nearest")
     stacked = np.concatenate([cepstra, slopes])

@@ -44,7 +44,7 @@ DISTORTION = (
     Metric(
         "f0_rmse_hz",
         title="Pitch error (F0 RMSE)",
-        explanation="How far the melody is off, where both voices are voiced. Read it beside the voicing error.",
+        explanation="How far F0 is off, where both voices are voiced. Read it beside the voicing error.",
         unit="Hz",
         better="lower",
         digits=1,
@@ -80,7 +80,7 @@ DISTORTION = (
     level(
         "level_rms_voiced",
         title="Level in voiced frames",
-        explanation="Loudness where the recording is voiced; full scale is 1. Low: vowels that do not sustain.",
+        explanation="Loudness where the recording is voiced; full scale is 1. Low: the vowels are too weak.",
         function=lambda s: level_rms(s.waveform, s.voiced),
         over="voiced",
     ),

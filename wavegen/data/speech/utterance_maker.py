@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wavegen.audio.waveform import resample, to_grid
+from wavegen.audio.resampling import resample
+from wavegen.audio.waveform import to_grid
 from wavegen.data.speech.cuts import files_of, read_cut, write_cut_files
 from wavegen.data.speech.files import read_json, write_json
 from wavegen.data.speech.preparation import Preparation
