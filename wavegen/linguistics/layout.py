@@ -61,7 +61,7 @@ class FeatureLayout:
     A corpus keeps *compact* frames, indices instead of one-hots, and a
     :class:`~wavegen.linguistics.encoder.FeatureEncoder` turns them into what nets read. To add a layout,
     write a file with such a class that has ``columns`` (ending in ``PITCH_COLUMNS``), ``compact``,
-    ``is_speech`` and ``num_unknown``, and a configuration that names it.
+    ``is_speech`` and ``num_unknown``, and a configuration ``configs/layout/NAME.yaml``.
     """
 
     @property

@@ -11,7 +11,7 @@ class FrontEnd(Protocol):
 
     A front end is a frozen dataclass of plain settings: it is sent to other processes, and a voice carries
     its description (``wavegen/untrusted/parts.py``). To add one, write a file with such a class here, and a
-    configuration that names it below ``configs/corpus/``.
+    configuration ``configs/front_end/NAME.yaml``.
     """
 
     def read(self, text: str) -> Pronunciation:

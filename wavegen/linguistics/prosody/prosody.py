@@ -31,7 +31,7 @@ class Prosody(Protocol):
     A prosody is a frozen dataclass of plain settings and of what was fitted; a voice carries its description.
     It is fitted while a corpus is prepared: ``summarise`` looks at one utterance in whichever process,
     ``fit`` at the summaries of the training part. To add one, write a file with such a class here, and a
-    configuration that names it.
+    configuration ``configs/prosody/NAME.yaml``.
     """
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
