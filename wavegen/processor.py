@@ -15,9 +15,10 @@ def features() -> frozenset[str]:
     from llvmlite import binding  # here, and below: `wavegen --help` need not wait for them
     from numba.core import config
 
-    if config.CPU_FEATURES is None:
+    features = config.CPU_FEATURES  # type: ignore[attr-defined]  # set as numba reads its settings
+    if features is None:
         return frozenset(name for name, has in binding.get_host_cpu_features().items() if has)
-    return frozenset(name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+"))
+    return frozenset(name[1:] for name in features.split(",") if name.startswith("+"))
 
 
 def architecture() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -15,7 +15,8 @@ from wavegen.errors import UserError
 from wavegen.interruption import Interrupted, leave_signals_to_main
 from wavegen.runtime import prepare_process, quiet_libraries
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def available_cores() -> int:
@@ -69,7 +70,7 @@ def map_in_processes(
         workers.shut_down()
 
 
-class _Workers:
+class _Workers(Generic[Item, Result]):
     """Pools of one process each, so that it is known which item a process died of."""
 
     def __init__(
@@ -173,5 +174,7 @@ def _begin() -> None:
 
 def _end_with_the_main_process() -> None:
     """Who is killed cannot end its workers, and these would wait for work for ever."""
-    parent_process().join()
+    main = parent_process()
+    assert main is not None  # this runs in workers only
+    main.join()
     os._exit(1)

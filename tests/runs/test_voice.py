@@ -92,6 +92,15 @@ def test_round_trip_is_bit_equal(run, description):
     assert sorted(files(run)) == ["manifest.json", "student.safetensors", "teacher.safetensors"]
 
 
+@pytest.mark.parametrize(("name", "other"), [("teacher", STUDENT), ("student", TEACHER)])
+def test_a_model_of_the_other_kind_is_refused(tmp_path, description, name, other):
+    write_manifest(tmp_path, {name: other}, description)
+    save_weights(tmp_path, name, build_model(other, source="test"))
+    assert_refused(
+        tmp_path, tmp_path / "manifest.json", f"{name} is a {other['_target_'].rpartition('.')[2]}"
+    )
+
+
 def assert_refused(run, *words):
     with pytest.raises(UserError) as caught:
         load_voice(run)

@@ -1,13 +1,14 @@
 """The benchmark as one picture: rates against real time, cost against length, depth and width."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from wavegen.benchmark.peer import PEER
@@ -24,15 +25,15 @@ def benchmark_figure(results: Mapping[str, Any], path: Path) -> None:
     shapes = [a for a in ("layers", "channels") if any(a in r for r in results.get("shape", ()))]
     right = bool(fits) + len(shapes)
     figure = Figure(figsize=(10.4 if right and bars else 6.2, 5.4), layout="constrained")
+    left: FigureBase = figure
+    column: FigureBase = figure
     if bars and right:
-        left, column = figure.subfigures(1, 2, width_ratios=[1.5, 1])
-    else:
-        left = column = figure
+        left, column = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.5, 1])[0]
     if bars:
         _rates(left.add_subplot(), bars, results)
-    panels = column.subplots(right, 1, squeeze=False)[:, 0] if right else []
-    drawings = [lambda axes: _lengths(axes, fits)] * bool(fits)
-    drawings += [lambda axes, axis=axis: _shapes(axes, results["shape"], axis) for axis in shapes]
+    panels: list[Axes] = list(column.subplots(right, 1, squeeze=False)[:, 0]) if right else []
+    drawings: list[Callable[[Axes], None]] = [partial(_lengths, fits=fits)] * bool(fits)
+    drawings += [partial(_shapes, records=results["shape"], axis=axis) for axis in shapes]
     for axes, draw in zip(panels, drawings, strict=True):
         draw(axes)
     column.align_ylabels(panels)

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,9 +43,8 @@ def first_sounds(config: Mapping[str, Any], threads: int) -> dict[tuple[str, str
             sampler = ParallelSampler(student, precision=precision, num_threads=threads)
 
             def first_block() -> torch.Tensor:
-                stream = iter(
-                    sampler.stream(context, num_samples, generator=torch.Generator().manual_seed(seed))
-                )
+                generator = torch.Generator().manual_seed(seed)
+                stream = sampler.stream(context, num_samples, generator=generator)
                 block = next(stream)
                 stream.close()
                 return block
@@ -68,6 +68,10 @@ def first_sounds(config: Mapping[str, Any], threads: int) -> dict[tuple[str, str
     }
 
 
+def _call_once(call: Call, size: int) -> None:
+    call()
+
+
 def time_to_first_audio(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> list[dict[str, Any]]:
@@ -77,7 +81,7 @@ def time_to_first_audio(
         call = build()
         samples[title, precision] = check_sound(call(), title).shape[-1]
         labels = {"subject": title, "precision": precision}
-        subjects.append(Subject(labels, lambda size, call=call: call(), threads, largest=1))
+        subjects.append(Subject(labels, partial(_call_once, call), threads, largest=1))
     # Short and cheap: many more than of what takes its time.
     measured = interleaved(
         subjects,

@@ -32,7 +32,8 @@ def describe_machine(threads: int) -> dict[str, Any]:
     """
     return {
         "processor": _processor(),
-        "compiled_for": numba.core.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "compiled_for": numba.core.config.CPU_NAME  # type: ignore[attr-defined]  # set at run time
+        or llvmlite.binding.get_host_cpu_name(),
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": available_cores(),
         "threads": threads,

@@ -1,5 +1,7 @@
 """How many operations the convolutions of a net come to, counted from their shapes."""
 
+from typing import cast
+
 from torch import nn
 
 from wavegen.models.speech.student import WaveNetStudent
@@ -23,4 +25,4 @@ def wavenet_operations(net: WaveNet) -> int:
 
 def student_operations(student: WaveNetStudent) -> int:
     """Operations a sample of all flows of a student, see :func:`wavenet_operations`."""
-    return sum(wavenet_operations(step.conditioner) for step in student.steps)
+    return sum(wavenet_operations(cast(WaveNet, step.conditioner)) for step in student.steps)

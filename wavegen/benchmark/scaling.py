@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from wavegen.benchmark.speakers import engine_granule, parallel_student, sequent
 from wavegen.benchmark.streaming import repeats_within, stream_seconds
 from wavegen.benchmark.timing import Subject, interleaved
 from wavegen.engines.precision import settled_precision
+from wavegen.nets.wavenet import WaveNet
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
@@ -109,14 +110,14 @@ def teacher_against_length(
 
     lengths_s, factor = config["lengths"]["teacher_s"], 1.0
     if not math.isinf(deadline):
-        trial = {"repeats": 1, "duration_s": 0.0, "title": "the teacher's pace"}
+        trial: dict[str, Any] = {"repeats": 1, "duration_s": 0.0, "title": "the teacher's pace"}
         (pace,) = interleaved([speaking(TRIAL_S)], **trial)
         counts = [config["repeats"] + 2] * len(lengths_s)  # the first calls count
         per_s = config["sample_rate"] / pace.median
         factor = in_time(lengths_s, counts, per_s, deadline - time.monotonic())
     seconds: dict[float, list[float]] = {s: [] for s in _shortened(lengths_s, factor, TRIAL_S / 10)}
     subjects = [speaking(length_s) for length_s in seconds]
-    rounds = {"repeats": config["repeats"], "duration_s": 0.0, "deadline": deadline}
+    rounds: dict[str, Any] = {"repeats": config["repeats"], "duration_s": 0.0, "deadline": deadline}
     for measurement in interleaved(subjects, title="lengths", **rounds):
         length_s = measurement.labels["length_s"]
         seconds[length_s] += [length_s * config["sample_rate"] / rate for rate in measurement.rates]
@@ -150,10 +151,10 @@ def against_shape(
         sampler = SequentialSampler(teacher, precision=best["teacher"], num_threads=threads)
         labels = {"subject": "teacher, engine", "precision": best["teacher"], "batch_size": 1, axis: value}
         subjects.append(sequential_teacher(sampler, labels, config, threads, engine_granule(config)))
-        operations.append(wavenet_operations(teacher.conditioner))
-        sampler = ParallelSampler(student, precision=best["student"], num_threads=threads)
+        operations.append(wavenet_operations(cast(WaveNet, teacher.conditioner)))
+        speaker = ParallelSampler(student, precision=best["student"], num_threads=threads)
         labels = {"subject": "student, engine", "precision": best["student"], "batch_size": 1, axis: value}
-        subjects.append(parallel_student(sampler, labels, config, threads))
+        subjects.append(parallel_student(speaker, labels, config, threads))
         operations.append(student_operations(student))
     measured = interleaved(
         subjects,

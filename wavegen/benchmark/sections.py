@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -18,6 +18,7 @@ from wavegen.benchmark.speakers import student_subjects, teacher_subjects
 from wavegen.benchmark.timing import Subject, interleaved
 from wavegen.benchmark.training_steps import training_subjects
 from wavegen.errors import UserError
+from wavegen.nets.wavenet import WaveNet
 from wavegen.workers import available_cores
 
 SECTIONS = ("machine", "teacher", "student", "peer", "training", "first_audio", "shape", "length")
@@ -88,7 +89,7 @@ def measure(
         results["training"] = [measurement.record() for measurement in measured]
         told(results)
     if "first_audio" in chosen:
-        found = {"warm": time_to_first_audio(config, threads, budget.deadline("first_audio"))}
+        found: dict[str, Any] = {"warm": time_to_first_audio(config, threads, budget.deadline("first_audio"))}
         if config["fresh_processes"]:
             found["fresh_process"] = fresh_processes(config, threads, budget.deadline("fresh_process"))
         results["first_audio"] = found
@@ -166,7 +167,7 @@ def _rates(
         student = make_student(config["student"], conditioning, seed=seed)
         teacher = make_teacher(config["teacher"], conditioning, seed=seed)
         results["operations_per_sample"] = {
-            "teacher": wavenet_operations(teacher.conditioner),
+            "teacher": wavenet_operations(cast(WaveNet, teacher.conditioner)),
             "student": student_operations(student),
         }
         told(results)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from wavegen.benchmark.children import answer, settings_of_child
 from wavegen.benchmark.nets import check_sound, make_context, make_student
+from wavegen.linguistics.context import SpeechContext
 from wavegen.runtime import prepare_process
 from wavegen.synthesis.parallel import ParallelSampler
 
@@ -41,7 +42,7 @@ def memory_mb() -> float:
     return psutil.Process().memory_info().rss / 1e6
 
 
-def stream_seconds(sampler: ParallelSampler, context: dict, num_samples: int) -> float:
+def stream_seconds(sampler: ParallelSampler, context: SpeechContext | None, num_samples: int) -> float:
     """Wall time of speaking so many samples block by block."""
     start = time.perf_counter()
     spoken = 0

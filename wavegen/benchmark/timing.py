@@ -75,7 +75,7 @@ class Measurement:
     shortened: bool
     repeats: int
     warnings: Sequence[str] = ()
-    rates: Sequence[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:

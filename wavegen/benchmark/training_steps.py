@@ -10,6 +10,7 @@ from wavegen.benchmark.nets import make_context, make_student, make_teacher
 from wavegen.benchmark.plain import PlainWaveNet
 from wavegen.benchmark.precisions import of_torch
 from wavegen.benchmark.timing import Subject
+from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.wavenet import WaveNet
 from wavegen.objectives.distillation import DistillationStep
 from wavegen.objectives.draws import StratifiedDraws
@@ -54,7 +55,7 @@ Loss = Callable[[], Tensor]
 
 
 def teacher_loss(
-    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: Mapping[str, Tensor]
+    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: SpeechContext
 ) -> tuple[nn.Module, Loss]:
     """What is trained, and its maximum-likelihood loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
@@ -63,7 +64,7 @@ def teacher_loss(
 
 
 def distillation_loss(
-    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: Mapping[str, Tensor]
+    config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: SpeechContext
 ) -> tuple[nn.Module, Loss]:
     """The student, and its loss as ``objective=logistic`` has it: KL to the frozen teacher and power loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -71,7 +72,7 @@ def as_literal(text: str) -> str:
 
 
 def _read_verbatim_keys(primary: Path) -> frozenset[str]:
-    return frozenset(OmegaConf.load(primary).get(VERBATIM_KEY) or ())
+    return frozenset(cast(DictConfig, OmegaConf.load(primary)).get(VERBATIM_KEY) or ())
 
 
 def _separate_literals(
@@ -185,7 +186,7 @@ def _unknown_key(key: str, base: DictConfig, recipe: str, configs: Path) -> User
 
 
 def _list_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in node:
+    for name in cast(Iterable[str], node):
         yield f"{prefix}{name}"
         if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, name):
             child = node[name]
@@ -195,7 +196,7 @@ def _list_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
 
 def _compose(recipe: str, overrides: Iterable[Override]) -> DictConfig:
     try:
-        return compose(recipe, [override.input_line for override in overrides])
+        return compose(recipe, [cast(str, override.input_line) for override in overrides])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot compose the configuration of {recipe}: {_first_line(error)}") from error
 

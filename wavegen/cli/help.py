@@ -188,7 +188,8 @@ def _source(value: yaml.Node, text: str) -> str:
 
 def _comment(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
     """The comment behind a value, or else the one right above its key."""
-    end = value.end_mark if isinstance(value, yaml.ScalarNode) or value.flow_style else key.end_mark
+    in_one_line = isinstance(value, yaml.ScalarNode) or getattr(value, "flow_style", False)
+    end = value.end_mark if in_one_line else key.end_mark
     behind = lines[end.line][end.column :].partition("#")[2].strip() if end.line < len(lines) else ""
     if behind:
         return behind

@@ -53,7 +53,9 @@ def main(
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, Interrupted) as error:  # before anything ran; a recipe's own is handled there
-        return _end_interrupted(_find_interrupt(error))
+        interrupt = _find_interrupt(error)
+        assert interrupt is not None
+        return _end_interrupted(interrupt)
 
 
 def _dispatch(words: list[str], recipes: Path, configs: Path) -> int:
@@ -127,6 +129,7 @@ def _load(recipe: str, script: Path) -> ModuleType:
     """Imports a recipe from its file: in a wheel it lies in the package, in a checkout outside of it."""
     name = f"wavegen_recipe_{recipe}"
     spec = importlib.util.spec_from_file_location(name, script)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -28,4 +28,5 @@ class LabelContext:
         return data.num_classes
 
     def encode(self, labels: Tensor | None, num_classes: int) -> Tensor:
+        assert labels is not None  # num_features refuses data without any
         return one_hot(labels, num_classes).float()

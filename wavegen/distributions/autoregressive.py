@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.types import _size
 
 from wavegen.distributions.agreement import parameters_for, require_agreement
 from wavegen.distributions.batches import Context, context_size, fold_batch, join_batches, sum_last
@@ -40,6 +42,14 @@ class AutoregressiveModel(nn.Module):
 
     def forward(self, context: Context = None, lengths: Tensor | None = None) -> "AutoregressiveDistribution":
         return AutoregressiveDistribution(self, context, lengths)
+
+
+class _DrawnByInversion(Protocol):
+    """What is sampled from here: distributions of heads."""
+
+    def sample_from_uniforms(
+        self, u_component: Tensor, u_value: Tensor | None, temperature: float = 1.0
+    ) -> Tensor: ...
 
 
 class AutoregressiveDistribution(Distribution):
@@ -95,7 +105,7 @@ class AutoregressiveDistribution(Distribution):
     @torch.no_grad()
     def sample(
         self,
-        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+        sample_shape: _size = torch.Size(),  # noqa: B008
         temperature: float = 1.0,
     ) -> Tensor:
         """Draws of shape ``sample_shape + batch_shape + event_shape``; correct, and slow for long sequences.
@@ -117,7 +127,7 @@ class AutoregressiveDistribution(Distribution):
         u_value, _ = fold_batch(uniforms[1], rank, None)
 
         def draw(x: Tensor) -> Tensor:
-            conditionals = self.model.conditionals(x, context)
+            conditionals = cast(_DrawnByInversion, self.model.conditionals(x, context))
             return conditionals.sample_from_uniforms(u_component, u_value, temperature).to(x.dtype)
 
         x = solve_triangular(draw, torch.zeros_like(u_value), math.prod(self.event_shape)).reshape(shape)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical
+from torch.types import _size
 
 from wavegen.distributions.heads import check_parameters
 from wavegen.distributions.precision import at_least_float32
@@ -66,7 +67,7 @@ class Levels(Categorical):
             raise UserError(f"expected whole levels of 0 to {self._num_events - 1}, got {_range(value)}")
         return super().log_prob(levels)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         return super().sample(sample_shape).to(self.logits.dtype)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from wavegen.distributions.logistic_mixture import LogisticMixture, weighted_logsumexp
 from wavegen.distributions.precision import at_least_float32
@@ -55,7 +56,7 @@ class DiscretizedLogisticMixture(Distribution):
         super().__init__(self.loc.shape[:-1], validate_args=validate_args)
 
     def expand(
-        self, batch_shape: torch.Size, _instance: Distribution | None = None
+        self, batch_shape: _size, _instance: Distribution | None = None
     ) -> "DiscretizedLogisticMixture":
         shape = torch.Size(batch_shape) + self.loc.shape[-1:]
         parameters = (self.logits.expand(shape), self.loc.expand(shape), self.log_scale.expand(shape))
@@ -96,7 +97,7 @@ class DiscretizedLogisticMixture(Distribution):
         index = torch.round((value - self.low) / self.step)
         return (self.low + self.step * index).clamp(self.low, self.high)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         return self.to_grid(self.continuous.sample(sample_shape))
 
     def sample_from_uniforms(

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from wavegen.distributions.precision import at_least_float32, bounded_logit
 
@@ -25,7 +26,7 @@ class Logistic(Distribution):
         self.loc, self.log_scale = torch.broadcast_tensors(*at_least_float32(loc, log_scale))
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> "Logistic":
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "Logistic":
         batch_shape = torch.Size(batch_shape)
         return Logistic(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape))
 
@@ -70,7 +71,7 @@ class Logistic(Distribution):
     def icdf(self, value: Tensor) -> Tensor:
         return self.loc + self.scale * torch.logit(value.to(self.loc.dtype))
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         uniform = torch.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + self.scale * bounded_logit(uniform)
 

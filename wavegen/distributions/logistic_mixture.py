@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from wavegen.distributions.mixture_kernel import logistic_mixture_kernel
 from wavegen.distributions.precision import at_least_float32, bounded_logit
@@ -37,7 +38,7 @@ class LogisticMixture(Distribution):
         )
         super().__init__(self.loc.shape[:-1], validate_args=validate_args)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> "LogisticMixture":
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "LogisticMixture":
         shape = torch.Size(batch_shape) + self.loc.shape[-1:]
         return LogisticMixture(
             self.logits.expand(shape), self.loc.expand(shape), self.log_scale.expand(shape)
@@ -129,7 +130,7 @@ class LogisticMixture(Distribution):
             x = torch.where(inside, newton, 0.5 * (low + high))
         return best_x
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         with torch.no_grad():
             shape = self._extended_shape(sample_shape)
             uniforms = torch.rand((2, *shape), dtype=self.loc.dtype, device=self.loc.device)

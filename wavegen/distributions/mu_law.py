@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
@@ -57,7 +58,7 @@ class MuLawCategorical(Distribution):
         self.quantization = quantization
         super().__init__(self.logits.shape[:-1], validate_args=validate_args)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> "MuLawCategorical":
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "MuLawCategorical":
         shape = torch.Size(batch_shape) + self.logits.shape[-1:]
         return MuLawCategorical(self.logits.expand(shape), self.quantization)
 
@@ -86,7 +87,7 @@ class MuLawCategorical(Distribution):
         log_weight = torch.log_softmax(self.logits, -1)
         return -(log_weight.exp() * log_weight).sum(-1)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         shape = self._extended_shape(sample_shape)
         uniform = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
         return self.sample_from_uniforms(uniform, None)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from wavegen.distributions.precision import at_least_float32, open_unit_interval
 
@@ -30,7 +31,7 @@ class Normal(Distribution):
         self.loc, self.log_scale = torch.broadcast_tensors(*at_least_float32(loc, log_scale))
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> "Normal":
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "Normal":
         batch_shape = torch.Size(batch_shape)
         return Normal(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape))
 
@@ -74,7 +75,7 @@ class Normal(Distribution):
     def icdf(self, value: Tensor) -> Tensor:
         return self.loc + self.scale * torch.special.ndtri(value.to(self.loc.dtype))
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         shape = self._extended_shape(sample_shape)
         return self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
 
@@ -117,7 +118,7 @@ class DiscretizedNormal(Distribution):
         self.step, self.low, self.high = step, low, high
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: torch.Size, _instance: Distribution | None = None) -> "DiscretizedNormal":
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "DiscretizedNormal":
         batch_shape = torch.Size(batch_shape)
         loc, log_scale = self.loc.expand(batch_shape), self.log_scale.expand(batch_shape)
         return DiscretizedNormal(loc, log_scale, self.step, self.low, self.high)
@@ -153,7 +154,7 @@ class DiscretizedNormal(Distribution):
         index = torch.round((value - self.low) / self.step)
         return (self.low + self.step * index).clamp(self.low, self.high)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         return self.to_grid(self.continuous.sample(sample_shape))
 
     def sample_from_uniforms(

@@ -9,6 +9,7 @@ compiled anew whenever anything in them has changed.
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from numba import njit
 
@@ -17,7 +18,12 @@ SOURCES = hashlib.sha256(
 ).hexdigest()
 """Of all files of the engines."""
 
-INNER = {"nogil": True, "_nrt": False, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+INNER: dict[str, Any] = {
+    "nogil": True,
+    "_nrt": False,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz"},
+}
 """Options of functions that are compiled into an entry. No reassociation: same numbers, same order.
 
 Without Numba's runtime: the engines' loops allocate nothing, and it would count references to every array
@@ -26,7 +32,7 @@ time.
 """
 
 
-def kept_on_disk(**options: bool) -> Callable[[Callable], Callable]:
+def kept_on_disk(**options: Any) -> Callable[[Callable], Callable]:
     """Decorates the entry of an engine; ``options`` are more of Numba's."""
 
     def decorate(function: Callable) -> Callable:

@@ -64,7 +64,9 @@ class ConditioningWindows:
         self.sample_parts: list[ConditioningPart] = []
         self.frame_part: ConditioningPart | None = None
         self.constant_parts: list[ConditioningPart] = []
-        self.sample_columns, self.frame_columns, self.constant_columns = [], [], []
+        self.sample_columns: list[int] = []
+        self.frame_columns: list[int] = []
+        self.constant_columns: list[int] = []
         self.hop_samples, self.kernel = 0, torch.zeros(3, 0)
         first = 0
         for index, part in enumerate(conditioning.parts if conditioning is not None else ()):

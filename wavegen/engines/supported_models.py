@@ -73,6 +73,8 @@ def check_teacher(model: nn.Module) -> None:
     conditioner = getattr(model, "conditioner", None)
     if type(conditioner) is LinearPrediction:
         conditioner = conditioner.conditioner
+    if conditioner is None:
+        raise Unsupported(f"the teacher is a {type(model).__name__}")
     check_wavenet(conditioner, {module: name for name, module in model.named_modules()})
     check_float32(model)
     if type(model.head) not in HEADS:

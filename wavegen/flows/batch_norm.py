@@ -77,7 +77,7 @@ class BatchNorm(ChannelBijection):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         self.num_batches += 1
-        share = (1.0 / self.num_batches.to(mean.dtype)).clamp_min(self.momentum)
+        share = self.num_batches.to(mean.dtype).reciprocal().clamp_min(self.momentum)
         self.running_mean += share * (mean - self.running_mean)
         self.running_variance += share * (variance - self.running_variance)
 

@@ -24,7 +24,10 @@ class Transform(nn.Module):
     """
 
     event_dim: int
-    is_bound: bool = False
+
+    @property
+    def is_bound(self) -> bool:
+        return False
 
     @property
     def latent_event_dim(self) -> int:

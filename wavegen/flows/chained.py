@@ -1,5 +1,7 @@
 """Several monotone maps of one element, one after the other, as one."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
@@ -29,14 +31,14 @@ class Chained(nn.Module):
         return list(zip(self.transforms, parameters.split(sizes, -1), strict=True))
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        value, total = x, 0
+        value, total = x, cast(Tensor, 0)
         for transform, its_parameters in self._with_parameters(parameters):
             value, log_derivative = transform(value, its_parameters)
             total = total + log_derivative
         return value, total
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        value, total = z, 0
+        value, total = z, cast(Tensor, 0)
         for transform, its_parameters in reversed(self._with_parameters(parameters)):
             value, log_derivative = transform.inverse(value, its_parameters)
             total = total + log_derivative

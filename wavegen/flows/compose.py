@@ -1,6 +1,7 @@
 """Layers one after the other."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class _Series(Transform):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._require_dims(x, self.event_dim)
-        value, rank, total = x, self.event_dim, 0
+        value, rank, total = x, self.event_dim, cast(Tensor, 0)
         for member in self.members:
             value, term = member(value, context)
             total = total + sum_last(term, rank - member.event_dim)
@@ -74,7 +75,7 @@ class _Series(Transform):
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._require_dims(z, self.latent_event_dim)
-        value, rank, total = z, self.latent_event_dim, 0
+        value, rank, total = z, self.latent_event_dim, cast(Tensor, 0)
         for member in reversed(self.members):
             value, term = member.inverse(value, context)
             total = total + sum_last(term, rank - member.latent_event_dim)
@@ -122,7 +123,7 @@ def separate(transform: Transform) -> tuple[Transform | None, Transform]:
     """What comes before the first bijection (dequantisation; None where nothing does), and the rest."""
     if isinstance(transform, Bijection) or not isinstance(transform, Chain):
         return None, transform
-    members = list(transform.members)
+    members = [cast(Transform, member) for member in transform.members]
     count = next((i for i, member in enumerate(members) if isinstance(member, Bijection)), len(members))
     if count == 0:
         return None, transform

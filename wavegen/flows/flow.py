@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.types import _size
 
 from wavegen.distributions.batches import Context, context_size, fold_batch, join_batches, sum_last
 from wavegen.errors import UserError
@@ -152,26 +153,26 @@ class FlowDistribution(Distribution):
         z, term = self.normalise(value)
         return self.base.log_prob(z) + term
 
-    def _noise(self, sample_shape: torch.Size) -> Tensor:
+    def _noise(self, sample_shape: _size) -> Tensor:
         missing = self.batch_shape[: len(self.batch_shape) - len(self.base.batch_shape)]
         return self.base.rsample(torch.Size(sample_shape) + missing)
 
     def rsample_and_log_prob(
         self,
-        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+        sample_shape: _size = torch.Size(),  # noqa: B008
     ) -> tuple[Tensor, Tensor]:
         """Draws x = g(z) and their log-densities log p_base(z) − log|det ∂g/∂z|, from one pass of g."""
         z = self._noise(sample_shape)
         x, log_det = self.generate(z)
         return x, self.base.log_prob(z) - log_det
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         return self.generate(self._noise(sample_shape))[0]
 
     @torch.no_grad()
     def sample(
         self,
-        sample_shape: torch.Size = torch.Size(),  # noqa: B008
+        sample_shape: _size = torch.Size(),  # noqa: B008
         temperature: float = 1.0,
     ) -> Tensor:
         """Draws g(temperature · z), z from the base.

@@ -1,5 +1,7 @@
 """Where the parameters of a layer come from: a table of its own, or a net of the context."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -67,9 +69,10 @@ class ParametrisedBijection(Bijection):
             )
         if parameters.dim() == 2:
             parameters = parameters.reshape(x.shape[:1] + (1,) * (x.dim() - 2) + (self.num_parameters,))
-        return at_least_float32(x, parameters)
+        x, parameters = at_least_float32(x, parameters)
+        return x, parameters
 
-    def forward_shape(self, event_shape: torch.Size) -> torch.Size:
+    def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
         require_rank(self, event_shape, 1)
         if event_shape[-1] != self.features:
             raise UserError(
@@ -78,7 +81,7 @@ class ParametrisedBijection(Bijection):
             )
         return torch.Size(event_shape)
 
-    def inverse_shape(self, event_shape: torch.Size) -> torch.Size:
+    def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
         return self.forward_shape(event_shape)
 
     def extra_repr(self) -> str:

@@ -141,7 +141,7 @@ class TriangularSylvester(Sylvester):
 
 def _upper_triangular(above: Tensor, diagonal: Tensor) -> Tensor:
     matrix = torch.diag_embed(diagonal)
-    rows, columns = torch.triu_indices(*matrix.shape[-2:], 1, device=matrix.device)
+    rows, columns = torch.triu_indices(matrix.shape[-2], matrix.shape[-1], 1, device=matrix.device)
     matrix[..., rows, columns] = above
     return matrix
 

@@ -19,6 +19,7 @@ from pyro.distributions import TorchDistribution
 from pyro.infer.autoguide import AutoContinuous
 from torch import Tensor, nn
 from torch.distributions import constraints
+from torch.types import _size
 
 from wavegen.errors import UserError
 from wavegen.flows.flow import FlowDistribution
@@ -64,7 +65,7 @@ class PyroFlow(TorchDistribution):
     def support(self) -> constraints.Constraint:
         return self._support
 
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> "PyroFlow":
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "PyroFlow":
         """The same law for every element of a larger batch; draws are independent across it."""
         batch_shape = torch.Size(batch_shape)
         pairs = zip(reversed(self.batch_shape), reversed(batch_shape), strict=False)
@@ -77,7 +78,7 @@ class PyroFlow(TorchDistribution):
         expanded._batch_shape = batch_shape
         return expanded
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         noise = self.distribution.base.expand(self.batch_shape)
         z = noise.rsample(torch.Size(sample_shape))
         x, log_det = self.distribution.generate(z)
@@ -85,7 +86,7 @@ class PyroFlow(TorchDistribution):
         return x
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         return self.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -39,13 +39,13 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
     Raises:
         UserError: the recording is too short for the phones it should hold; the front end makes no sound.
     """
-    spoken.require_sound("alignment by dynamic time warping")
+    waveform, waveform_rate = spoken.require_sound("alignment by dynamic time warping")
     duration_s = len(recording) / sample_rate
     speech = [p for p in spoken.phones if not p.is_silence]
     if duration_s < _MIN_PHONE_S * (len(speech) + 2):
         raise UserError(f"the recording of {duration_s:.2f} s is too short for its {len(speech)} phones")
     recorded = resample(np.asarray(recording, np.float32), sample_rate, _RATE)
-    rendered = resample(spoken.waveform, spoken.sample_rate, _RATE)
+    rendered = resample(waveform, waveform_rate, _RATE)
 
     longest_s = max(len(recorded), len(rendered)) / _RATE
     hop = round(_RATE * _HOP_S * max(1, int(np.ceil(longest_s / _HOP_S / _MAX_FRAMES))))

@@ -25,8 +25,8 @@ class Pronunciation:
     waveform: np.ndarray | None = None
     sample_rate: int | None = None
 
-    def require_sound(self, purpose: str) -> "Pronunciation":
-        """Itself. Raises UserError where there is no waveform."""
-        if self.waveform is None:
+    def require_sound(self, purpose: str) -> tuple[np.ndarray, int]:
+        """Waveform and sample rate in Hz. Raises UserError where there is no waveform."""
+        if self.waveform is None or self.sample_rate is None:
             raise UserError(f"{purpose} needs a front end that speaks, but this one only writes")
-        return self
+        return self.waveform, self.sample_rate

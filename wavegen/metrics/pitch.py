@@ -5,6 +5,7 @@ Tracks are one value per 5 ms frame, as `wavegen.audio.pitch` gives them: `f0_hz
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,9 +13,11 @@ from wavegen.errors import UserError
 
 UPSAMPLING = 4
 
+Track = Tensor | np.ndarray
+
 
 def f0_rmse_hz(
-    reference_f0_hz: Tensor, reference_voiced: Tensor, estimate_f0_hz: Tensor, estimate_voiced: Tensor
+    reference_f0_hz: Track, reference_voiced: Track, estimate_f0_hz: Track, estimate_voiced: Track
 ) -> float:
     """sqrt(mean (f̂ − f)²) in Hz over the frames voiced in both; NaN where there is none.
 
@@ -27,7 +30,7 @@ def f0_rmse_hz(
     return (estimate_f0_hz - reference_f0_hz)[both].double().square().mean().sqrt().item()
 
 
-def voicing_error(reference_voiced: Tensor, estimate_voiced: Tensor) -> float:
+def voicing_error(reference_voiced: Track, estimate_voiced: Track) -> float:
     """Fraction of the frames that are voiced in one track and not in the other, 0 to 1."""
     reference, estimate = (torch.as_tensor(track).bool() for track in (reference_voiced, estimate_voiced))
     if reference.shape != estimate.shape or reference.numel() == 0:

@@ -52,8 +52,9 @@ def log_spectral_distance_db(
     where none does.
     """
     reference, estimate = _paired(reference, estimate)
-    magnitudes = (stft_magnitude(x, **analysis(sample_rate)) for x in (reference, estimate))
-    log_reference, log_estimate = _log_floored(*magnitudes, floor_db)
+    options = analysis(sample_rate)
+    of_reference, of_estimate = (stft_magnitude(x, **options) for x in (reference, estimate))
+    log_reference, log_estimate = _log_floored(of_reference, of_estimate, floor_db)
     difference_db = 20 / math.log(10) * (log_estimate - log_reference)
     keep = speech_frames(reference, sample_rate) if without_pauses else None
     return _mean_over_frames(difference_db.square().mean(-2).sqrt(), keep)
@@ -93,8 +94,8 @@ def mel_cepstral_distortion_db(
     """
     reference, estimate = _paired(reference, estimate)
     options = analysis(sample_rate) | dict(num_mels=NUM_MELS)
-    mels = (mel_spectrogram(x, sample_rate, **options) for x in (reference, estimate))
-    log_reference, log_estimate = _log_floored(*mels, floor_db)
+    of_reference, of_estimate = (mel_spectrogram(x, sample_rate, **options) for x in (reference, estimate))
+    log_reference, log_estimate = _log_floored(of_reference, of_estimate, floor_db)
     difference = mel_cepstra(log_estimate - log_reference, order=order)[1:]
     distortion_db = 10 / math.log(10) * (2 * difference.square().sum(-2)).sqrt()
     return _mean_over_frames(distortion_db, speech_frames(reference, sample_rate) if without_pauses else None)

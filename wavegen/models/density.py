@@ -1,7 +1,9 @@
 """What training, evaluation and report ask of a density: no more than this, so that it need not be a flow."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from torch import Tensor
 from torch.distributions import Distribution
 
 from wavegen.distributions.batches import Context
@@ -32,6 +34,29 @@ class DensityModel(Protocol):
     def forward(self, context: Context = None) -> Distribution: ...
 
     def __call__(self, context: Context = None) -> Distribution: ...
+
+
+class FullDensity(DensityModel, Protocol):
+    """A density that offers all there is."""
+
+    def prior(self, context: Context = None) -> Distribution: ...
+
+    def latents(self, x: Tensor, context: Context = None) -> Tensor: ...
+
+    def decode(self, z: Tensor, context: Context = None) -> Tensor: ...
+
+    def reconstruct(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]: ...
+
+    def reconstruct_draws(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]: ...
+
+    def interpolate(
+        self,
+        first: Tensor,
+        last: Tensor,
+        weights: Sequence[float],
+        context: Context = None,
+        last_context: Context = None,
+    ) -> Tensor: ...
 
 
 OPTIONAL = ("prior", "latents", "decode", "reconstruct", "reconstruct_draws", "interpolate")

@@ -39,9 +39,12 @@ class ConditioningPart(nn.Module):
     """
 
     rate: Literal["sample", "frame", "constant"]
-    commutes = False
     channels: int
     hop_samples = 0
+
+    @property
+    def commutes(self) -> bool:
+        return False
 
 
 class LearnedUpsampling(nn.Module):

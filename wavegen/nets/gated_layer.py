@@ -120,8 +120,10 @@ class _GatedLayer(torch.autograd.Function):
         x = _padded(stream, (dilated.shape[2] - 1) * dilation, 0, dtype)
         hidden = _convolve(x, dilated.to(dtype), dilated_bias.to(dtype), dilation)
         if samples is not None:
+            assert projection is not None
             hidden.flatten(0, 1).addmm_(samples.flatten(0, 1), projection.to(dtype).t())
         if frames is not None:
+            assert kernel is not None
             add_frames_(hidden, frames, kernel.to(dtype))
         tanh, sigmoid = open_gates(hidden.flatten(0, 1))
         out = functional.linear(tanh * sigmoid, output.flatten(1).to(dtype), output_bias.to(dtype))
@@ -130,12 +132,12 @@ class _GatedLayer(torch.autograd.Function):
         stream.add_(out[..., :residual])
         if out.shape[-1] > residual and skips is None:
             skips = out[..., residual:].to(stream.dtype, copy=True, memory_format=torch.contiguous_format)
-        elif out.shape[-1] > residual:
+        elif skips is not None and out.shape[-1] > residual:
             ctx.mark_dirty(stream, skips)
             skips.add_(out[..., residual:])
         ctx.dilation, ctx.dtype = dilation, dtype
-        x = x if ctx.needs_input_grad[6] else None  # a frozen teacher's input is in no gradient
-        ctx.save_for_backward(x, tanh, sigmoid, samples, projection, frames, kernel, dilated, output)
+        kept = x if ctx.needs_input_grad[6] else None  # a frozen teacher's input is in no gradient
+        ctx.save_for_backward(kept, tanh, sigmoid, samples, projection, frames, kernel, dilated, output)
         return stream, skips
 
     @staticmethod
@@ -149,8 +151,8 @@ class _GatedLayer(torch.autograd.Function):
         past = (dilated.shape[2] - 1) * ctx.dilation
         by_hidden = _empty(by_h, time, past, dilated.shape[0])
         gates = tanh.view_as(by_h), sigmoid.view_as(by_h)
-        for by_its_h, *its_gates, by_its_hidden in zip(by_h, *gates, by_hidden[:, :time], strict=True):
-            gate_gradient(by_its_h, *its_gates, by_its_hidden)
+        for by_its_h, t, s, by_its_hidden in zip(by_h, *gates, by_hidden[:, :time], strict=True):
+            gate_gradient(by_its_h, t, s, by_its_hidden)
         # Taps reversed and turned round, the gradient is carried from t to the taps' places by a convolution.
         carried = _convolve(by_hidden, dilated.to(dtype).flip(2).transpose(0, 1), None, ctx.dilation)
         gradients: list[Tensor | None] = [by_stream + carried, by_skips if needed[1] else None, *[None] * 10]

@@ -32,7 +32,7 @@ class ImageContext(nn.Module):
         if context.dim() == 2:
             context = context[:, :, None, None]
         elif context.shape[2:] != x.shape[2:]:
-            context = F.adaptive_avg_pool2d(context, x.shape[2:])
+            context = F.adaptive_avg_pool2d(context, (x.shape[2], x.shape[3]))
         return self.projection(context)
 
 

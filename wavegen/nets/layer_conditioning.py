@@ -43,7 +43,8 @@ def layer_conditionings(
     by_frame = [i for i, part in enumerate(conditioning.parts) if part.rate == "frame" and part.commutes]
     shared = by_frame[0] if by_frame else None
     others = [index for index in range(len(conditioning.parts)) if index != shared]
-    samples, frames, kernel = None, [None] * len(projections), None
+    samples, kernel = None, None
+    frames: Sequence[Tensor | None] = [None] * len(projections)
     if others:
         samples = torch.cat([conditioning.parts[index](context, num_samples) for index in others], dim=1)
         samples = samples.transpose(1, 2).to(dtype).contiguous()

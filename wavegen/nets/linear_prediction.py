@@ -24,7 +24,9 @@ def linear_prediction_coefficients(waveforms: Sequence[np.ndarray], order: int) 
     autocorrelation = np.zeros(order + 1)
     for waveform in waveforms:
         x = np.asarray(waveform, dtype=np.float64)
-        autocorrelation += [x[: len(x) - lag] @ x[lag:] if lag < len(x) else 0.0 for lag in range(order + 1)]
+        autocorrelation += np.array(
+            [x[: len(x) - lag] @ x[lag:] if lag < len(x) else 0.0 for lag in range(order + 1)]
+        )
     if autocorrelation[0] <= 0:
         raise UserError("linear prediction needs a signal, but every waveform given is silent")
     autocorrelation[0] *= 1 + 1e-9

@@ -55,9 +55,10 @@ class MADE(nn.Module):
             raise UserError(f"MADE features: expected at least 1, got {features}")
         if len(hidden) == 0:
             raise UserError("MADE hidden: expected the width of at least one hidden layer, got none")
-        named = isinstance(context_features, Mapping)
-        self.context_blocks = dict(context_features) if named else None
-        self.context_features = sum(context_features.values()) if named else context_features
+        self.context_blocks = dict(context_features) if isinstance(context_features, Mapping) else None
+        self.context_features: int = (
+            sum(context_features.values()) if isinstance(context_features, Mapping) else context_features
+        )
         self.features, self.num_parameters = features, num_parameters
         self.activation = nn.SiLU() if activation is None else activation
         rank = torch.tensor(order)
@@ -80,7 +81,7 @@ class MADE(nn.Module):
         in the order of ``context_features``; None where the net takes no context.
         """
         if self.context_blocks is not None:
-            return self._join_blocks(context) if self.context_features else None
+            return self._join_blocks(context, self.context_blocks) if self.context_features else None
         if isinstance(context, Mapping):
             raise UserError(
                 f"MADE context: expected one tensor of {self.context_features} features, got a mapping of "
@@ -89,14 +90,15 @@ class MADE(nn.Module):
         require_features(self, "context", context, self.context_features)
         return context
 
-    def _join_blocks(self, context: Tensor | Mapping[str, Tensor] | None) -> Tensor:
+    def _join_blocks(
+        self, context: Tensor | Mapping[str, Tensor] | None, widths: Mapping[str, int]
+    ) -> Tensor:
         if not isinstance(context, Mapping):
             raise UserError(
-                f"MADE context: expected a mapping of {sorted(self.context_blocks)}, got "
-                f"{type(context).__name__}"
+                f"MADE context: expected a mapping of {sorted(widths)}, got {type(context).__name__}"
             )
         blocks = []
-        for name, width in self.context_blocks.items():
+        for name, width in widths.items():
             if name not in context:
                 raise UserError(f"MADE context: expected {name!r} of {width} features, got {sorted(context)}")
             require_features(self, f"context {name!r}", context[name], width)

@@ -56,6 +56,7 @@ class GatedResidualLayer(nn.Module):
         """
         hidden = functional.linear(taps.flatten(1), self.dilated.weight.flatten(1), self.dilated.bias)
         if conditioning is not None:
+            assert self.conditioning is not None
             hidden = hidden + functional.linear(conditioning, self.conditioning.weight.flatten(1))
         out = pointwise(self.output, plain_gate(hidden))
         if out.shape[1] == self.residual_channels:

@@ -1,6 +1,7 @@
 """Products with matrices whose zeros form a staircase: blocks that hold nothing but zeros are left out."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class StaircaseProduct(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, x: Tensor | None, weight: Tensor | None, bias: Tensor | None, _: None) -> Tensor:
         saved_x, saved_weight = ctx.saved_tensors
-        tangent = 0
+        tangent = cast(Tensor, 0)
         for part in (
             None if x is None else x @ saved_weight.mT,
             None if weight is None else saved_x @ weight.mT,

@@ -1,8 +1,9 @@
 """WaveNet: a stack of dilated causal convolutions with gates, as a conditioner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +97,8 @@ class WaveNet(nn.Module):
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         stream, skips = self.lift(functional.pad(x, (1, 0))[:, :-1]), None
-        layers = list(zip(self.layers, self.layer_conditionings(context, x.shape[-1]), strict=True))
+        gated = cast(Iterable[GatedResidualLayer], self.layers)
+        layers = list(zip(gated, self.layer_conditionings(context, x.shape[-1]), strict=True))
         size = self.checkpoint_layers or len(layers)
         for first in range(0, len(layers), size):
             run = partial(run_layers, layers[first : first + size], self.product_dtype())
@@ -117,7 +119,7 @@ class WaveNet(nn.Module):
 
     def read(self, hidden: Tensor) -> Tensor:
         """The output net; its last layer computes in at least float32, whatever autocast says."""
-        activation, first, last_activation, last = self.output
+        activation, first, last_activation, last = cast(Iterable[Any], self.output)
         hidden = last_activation(pointwise(first, activation(hidden)))
         with torch.autocast(hidden.device.type, enabled=False):
             return pointwise(last, hidden.to(last.weight.dtype))

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from wavegen.distributions.logistic import Logistic
+from wavegen.distributions.normal import Normal
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 
 INITIAL_SHARE = 0.1
 """Of its weight that a term with a warm-up starts with."""
@@ -45,8 +49,8 @@ class DistillationStep:
     def __init__(
         self,
         *,
-        teacher: nn.Module,
-        student: nn.Module,
+        teacher: SequentialModel,
+        student: ParallelModel,
         recording: Tensor,
         context: SpeechContext | None,
         mask: Tensor,
@@ -62,7 +66,7 @@ class DistillationStep:
         return self._spoken[0]
 
     @property
-    def conditionals(self) -> Distribution:
+    def conditionals(self) -> Normal | Logistic:
         """The student's law of each sample given the noise before it, batch shape ``(batch, time)``."""
         return self._spoken[1]
 
@@ -94,7 +98,7 @@ class DistillationStep:
         return conditionals.continuous
 
     @cached_property
-    def _spoken(self) -> tuple[Tensor, Distribution]:
+    def _spoken(self) -> tuple[Tensor, Normal | Logistic]:
         noise = self.student.noise(self.recording.shape) if self._noise is None else self._noise
         return self.student.rsample_with_conditionals(noise, self.context)
 
@@ -124,7 +128,7 @@ class WeightedTerm(nn.Module):
         return self.weight * (INITIAL_SHARE + (1 - INITIAL_SHARE) * (steps / self.warmup_steps))
 
 
-def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[Tensor]) -> nn.ModuleDict:
+def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray]) -> nn.ModuleDict:
     """The terms of a loss by name, in the alphabet's order: sums do not depend on how files were merged.
 
     Args:

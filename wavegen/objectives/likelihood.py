@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from wavegen.models.speech.protocols import SequentialModel
 from wavegen.objectives.reduction import masked_mean
 
 
 def negative_log_likelihood(
-    model: nn.Module, waveform: Tensor, context: Mapping[str, Tensor] | None, mask: Tensor
+    model: SequentialModel, waveform: Tensor, context: Mapping[str, Tensor] | None, mask: Tensor
 ) -> Tensor:
     r"""Nats per sample, :math:`-\frac1N \sum_{t \in \text{mask}} \log P(x_t \mid x_{<t}, c)`.
 

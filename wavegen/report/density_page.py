@@ -9,7 +9,7 @@ from wavegen.data.tables import TableSet
 from wavegen.files import write_bytes
 from wavegen.metrics.registry import DENSITY
 from wavegen.report.curves import read_curves
-from wavegen.report.page import Shown, number, render
+from wavegen.report.page import Shown, known_values, number, render
 from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import Finding
 
@@ -79,16 +79,20 @@ def findings(metrics: Metrics) -> list[Finding]:
 
 
 def _cost(metrics: Metrics) -> Finding | None:
+    unknown = Finding("bad", "What an unseen event costs could not be measured: it is no finite number.")
     if metrics.get("test/bits_per_dimension") is not None:
         key, unit, event, digits = "bits_per_dimension", "bits per dimension", "image", 3
-        simple, what = metrics["baseline/independent_pixels"], "if its pixels were independent"
+        simple_key, what = "baseline/independent_pixels", "if its pixels were independent"
     elif metrics.get("test/nats") is not None:
         key, unit, event, digits = "nats", "nats", "row", 3
-        simple = metrics.get("baseline/one_normal", metrics["baseline/independent_normals"])
-        what = "under one normal distribution"
+        names = ("baseline/one_normal", "baseline/independent_normals")
+        simple_key, what = names["baseline/one_normal" not in metrics], "under one normal distribution"
     else:
-        return Finding("bad", "What an unseen event costs could not be measured: it is no finite number.")
-    value, low, high = (metrics[f"test/{key}{suffix}"] for suffix in ("", "_low", "_high"))
+        return unknown
+    known = known_values(metrics, f"test/{key}", f"test/{key}_low", f"test/{key}_high", simple_key)
+    if known is None:
+        return unknown
+    value, low, high, simple = known
     text = (
         f"An unseen {event} costs {number(value, digits)} {unit} (95 % interval {number(low, digits)} to "
         f"{number(high, digits)}); {what} it would cost {number(simple, digits)}."
@@ -99,13 +103,13 @@ def _cost(metrics: Metrics) -> Finding | None:
 def _reconstruction(metrics: Metrics) -> Finding | None:
     if not any(key.startswith("reconstruction/samples_at") for key in metrics):
         return None  # no exact inverse was promised
-    lost = sum(int(value) for key, value in metrics.items() if key.endswith("_num_not_finite"))
+    lost = sum(int(value or 0) for key, value in metrics.items() if key.endswith("_num_not_finite"))
     errors = {
         key.removeprefix("reconstruction/"): value
         for key, value in metrics.items()
-        if key.startswith("reconstruction/") and not key.endswith("_num_not_finite")
+        if key.startswith("reconstruction/") and not key.endswith("_num_not_finite") and value is not None
     }
-    largest = max((value for value in errors.values() if value is not None), default=None)
+    largest = max(errors.values(), default=None)
     if lost or largest is None:
         return Finding(
             "bad", f"The inverse does not always come back: {lost} events ended in infinity or NaN."
@@ -116,13 +120,18 @@ def _reconstruction(metrics: Metrics) -> Finding | None:
 
 
 def _effort(metrics: Metrics) -> Finding | None:
-    if "training/steps" not in metrics:
+    known = known_values(metrics, *(f"training/{key}" for key in ("parameters", "steps", "wall_s", "cpu_s")))
+    if known is None:
         return None
+    parameters, steps, wall_s, cpu_s = known
+    best = metrics.get("training/best_step")
+    weights = "the last step's: none had a finite cost on dev"
+    if best is not None:
+        weights = f"those of step {best:,}, the best on dev"
     return Finding(
         "plain",
-        f"{metrics['training/parameters']:,} parameters, trained for {metrics['training/steps']:,} steps in "
-        f"{duration(metrics['training/wall_s'])} ({duration(metrics['training/cpu_s'])} of CPU time); the "
-        f"weights are those of step {metrics['training/best_step']:,}, the best on dev.",
+        f"{parameters:,} parameters, trained for {steps:,} steps in {duration(wall_s)} ({duration(cpu_s)} of "
+        f"CPU time); the weights are {weights}.",
     )
 
 
@@ -136,17 +145,19 @@ def duration(seconds: float) -> str:
 
 def likelihood_rows(metrics: Metrics) -> list[Row]:
     """What test events cost, and what they would cost under simple densities."""
-    draws, events = metrics["test/num_noise_draws"], f"{metrics['test/num_events']:,}"
+    draws, events = metrics["test/num_noise_draws"] or 1, f"{metrics['test/num_events']:,}"
     rows = []
     for metric in DENSITY:
         key = metric.key
-        if metrics.get(key) is not None:
-            low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-            interval = "–" if low is None else f"{number(low, metric.digits)} … {number(high, metric.digits)}"
+        value = metrics.get(key)
+        if value is not None:
+            interval, bounds = "–", known_values(metrics, f"{key}_low", f"{key}_high")
+            if bounds is not None:
+                interval = " … ".join(number(bound, metric.digits) for bound in bounds)
             over = f" Over {events} events" if key.startswith("test/") else ""
             over += f", {draws} dequantisations of each." if over and draws > 1 else "." * bool(over)
-            value = number(metrics[key], metric.digits)
-            rows.append(Row(metric.title, metric.unit, metric.explanation + over, value, interval))
+            shown = number(value, metric.digits)
+            rows.append(Row(metric.title, metric.unit, metric.explanation + over, shown, interval))
     return rows
 
 
@@ -157,7 +168,7 @@ def other_rows(metrics: Metrics) -> list[Row]:
         if key.startswith("reconstruction/") and not key.endswith("_num_not_finite"):
             name = key.removeprefix("reconstruction/")
             what = "test data" if name == "data" else f"samples at temperature {name.rpartition('_')[2]}"
-            lost = int(metrics[f"{key}_num_not_finite"])
+            lost = int(metrics[f"{key}_num_not_finite"] or 0)
             text = "The largest difference between what is sent through the model and what comes back"
             text += f"; {lost} became infinite or NaN." if lost else "."
             unit = "of the range of levels" if "test/bits_per_dimension" in metrics else "deviations"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -46,6 +47,12 @@ def data_uri(path: Path) -> str:
 def number(value: float, digits: int) -> str:
     """With a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def known_values(metrics: Mapping[str, float | None], *keys: str) -> tuple[float, ...] | None:
+    """The values of these keys; None where one of them is missing or could not be measured."""
+    values = tuple(value for key in keys if (value := metrics.get(key)) is not None)
+    return values if len(values) == len(keys) else None
 
 
 def read_json(path: Path) -> dict:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from wavegen.report.plots import save
 
@@ -107,10 +108,8 @@ def duality_figure(
 
 
 def _panels(num_rows: int, num_columns: int) -> tuple[Figure, np.ndarray]:
-    figure = Figure(
-        figsize=(num_columns * PANEL + 0.4, num_rows * (PANEL + 0.16) + 0.4), layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(num_columns * PANEL + 0.4, num_rows * (PANEL + 0.16) + 0.4), layout=layout)
     return figure, figure.subplots(num_rows, num_columns, squeeze=False)
 
 
@@ -132,7 +131,8 @@ def _density(axes: Axes, density: np.ndarray, extent: float, top: float) -> None
 
 
 def _scatter(axes: Axes, samples: np.ndarray, extent: float) -> None:
-    axes.scatter(*samples[:SHOWN].T, s=1.0, color="#1769aa", alpha=0.45, linewidths=0, rasterized=True)
+    x, y = samples[:SHOWN].T
+    axes.scatter(x, y, s=1.0, color="#1769aa", alpha=0.45, linewidths=0, rasterized=True)
     _square(axes, extent)
 
 

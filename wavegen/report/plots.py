@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from wavegen.files import atomic_path
 from wavegen.report.curves import Curve
 
-STYLE = {"labelcolor": "#30343b", "labelsize": 8}
+STYLE: dict[str, Any] = {"labelcolor": "#30343b", "labelsize": 8}
 
 
 def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
 from wavegen.metrics.registry import DISTORTION
+from wavegen.report.page import known_values
 from wavegen.report.plots import STYLE, bare, save
 from wavegen.report.systems import SYSTEM_COLOURS, SYSTEM_TITLES
 
@@ -76,10 +77,11 @@ def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], 
     figure = Figure(figsize=(9.2, 2.6), layout="constrained")
     for axes, metric in zip(np.atleast_1d(figure.subplots(1, len(shown))), shown, strict=True):
         factor = 100 if metric.percent else 1
-        measured = [s for s in systems if metrics.get(f"{s}/{metric.key}") is not None]
-        for position, system in enumerate(measured):
-            key = f"{system}/{metric.key}"
-            value, low, high = (factor * metrics[key + suffix] for suffix in ("", "_low", "_high"))
+        endings = ("", "_low", "_high")
+        known = {s: known_values(metrics, *(f"{s}/{metric.key}{e}" for e in endings)) for s in systems}
+        measured = {system: values for system, values in known.items() if values is not None}
+        for position, (system, values) in enumerate(measured.items()):
+            value, low, high = (factor * number for number in values)
             error = [[max(value - low, 0)], [max(high - value, 0)]]
             axes.bar(
                 position,

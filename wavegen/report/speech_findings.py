@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wavegen.report.page import known_values
+
 # Vowels more than this below the recording's harmonicity are heard as a whisper.
 HARMONICITY_MARGIN_DB = 6.0
 # A voice whose vowels are further than this from the recording's level is too quiet or too loud.
@@ -26,13 +28,8 @@ def findings(metrics: Metrics, sample_rate: int) -> list[Finding]:
     return [finding for maker in makers if (finding := maker(metrics, sample_rate)) is not None]
 
 
-def _known(metrics: Metrics, *keys: str) -> tuple[float, ...] | None:
-    values = tuple(metrics.get(key) for key in keys)
-    return None if any(value is None for value in values) else values
-
-
 def _bits(metrics: Metrics, _: int) -> Finding | None:
-    known = _known(metrics, "teacher/bits_per_sample", "linear_predictor/bits_per_sample")
+    known = known_values(metrics, "teacher/bits_per_sample", "linear_predictor/bits_per_sample")
     if known is None:
         return None
     teacher, linear = known
@@ -46,7 +43,7 @@ def _bits(metrics: Metrics, _: int) -> Finding | None:
 
 def _conditioning(metrics: Metrics, _: int) -> Finding | None:
     names = ("", "_low", "_high")
-    known = _known(metrics, *(f"teacher/shuffled_gap_bits{name}" for name in names))
+    known = known_values(metrics, *(f"teacher/shuffled_gap_bits{name}" for name in names))
     if known is None:
         return None
     gap, low, high = known
@@ -61,7 +58,7 @@ def _conditioning(metrics: Metrics, _: int) -> Finding | None:
 
 
 def _divergence(metrics: Metrics, _: int) -> Finding | None:
-    known = _known(metrics, "student/kl_nats_per_sample")
+    known = known_values(metrics, "student/kl_nats_per_sample")
     if known is None:
         return None
     return Finding("plain", f"The student is {known[0]:.3f} nats a sample away from the teacher it imitates.")
@@ -69,7 +66,7 @@ def _divergence(metrics: Metrics, _: int) -> Finding | None:
 
 def _distance(metrics: Metrics, _: int) -> Finding | None:
     metric = "log_spectral_distance_db"
-    known = _known(metrics, f"student/{metric}", f"white_noise/{metric}")
+    known = known_values(metrics, f"student/{metric}", f"white_noise/{metric}")
     teacher = metrics.get(f"teacher/{metric}")
     if known is None:
         return None
@@ -87,13 +84,13 @@ def _distance(metrics: Metrics, _: int) -> Finding | None:
 
 
 def _voicing(metrics: Metrics, _: int) -> Finding | None:
-    known = _known(metrics, "student/level_rms_voiced", "recording/level_rms_voiced")
+    known = known_values(metrics, "student/level_rms_voiced", "recording/level_rms_voiced")
     if known is None or known[1] == 0:
         return None
     share = known[0] / known[1]
     good = abs(20 * math.log10(max(share, 1e-6))) < LEVEL_MARGIN_DB
     text = f"Where the recording is voiced, the student is at {100 * share:.0f} % of its level"
-    harmonicity = _known(metrics, "student/harmonicity_db", "recording/harmonicity_db")
+    harmonicity = known_values(metrics, "student/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
         good = good and harmonicity[0] > harmonicity[1] - HARMONICITY_MARGIN_DB
         text += f", with a harmonicity of {harmonicity[0]:.1f} dB against {harmonicity[1]:.1f} dB"
@@ -101,7 +98,7 @@ def _voicing(metrics: Metrics, _: int) -> Finding | None:
 
 
 def _speed(metrics: Metrics, sample_rate: int) -> Finding | None:
-    known = _known(metrics, "student/samples_per_second")
+    known = known_values(metrics, "student/samples_per_second")
     if known is None:
         return None
     (student,) = known

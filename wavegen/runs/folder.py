@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -33,7 +33,7 @@ def resume_config(config: DictConfig) -> DictConfig:
     if not path.exists():
         raise UserError(f"resume={config.resume} is no run: {path} is missing")
     content = read_plain_yaml(path)
-    for key, own in OmegaConf.to_container(config).items():
+    for key, own in cast(dict[str, Any], OmegaConf.to_container(config)).items():
         if key not in content:
             raise UserError(f"{path} is of another recipe: it has no '{key}'")
         if isinstance(own, dict) and not isinstance(content[key], dict):
@@ -81,7 +81,7 @@ def open_run(config: DictConfig) -> Path:
         UserError: naming the first key in which a run already there differs.
     """
     run = Path(config.run)
-    resolved = OmegaConf.to_container(config, resolve=True)
+    resolved = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     path = run / CONFIG
     if path.exists():
         _refuse_links(run)

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from wavegen.errors import UserError
 from wavegen.linguistics.analysis import TextAnalysis
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.frontends.front_end import FrontEnd
 from wavegen.linguistics.prosody.prosody import Prosody
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.runs.manifest import MANIFEST, read_manifest
 from wavegen.runs.weights import load_model
 from wavegen.untrusted.parts import restore
@@ -31,8 +30,8 @@ class Voice:
 
     description: dict[str, Any]
     encoder: FeatureEncoder
-    teacher: nn.Module | None
-    student: nn.Module | None
+    teacher: SequentialModel | None
+    student: ParallelModel | None
 
     @property
     def sample_rate(self) -> int:
@@ -62,17 +61,23 @@ def load_voice(run: str | Path) -> Voice:
     """Read a run folder that may come from a stranger.
 
     Raises:
-        UserError: as :func:`~wavegen.runs.weights.load_model`, and where the manifest describes no voice, or
-            there are no weights.
+        UserError: as :func:`~wavegen.runs.weights.load_model`, and where the manifest describes no voice,
+            there are no weights, or a model is none of speech.
     """
     run = Path(run)
     description = read_manifest(run)
     _check_rates(description, run / MANIFEST)
     encoder = FeatureEncoder.from_dict(description["encoder"], run / MANIFEST)
-    models = {name: load_model(run, name) for name in ("teacher", "student")}
-    if not any(models.values()):
+    teacher, student = load_model(run, "teacher"), load_model(run, "student")
+    if teacher is None and student is None:
         raise UserError(f"{run} holds no weights, expected teacher.safetensors or student.safetensors")
-    return Voice(description, encoder, **models)
+    if teacher is not None and not isinstance(teacher, SequentialModel):
+        kind = type(teacher).__name__
+        raise UserError(f"{run / MANIFEST}: teacher is a {kind}, expected a sequential model")
+    if student is not None and not isinstance(student, ParallelModel):
+        kind = type(student).__name__
+        raise UserError(f"{run / MANIFEST}: student is a {kind}, expected a parallel model")
+    return Voice(description, encoder, teacher, student)
 
 
 def _check_rates(description: dict[str, Any], path: Path) -> None:

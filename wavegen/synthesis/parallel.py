@@ -1,8 +1,9 @@
 """The parallel sampler: a student speaks all samples in one pass, or block by block as a stream."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from wavegen.engines.precision import CHOICES, settled_precision
 from wavegen.engines.supported_models import check_finite, check_settings, check_student
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import ParallelModel
+from wavegen.models.speech.student import WaveNetStudent
 
 STREAM_SAMPLES = 512
 """Samples of a stream's block unless others are asked for."""
@@ -42,7 +45,7 @@ class ParallelSampler:
 
     def __init__(
         self,
-        student: nn.Module,
+        student: ParallelModel,
         *,
         temperature: float = 1.0,
         precision: str = "float32",
@@ -52,7 +55,8 @@ class ParallelSampler:
         self.student, self.temperature = student, temperature
         self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False
-        self._kept = Kept(student, partial(check_student, student), self._pack)
+        module = cast(nn.Module, student)
+        self._kept = Kept(module, partial(check_student, module), self._pack)
 
     def sample(
         self,
@@ -89,7 +93,7 @@ class ParallelSampler:
         *,
         generator: torch.Generator | None = None,
         block_samples: int | None = None,
-    ) -> Iterator[Tensor]:
+    ) -> Generator[Tensor, None, None]:
         """The same waveform as it is spoken: blocks ``(batch, block_samples)``, the last one shorter.
 
         Together they are ``sample``'s result, bit for bit. A sample depends on conditioning up to one frame
@@ -119,10 +123,10 @@ class ParallelSampler:
         lengths: list[int],
         generator: torch.Generator | None,
         block_samples: int | None,
-    ) -> Iterator[Tensor]:
+    ) -> Generator[Tensor, None, None]:
         engine = self._engine()
         if engine is None:
-            check_finite(self.student)
+            check_finite(self._kept.model)
             noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
             return _spoken_plainly(self.student, context, lengths, noise, block_samples or max(lengths))
         speech = engine.start(context, lengths)
@@ -130,8 +134,9 @@ class ParallelSampler:
         return _spoken(speech, noise, block_samples or engine.window_samples)
 
     def _pack(self) -> StudentEngine:
-        check_finite(self.student)
-        return StudentEngine(self.student, precision=self.precision, num_threads=self.num_threads)
+        check_finite(self._kept.model)
+        student = cast(WaveNetStudent, self.student)  # it was checked before
+        return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 
     def _engine(self) -> StudentEngine | None:
         try:
@@ -145,7 +150,7 @@ class ParallelSampler:
             return None
 
 
-def _spoken(speech: StudentSpeech, noise: NoiseWindows, block_samples: int) -> Iterator[Tensor]:
+def _spoken(speech: StudentSpeech, noise: NoiseWindows, block_samples: int) -> Generator[Tensor, None, None]:
     try:
         for block in noise.blocks(block_samples):
             yield speech.advance(block)
@@ -155,12 +160,12 @@ def _spoken(speech: StudentSpeech, noise: NoiseWindows, block_samples: int) -> I
 
 @torch.inference_mode()
 def _spoken_plainly(
-    student: nn.Module,
+    student: ParallelModel,
     context: SpeechContext | None,
     lengths: list[int],
     noise: NoiseWindows,
     block_samples: int,
-) -> Iterator[Tensor]:
+) -> Generator[Tensor, None, None]:
     whole = torch.cat(list(noise.blocks(NOISE_SAMPLES)), 1)
     waveform, _ = student.rsample_with_conditionals(whole, context)
     inside = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]

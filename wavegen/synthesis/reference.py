@@ -1,10 +1,11 @@
 """The reference sampler: a causal model speaks one sample at a time through its own step form."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import SteppedModel
 
 
 class ReferenceSampler:
@@ -19,7 +20,7 @@ class ReferenceSampler:
         temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
     """
 
-    def __init__(self, model: nn.Module, *, temperature: float = 1.0) -> None:
+    def __init__(self, model: SteppedModel, *, temperature: float = 1.0) -> None:
         self.model, self.temperature = model, temperature
 
     @torch.inference_mode()

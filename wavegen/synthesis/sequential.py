@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from wavegen.engines.sequential.engine import TeacherEngine
 from wavegen.engines.supported_models import check_settings, check_teacher
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import SequentialModel, SteppedModel
 from wavegen.synthesis.reference import ReferenceSampler
 
 
@@ -37,7 +39,7 @@ class SequentialSampler:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: SequentialModel,
         *,
         temperature: float = 1.0,
         precision: str = "float32",
@@ -47,7 +49,8 @@ class SequentialSampler:
         self.model, self.temperature = model, temperature
         self.precision, self.num_threads = settled_precision(precision, "teacher"), num_threads
         self._warned = False
-        self._kept = Kept(model, partial(check_teacher, model), self._pack)
+        module = cast(nn.Module, model)
+        self._kept = Kept(module, partial(check_teacher, module), self._pack)
 
     @torch.inference_mode()
     def sample(
@@ -71,7 +74,7 @@ class SequentialSampler:
         """
         engine = self._engine()
         if engine is None:
-            reference = ReferenceSampler(self.model, temperature=self.temperature)
+            reference = ReferenceSampler(cast(SteppedModel, self.model), temperature=self.temperature)
             return reference.sample(context, lengths, generator=generator, progress=progress)
         order = lengths.argsort(descending=True)
         uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
@@ -117,7 +120,7 @@ class SequentialSampler:
         return (block.to(engine.device) for block in blocks)
 
     def _pack(self) -> TeacherEngine:
-        return TeacherEngine(self.model, precision=self.precision, num_threads=self.num_threads)
+        return TeacherEngine(self._kept.model, precision=self.precision, num_threads=self.num_threads)
 
     def _engine(self) -> TeacherEngine | None:
         try:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,8 +60,8 @@ class Speech:
         else:
             write_waveform(output, self.whole(), self.sample_rate)
 
-    def _options(self) -> dict[str, object]:
-        options: dict[str, object] = {"generator": torch.Generator().manual_seed(self.seed)}
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"generator": torch.Generator().manual_seed(self.seed)}
         if isinstance(self.sampler, SequentialSampler):
             options["progress"] = sys.stderr.isatty()
         return options

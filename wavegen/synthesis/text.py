@@ -25,6 +25,7 @@ def read_text(text: str | None, text_file: str | None) -> str:
         raise UserError(f"expected either text=… or text_file=…, got {got}")
     if text is not None:
         return text
+    assert text_file is not None
     try:
         content = sys.stdin.buffer.read() if text_file == "-" else Path(text_file).read_bytes()
         return content.decode("utf-8")

@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import lightning
+import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from wavegen.data.speech.corpus import Corpus
@@ -36,7 +38,7 @@ class SegmentData(lightning.LightningDataModule):
     ) -> None:
         super().__init__()
         self.corpus, self.seed, self.num_workers = corpus, seed, num_workers
-        self.stream = {
+        self.stream: dict[str, Any] = {
             "corpus": corpus,
             "segment_samples": max(1, round(segment_s * corpus.sample_rate / corpus.hop_samples))
             * corpus.hop_samples,
@@ -45,6 +47,7 @@ class SegmentData(lightning.LightningDataModule):
         }
 
     def train_dataloader(self) -> DataLoader:
+        assert self.trainer is not None
         # A resumed trainer has restored its step by now, so the stream goes on where the killed run stood.
         stream = SegmentStream(
             **self.stream,
@@ -58,7 +61,7 @@ class SegmentData(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return segment_loader(SegmentStream(**self.stream, split="dev", seed=DEV_SEED), 0)
 
-    def transfer_batch_to_device(self, batch: Batch, device: object, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
 
 

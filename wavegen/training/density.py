@@ -1,9 +1,9 @@
 """Training a density of images or of the rows of a table: maximum likelihood."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.metrics.reconstruction import reconstruction_error
@@ -57,6 +57,6 @@ class DensityTraining(TrainingModule):
         self.log("dev_cost", cost, prog_bar=True, logger=False, sync_dist=True, batch_size=size)
         if offers(self.model, "reconstruct"):
             context = self.context.encode(batch.labels, self.num_classes)
-            error = reconstruction_error(self.model, batch.x.float(), context).max()
+            error = reconstruction_error(cast(nn.Module, self.model), batch.x.float(), context).max()
             self.log("dev/reconstruction_error", error, reduce_fx="max", sync_dist=True, batch_size=size)
         return {"cost": cost, "size": size}

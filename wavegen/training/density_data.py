@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
@@ -20,7 +21,7 @@ class Batch:
     x: Tensor
     labels: Tensor | None
 
-    def to(self, device: object) -> "Batch":
+    def to(self, device: torch.device) -> "Batch":
         return replace(
             self, x=self.x.to(device), labels=None if self.labels is None else self.labels.to(device)
         )
@@ -85,6 +86,7 @@ class DensityData(lightning.LightningDataModule):
         return None if self.data.labels is None else self.data.labels[part]
 
     def train_dataloader(self) -> DataLoader:
+        assert self.trainer is not None
         # A resumed trainer has restored its step by now, so the stream goes on where the killed run stood.
         stream = ShuffledBatches(
             self.data.train,
@@ -99,9 +101,9 @@ class DensityData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         batches = list(in_order(self.data.dev, self.labels("dev"), self.batch_size))
-        return DataLoader(batches, batch_size=None)
+        return DataLoader(cast(Dataset[Batch], batches), batch_size=None)
 
-    def transfer_batch_to_device(self, batch: Batch, device: object, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch.to(device)
 
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import lightning
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavegen.calls import build
 from wavegen.data.context import LabelContext, NoContext
@@ -22,6 +23,7 @@ from wavegen.runs.weights import build_model, load_model, weights_file
 from wavegen.training.density import DensityTraining
 from wavegen.training.density_data import DensityData
 from wavegen.training.fit import fit
+from wavegen.training.module import TrainingModule
 from wavegen.training.selection import BestOnDev
 from wavegen.training.settings import fit_settings, optimisation
 from wavegen.training.stage import run_stage
@@ -50,9 +52,9 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
     model = config.flow_model._target_.rpartition(".")[2]
     event = {
         "name": f"{data.name}-{model}",
-        "image_shape": list(data.image_shape) if images else None,
-        "num_levels": data.num_levels if images else None,
-        "features": None if images else data.num_features,
+        "image_shape": list(data.image_shape) if isinstance(data, ImageSet) else None,
+        "num_levels": data.num_levels if isinstance(data, ImageSet) else None,
+        "features": data.num_features if isinstance(data, TableSet) else None,
         "context_features": context.num_features(data),
     }
     OmegaConf.update(config, "event", event)
@@ -94,18 +96,19 @@ def train_density(
     The weights are the averaged ones of the validation that cost least on dev, saved in the run beside
     ``training.json``: steps, the best of them, parameters, seconds.
     """
-    settings, best = config.flow_training, BestOnDev(model)
+    module = cast(nn.Module, model)
+    settings, best = config.flow_training, BestOnDev(module)
     name, cost = cost_of(data)
 
-    def finish(training: DensityTraining) -> None:
+    def finish(training: TrainingModule) -> None:
         best.restore()
-        write_cost(run, training, best.step)
+        write_cost(run, training, module, best.step)
 
-    return run_stage(
+    trained = run_stage(
         STAGE,
-        lambda: model,
-        lambda model: DensityTraining(
-            model=model,
+        lambda: module,
+        lambda module: DensityTraining(
+            model=cast(DensityModel, module),
             context=context,
             num_classes=data.num_classes,
             cost=cost,
@@ -116,18 +119,19 @@ def train_density(
         run=run,
         seed=config.seed,
         fit=partial(fit, trainer=build(config.trainer), callbacks=[best], **fit_settings(settings)),
-        model_config=OmegaConf.to_container(config.flow_model, resolve=True),
+        model_config=cast(dict[str, Any], OmegaConf.to_container(config.flow_model, resolve=True)),
         finish=finish,
     )
+    return cast(DensityModel, trained)
 
 
 @rank_zero_only
-def write_cost(run: Path, training: DensityTraining, best_step: int | None) -> None:
+def write_cost(run: Path, training: TrainingModule, model: nn.Module, best_step: int | None) -> None:
     """Write what the training came to, once for all processes."""
     wall_s, cpu_s = training.budget.clock.elapsed()
-    parameters = sum(parameter.numel() for parameter in training.model.parameters())
-    cost = {"steps": training.global_step, "best_step": best_step, "parameters": parameters}
-    cost |= {"wall_s": wall_s, "cpu_s": cpu_s}
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    cost: dict[str, float | None] = {"steps": training.global_step, "best_step": best_step}
+    cost |= {"parameters": parameters, "wall_s": wall_s, "cpu_s": cpu_s}
     write_bytes(run / COST, (json.dumps(cost, indent=1) + "\n").encode())
 
 

@@ -1,12 +1,13 @@
 """Distilling the student from a frozen teacher."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from wavegen.data.speech.segments import Batch
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.training.module import TrainingModule
@@ -23,11 +24,11 @@ class DistillationTraining(TrainingModule):
     """
 
     def __init__(
-        self, *, teacher: nn.Module, student: nn.Module, terms: nn.ModuleDict, **kwargs: Any
+        self, *, teacher: SequentialModel, student: ParallelModel, terms: nn.ModuleDict, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         # Not registered as a submodule: it is neither trained, averaged nor saved with the trainer's state.
-        self.__dict__["teacher"] = teacher.requires_grad_(False)
+        self.__dict__["teacher"] = cast(nn.Module, teacher).requires_grad_(False)
         self.student, self.terms = student, terms
 
     def on_fit_start(self) -> None:
@@ -42,7 +43,8 @@ class DistillationTraining(TrainingModule):
             context=batch.context,
             mask=batch.mask,
         )
-        loss, log = 0.0, {}
+        loss = batch.waveform.new_zeros(())
+        log: dict[str, Tensor] = {}
         for name, term in self.terms.items():
             result = term(step)
             self.check_finite(name, result.value)

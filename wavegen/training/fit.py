@@ -113,7 +113,7 @@ def fit(
             saver,
         ],
     )
-    check_order(lightning_trainer.callbacks)
+    check_order(lightning_trainer.callbacks)  # type: ignore[attr-defined]  # set by its connector
     interrupted = None
     try:
         with stop.listening():

@@ -1,9 +1,10 @@
 """What the Lightning modules share: optimiser, schedule, and a stop on numbers that are none."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from wavegen.errors import UserError
@@ -30,7 +31,7 @@ class TrainingModule(lightning.LightningModule):
         super().__init__()
         self._optimizer, self._schedule, self.budget = optimizer, schedule, budget
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self._optimizer(p for p in self.parameters() if p.requires_grad)
         if self._schedule is None:
             return {"optimizer": optimizer}
@@ -55,7 +56,7 @@ class TrainingModule(lightning.LightningModule):
             )
         return value
 
-    def log_all(self, stage: str, values: dict[str, Tensor | float], batch_size: int) -> None:
+    def log_all(self, stage: str, values: Mapping[str, Tensor | float], batch_size: int) -> None:
         """Log ``stage/name`` for every entry; dev values are averaged over batches and processes."""
         self.log_dict(
             {f"{stage}/{name}": value for name, value in values.items()},

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
@@ -94,7 +94,7 @@ class PlaneTraining(TrainingModule):
 
 def train_gallery(config: DictConfig, run: Path) -> Fits:
     """Every model of ``config.models`` fitted to every data set of ``config.datasets``, by samples."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     shared = {key: plain[key] for key in ("objective", "optimisation", "seed")}
     cells = [
         Cell(name=(data, kind), target=target, model=model, **shared)
@@ -106,7 +106,7 @@ def train_gallery(config: DictConfig, run: Path) -> Fits:
 
 def train_both_ways(config: DictConfig, run: Path) -> Fits:
     """For every target of ``config.targets`` the two fits of ``config.directions``."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     cells = [
         Cell(name=(name, direction), target=target, seed=plain["seed"], **fit)
         for name, target in _entries(plain, "targets")
@@ -165,7 +165,7 @@ def train_cell(cell: Cell, run: Path) -> str | None:
 
 def _stage(cell: Cell, run: Path) -> nn.Module:
     """The fitted flow, trained now unless the run has it."""
-    settings = OmegaConf.create(cell.optimisation)
+    settings = OmegaConf.create(dict(cell.optimisation))
 
     def training(flow: nn.Module) -> PlaneTraining:
         return PlaneTraining(

@@ -11,5 +11,5 @@ def end_other_processes() -> None:
     A launcher starts the whole recipe once per process, and they train together. What comes after the last
     training, measuring and reporting, is one process's work.
     """
-    if rank_zero_only.rank != 0:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # Lightning sets it
         sys.exit(0)

@@ -1,8 +1,9 @@
 """A resumed training goes on where its checkpoint stands, as if it had never been stopped."""
 
-from typing import Any
+from typing import Any, cast
 
 import lightning
+from lightning.pytorch.loops.progress import _ProcessedTracker
 
 from wavegen.training.averaging import PolyakAverage
 from wavegen.training.budget import Budget
@@ -37,7 +38,7 @@ class Resumption(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         step, loop = trainer.global_step, trainer.fit_loop.epoch_loop
-        count = loop.batch_progress.total
+        count = cast(_ProcessedTracker, loop.batch_progress.total)
         count.ready = count.started = count.processed = count.completed = step
         loop.val_loop.restarting = False
         loop.val_loop.reset_restart_stage()

@@ -1,9 +1,11 @@
 """Of all validations, the weights that cost least on dev: small sets are learned by heart in the end."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from wavegen.training.averaging import PolyakAverage
@@ -23,7 +25,8 @@ class BestOnDev(lightning.Callback):
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
-        self.cost, self.step = float("inf"), None
+        self.cost = float("inf")
+        self.step: int | None = None
         self.weights: dict[str, Tensor] = {}
         self._total = self._count = 0.0
 
@@ -33,15 +36,16 @@ class BestOnDev(lightning.Callback):
         self._total = self._count = 0.0
 
     def on_validation_batch_end(
-        self, trainer, module, outputs: dict, batch: object, batch_idx: int, dataloader_idx: int = 0
+        self, trainer, module, outputs: STEP_OUTPUT, batch: object, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """``outputs`` are the module's: the batch's mean ``cost`` and its ``size``."""
+        assert isinstance(outputs, Mapping)
         self._total += float(outputs["cost"]) * outputs["size"]
         self._count += outputs["size"]
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        cost = torch.tensor(self._total / self._count, dtype=torch.float64, device=module.device)
-        cost = float(trainer.strategy.reduce(cost, reduce_op="mean"))
+        own = torch.tensor(self._total / self._count, dtype=torch.float64, device=module.device)
+        cost = float(trainer.strategy.reduce(own, reduce_op="mean"))
         if cost < self.cost:
             self.cost, self.step = cost, trainer.global_step
             self.weights = {name: tensor.cpu().clone() for name, tensor in self.model.state_dict().items()}

@@ -1,7 +1,7 @@
 """What a group of settings of a training (``configs/optimisation``) comes to."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -57,7 +57,7 @@ def check_trainings(config: DictConfig) -> None:
     Raises:
         UserError: in the words of the other functions here, naming the group.
     """
-    for name, settings in config.items():
+    for name, settings in cast(dict[str, Any], config).items():
         if isinstance(settings, DictConfig) and "optimizer" in settings:
             try:
                 optimisation(settings)

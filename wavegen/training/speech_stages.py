@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from wavegen.calls import build
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep, weighted_terms
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
@@ -69,7 +70,7 @@ def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) ->
     if lent is None:
         teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
     else:
-        teacher = lent.teacher
+        teacher = cast(nn.Module, lent.teacher)
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
     terms = loss_terms(config, corpus)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
@@ -77,7 +78,11 @@ def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) ->
     recording, mask = torch.zeros(1, num_samples), torch.ones(1, num_samples, dtype=torch.bool)
     with torch.no_grad():
         step = DistillationStep(
-            teacher=teacher, student=student, recording=recording, context=context, mask=mask
+            teacher=cast(SequentialModel, teacher),
+            student=cast(ParallelModel, student),
+            recording=recording,
+            context=context,
+            mask=mask,
         )
         for term in terms.values():
             term(step)
@@ -110,7 +115,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
         "teacher",
         build_teacher,
         lambda teacher: TeacherTraining(
-            teacher=teacher, sample_rate=corpus.sample_rate, **optimisation(settings)
+            teacher=cast(SequentialModel, teacher), sample_rate=corpus.sample_rate, **optimisation(settings)
         ),
         lambda teacher: teacher.receptive_field,
         config=config,
@@ -142,8 +147,9 @@ def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lent: Voice | 
     """The lent teacher, taken into the run; or the run's own, trained now unless it is there."""
     if lent is None:
         return train_teacher(config, corpus, run)
-    keep_model(run, "teacher", lent.teacher, lent.config["teacher"], facts_of(corpus))
-    return lent.teacher
+    teacher = cast(nn.Module, lent.teacher)  # there is one, or it would not have been lent
+    keep_model(run, "teacher", teacher, lent.config["teacher"], facts_of(corpus))
+    return teacher
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
@@ -165,7 +171,10 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
         "student",
         build_student,
         lambda student: DistillationTraining(
-            teacher=teacher, student=student, terms=loss_terms(config, corpus), **optimisation(settings)
+            teacher=cast(SequentialModel, teacher),
+            student=cast(ParallelModel, student),
+            terms=loss_terms(config, corpus),
+            **optimisation(settings),
         ),
         lambda student: max(student.receptive_field, teacher.receptive_field),
         config=config,
@@ -190,7 +199,7 @@ def _speech_stage(
     if weights_file(run, name).exists():
         require_match(load_voice(run), corpus, run)
     settings = config[f"{name}_training"]
-    model_config = OmegaConf.to_container(config[name], resolve=True)
+    model_config = cast(dict[str, Any], OmegaConf.to_container(config[name], resolve=True))
 
     def segments(model: nn.Module) -> SegmentData:
         return SegmentData(

@@ -1,9 +1,12 @@
 """Free-running speech while training: bits alone do not make a voice."""
 
+from collections.abc import Iterable
 from contextlib import nullcontext
+from typing import cast
 
 import lightning
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from wavegen.data.speech.corpus import Corpus
 from wavegen.interruption import handling, raise_interrupted
@@ -74,7 +77,7 @@ class SpokenSamples(lightning.Callback):
                 harmonicity_db(w[:n], self.sample_rate, voiced > 0.5) for w, voiced, n in pairs
             )
         module.log_dict({f"spoken/{name}": value for name, value in values.items()}, rank_zero_only=True)
-        writer = trainer.logger.experiment
+        writer = cast(TensorBoardLogger, trainer.logger).experiment
         for index, (waveform, length) in enumerate(zip(speech, self.lengths.tolist(), strict=True)):
             audio = waveform[:length].clamp(-1, 1)
             writer.add_audio(f"spoken/{index}", audio, trainer.global_step, self.sample_rate)
@@ -82,7 +85,7 @@ class SpokenSamples(lightning.Callback):
                 writer.add_audio(f"recording/{index}", self.recordings[index], 0, self.sample_rate)
 
 
-def mean(values: object) -> float:
+def mean(values: Iterable[float]) -> float:
     """Mean of the finite ones; NaN where there is none."""
     finite = [value for value in values if value == value]
     return sum(finite) / len(finite) if finite else float("nan")

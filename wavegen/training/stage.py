@@ -8,7 +8,8 @@ import lightning
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
-from wavegen.runs.manifest import write_manifest
+from wavegen.errors import UserError
+from wavegen.runs.manifest import MANIFEST, write_manifest
 from wavegen.runs.weights import load_model, load_weights, save_weights, weights_file
 from wavegen.training.module import TrainingModule
 
@@ -49,7 +50,10 @@ def run_stage(
     if weights.exists():
         if model_config is None:
             return load_weights(build(), weights, name)
-        return load_model(run, name)
+        kept = load_model(run, name)
+        if kept is None:
+            raise UserError(f"{run / MANIFEST} describes no {name}, but {weights} is there, expected both")
+        return kept
     lightning.seed_everything(seed, verbose=False)
     model = build()
     training = module(model)

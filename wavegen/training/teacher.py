@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wavegen.data.speech.segments import Batch
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.frames import speech_samples
+from wavegen.models.speech.protocols import SequentialModel
 from wavegen.objectives.likelihood import negative_log_likelihood
 from wavegen.objectives.reduction import masked_mean
 from wavegen.synthesis.sequential import SequentialSampler
@@ -22,7 +23,7 @@ class TeacherTraining(TrainingModule):
     conditioning and will babble.
     """
 
-    def __init__(self, *, teacher: nn.Module, sample_rate: int, **kwargs: Any) -> None:
+    def __init__(self, *, teacher: SequentialModel, sample_rate: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.teacher, self.sample_rate = teacher, sample_rate
 

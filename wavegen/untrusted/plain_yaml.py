@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -30,7 +30,7 @@ def read_plain_yaml(path: str | Path) -> dict[str, Any]:
             raise UserError(f"{path} is larger than {LARGEST_BYTES} bytes, expected a run's configuration")
         text = content.decode("utf-8")
         _refuse_all_but_plain(text, path)
-        return OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False)
+        return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False))
     except (OSError, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{path} cannot be read as YAML ({reason})") from error
@@ -40,11 +40,13 @@ def _refuse_all_but_plain(text: str, path: str | Path) -> None:
     """Look at the file's events before any of them becomes an object."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        assert event.start_mark is not None  # a parser's events know their place
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             raise UserError(f"{path}, line {line}: expected plain values, got the alias *{event.anchor}")
-        if getattr(event, "tag", None) is not None:
-            raise UserError(f"{path}, line {line}: expected plain values, got the tag {event.tag}")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise UserError(f"{path}, line {line}: expected plain values, got the tag {tag}")
         # The first node must be a mapping: OmegaConf reads a text once more, as YAML of its own.
         if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
             raise UserError(f"{path} holds no settings, expected a mapping as in 'key: value'")

@@ -251,6 +251,11 @@ def test_what_cannot_be_run_is_named(change, named):
         TeacherEngine(teacher)
 
 
+def test_a_model_without_a_conditioner_is_named():
+    with pytest.raises(Unsupported, match="the teacher is a Identity"):
+        TeacherEngine(torch.nn.Identity())
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(bad):
     teacher = make_teacher(HEADS["normal"]())

@@ -30,10 +30,11 @@ def image_folder(folder: str | Path, *, bits: int | None = None, padding: int = 
     paths = list_images(folder)
     images = read_images(paths)
     groups = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in paths]
-    names: list[str] = [] if None in groups else sorted(set(groups))
-    labels = torch.tensor([names.index(group) for group in groups]) if len(names) > 1 else None
+    labelled = [group for group in groups if group is not None]
+    names = sorted(set(labelled)) if len(labelled) == len(groups) else []
+    labels = torch.tensor([names.index(group) for group in labelled]) if len(names) > 1 else None
     name = folder.resolve().name
-    images = split_images(
+    split = split_images(
         images,
         labels,
         num_levels=256,
@@ -41,7 +42,7 @@ def image_folder(folder: str | Path, *, bits: int | None = None, padding: int = 
         seed=seed,
         label_names=tuple(names) if labels is not None else (),
     )
-    return finish(images, bits=bits, padding=padding)
+    return finish(split, bits=bits, padding=padding)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -56,7 +57,8 @@ def list_images(folder: Path) -> list[Path]:
 
 def read_images(paths: Sequence[Path]) -> Tensor:
     """uint8 ``(N, 1 or 3, height, width)``, 1 where all images are grey."""
-    first, first_size = paths[0], None
+    first = paths[0]
+    first_size: tuple[int, int] | None = None
     grey = True
     for path in paths:  # headers alone: shapes are known before any memory is taken
         with _open(path) as image:
@@ -72,6 +74,7 @@ def read_images(paths: Sequence[Path]) -> Tensor:
                     f"expected images of one size, got {first_size[0]}×{first_size[1]} pixels in {first} and "
                     f"{image.size[0]}×{image.size[1]} in {path}"
                 )
+    assert first_size is not None
     width, height = first_size
     images = torch.empty(len(paths), 1 if grey else 3, height, width, dtype=torch.uint8)
     for number, path in enumerate(paths):

@@ -31,6 +31,7 @@ def idx(
     for prefix in ("train", "t10k"):
         images = find_idx(folder, f"{prefix}-images", 3)
         labels = find_idx(folder, f"{prefix}-labels", 1, required=False)
+        assert images is not None
         parts.append((read_idx(images, 3)[:, None], None if labels is None else read_idx(labels, 1).long()))
     return _mnist_like(parts, folder.resolve().name, num_dev, bits, padding, seed, folder)
 

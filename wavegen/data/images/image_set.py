@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,7 +79,8 @@ class ImageSet:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, height, width), padding included: what a model sees."""
-        return tuple(self.train.shape[1:])
+        channels, height, width = self.train.shape[1:]
+        return channels, height, width
 
     @property
     def num_dimensions(self) -> int:
@@ -113,7 +115,7 @@ def finish(images: ImageSet, *, bits: int | None = None, padding: int = 0) -> Im
     if padding < 0:
         raise UserError(f"{images.name}: padding: expected 0 or more pixels, got {padding}")
     if padding:
-        padded = {part: pad(getattr(images, part), (padding,) * 4) for part in PARTS}
+        padded: dict[str, Any] = {part: pad(getattr(images, part), (padding,) * 4) for part in PARTS}
         images = replace(images, **padded, padding=padding)
     return images
 
@@ -138,14 +140,13 @@ def hold_out(
     kept_in_tail[chosen[in_tail] - (total - count)] = False
     from_tail, to_front = torch.arange(total - count, total)[kept_in_tail], chosen[~in_tail]
 
-    def take(tensor: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        if tensor is None:
-            return None, None
+    def take(tensor: Tensor) -> tuple[Tensor, Tensor]:
         held = tensor[chosen]
         tensor[to_front] = tensor[from_tail]
         return tensor[: total - count], held
 
-    (rest, held), (rest_labels, held_labels) = take(values), take(labels)
+    rest, held = take(values)
+    rest_labels, held_labels = (None, None) if labels is None else take(labels)
     return (rest, rest_labels), (held, held_labels)
 
 
@@ -168,10 +169,8 @@ def split_images(
     (train, train_labels), (dev, dev_labels) = hold_out(
         rest, rest_labels, counts[1], seed=seed + 1, source=name
     )
-    by_part = {"train": train_labels, "dev": dev_labels, "test": test_labels}
-    return ImageSet(
-        train, dev, test, num_levels, name, None if labels is None else by_part, tuple(label_names)
-    )
+    by_part = _by_part(train_labels, dev_labels, test_labels)
+    return ImageSet(train, dev, test, num_levels, name, by_part, tuple(label_names))
 
 
 def with_held_out_dev(
@@ -185,6 +184,12 @@ def with_held_out_dev(
 ) -> ImageSet:
     """An ``ImageSet`` of a published train and test part: dev is taken out of train by ``seed``."""
     (rest, rest_labels), (dev, dev_labels) = hold_out(*train, num_dev, seed=seed, source=name)
-    labels = {"train": rest_labels, "dev": dev_labels, "test": test[1]}
-    labelled = all(value is not None for value in labels.values())
-    return ImageSet(rest, dev, test[0], 256, name, labels if labelled else None, label_names)
+    labels = _by_part(rest_labels, dev_labels, test[1])
+    return ImageSet(rest, dev, test[0], 256, name, labels, label_names)
+
+
+def _by_part(train: Tensor | None, dev: Tensor | None, test: Tensor | None) -> Mapping[str, Tensor] | None:
+    """Labels of all parts; None where a part has none."""
+    if train is None or dev is None or test is None:
+        return None
+    return {"train": train, "dev": dev, "test": test}

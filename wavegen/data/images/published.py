@@ -1,6 +1,5 @@
 """CIFAR-10 and downsampled ImageNet, from the files that their authors published."""
 
-import math
 import zipfile
 from pathlib import Path
 
@@ -91,6 +90,9 @@ def downsampled_imagenet(
     batches = sorted(folder.glob("**/train_data_batch_*.npz"), key=lambda path: (len(path.name), path.name))
     validation = sorted(folder.glob("**/val_data.npz"))
     pngs = [folder / f"{part}_{size}x{size}" for part in ("train", "valid")]
+    train: tuple[Tensor, Tensor | None]
+    test: tuple[Tensor, Tensor | None]
+    names: tuple[str, ...] = ()
     if batches and validation:
         train = read_imagenet_batches(batches, size, max_train_images)
         test = read_imagenet_batches(validation[:1], size, None)
@@ -98,7 +100,6 @@ def downsampled_imagenet(
     elif all(place.is_dir() for place in pngs):
         train_paths = list_images(pngs[0])[:max_train_images]
         train, test = (read_images(train_paths), None), (read_images(list_images(pngs[1])), None)
-        names = ()
     else:
         raise UserError(
             f"{folder} is no downsampled ImageNet: expected train_data_batch_*.npz and val_data.npz, or the "
@@ -110,8 +111,8 @@ def downsampled_imagenet(
                 f"{folder}: expected {part} images of shape {(3, size, size)}, got {tuple(images.shape[1:])}"
             )
     name = f"imagenet{size}"
-    images = with_held_out_dev(train, test, num_dev=num_dev, name=name, seed=seed, label_names=names)
-    return finish(images, bits=bits)
+    split = with_held_out_dev(train, test, num_dev=num_dev, name=name, seed=seed, label_names=names)
+    return finish(split, bits=bits)
 
 
 def read_imagenet_batches(paths: list[Path], size: int, limit: int | None) -> tuple[Tensor, Tensor]:
@@ -125,7 +126,7 @@ def read_imagenet_batches(paths: list[Path], size: int, limit: int | None) -> tu
                 f"{path}: data: expected shape (N, {width}) for {size}×{size} pixels, got {shape}"
             )
         counts.append(shape[0])
-    total = min(sum(counts), math.inf if limit is None else limit)
+    total = sum(counts) if limit is None else min(sum(counts), limit)
     images, labels = torch.empty(total, width, dtype=torch.uint8), torch.empty(total, dtype=torch.int64)
     start = 0
     for path in paths:

@@ -90,7 +90,8 @@ class Corpus:
                 {split: int(data["splits"][split]) for split in SPLITS},
                 float(data["duration_s"]),
                 {entry["id"]: entry["reason"] for entry in data["skipped"]},
-                restore(data["settings"]["pitch"], PitchTracker, f"{path}, settings.pitch"),
+                # PitchTracker is a union of classes, which mypy takes for no type.
+                restore(data["settings"]["pitch"], PitchTracker, f"{path}, settings.pitch"),  # type: ignore[arg-type]
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path} is malformed: {error!r}") from error

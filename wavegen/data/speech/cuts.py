@@ -25,7 +25,8 @@ from wavegen.linguistics.phones import TimedPhone
 
 FRAMES = "frames"
 _OF_PHONES = ("stress", "word", "phrase")
-_MALFORMED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+_MALFORMED: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError)
+_MALFORMED += (AttributeError, RecursionError)
 _MALFORMED += (AssertionError,)  # which Lhotse raises for what does not fit
 
 

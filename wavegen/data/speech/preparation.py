@@ -46,7 +46,7 @@ class Preparation:
     sample_rate: int = 16000
     pitch: PitchTracker = field(default_factory=PraatPitch)
     layout: FeatureLayout = field(default_factory=PhoneLayout)
-    prosody: Prosody | None = None
+    prosody: Prosody = None  # type: ignore[assignment]  # filled in below, by the pitch tracker
     seed: int = 0
     num_dev: int = 16
     num_test: int = 16

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from wavegen.engines.masked import kernel as made_kernel
 from wavegen.engines.masked.rank_schedule import RankSchedule, flatten_rows
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
+from wavegen.nets.made import MADE
 
 # what the kernel can send a row through, by the module's exact type: a subclass may compute anything
 _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = {
@@ -81,7 +83,8 @@ class _PackedLayer:
     """What the kernel reads of one layer."""
 
     def __init__(self, layer: Autoregressive) -> None:
-        self.made, self.dtype = layer.conditioner, layer.conditioner.layers[0].weight.dtype
+        self.made = cast(MADE, layer.conditioner)
+        self.dtype = self.made.layers[0].weight.dtype
         self.schedule = RankSchedule.of(self.made)
         sizes = [weight.numel() for weight in self.schedule.weights]
         self.offsets = np.cumsum([0, *sizes[:-1]])

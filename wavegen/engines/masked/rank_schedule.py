@@ -1,6 +1,7 @@
 """A masked net unrolled by rank: which unit is determined when, and a pass that computes each once."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -63,6 +64,7 @@ class RankSchedule:
         """What every unit holds before any element is known, ``(units, batch)``, or ``(units, 1)``."""
         starts = [bias.unsqueeze(1) for bias in self.biases]
         for index, weight in enumerate(self.context_weights):
+            assert context is not None  # these weights are there only where it is needed
             starts[index] = torch.addmm(starts[index], weight, context.mT)
         return starts
 
@@ -82,7 +84,7 @@ class RankedLayer:
     """
 
     def __init__(self, layer: Autoregressive) -> None:
-        self.made, self.transform = layer.conditioner, layer.transform
+        self.made, self.transform = cast(MADE, layer.conditioner), layer.transform
         self.schedule = RankSchedule.of(self.made)
 
     def __call__(self, z: Tensor, context: Context) -> Tensor:

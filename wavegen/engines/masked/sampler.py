@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +125,7 @@ class MaskedFlowSampler:
         return steps
 
 
-def has_masked_layers(flow: nn.Module) -> bool:
+def has_masked_layers(flow: object) -> TypeGuard[Flow]:
     """Whether the flow has a masked layer that generating has to invert element by element."""
     return isinstance(flow, Flow) and any(
         not backwards and _is_masked(module) for _, module, backwards in _layers(flow.bijection, "bijection")
@@ -157,7 +158,7 @@ def _layers(
         yield name, transform, backwards
 
 
-def _is_masked(module: nn.Module) -> bool:
+def _is_masked(module: nn.Module) -> TypeGuard[Autoregressive]:
     return type(module) is Autoregressive and type(module.conditioner) is MADE
 
 

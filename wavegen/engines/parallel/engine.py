@@ -137,7 +137,8 @@ class StudentSpeech:
     def close(self) -> None:
         """Ends the threads and lets go of the buffers."""
         self._threads.shutdown()
-        self._utterances, self._scratch, self.packed, self.context = [], [], None, None
+        self._utterances, self._scratch, self.context = [], [], None
+        self.packed = None  # type: ignore[assignment]  # nothing is spoken any more
 
     def _enter(self, index: int) -> None:
         """Brings the conditioning of the window of that number to its place."""

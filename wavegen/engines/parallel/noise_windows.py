@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from wavegen.models.speech.student import WaveNetStudent
+from wavegen.models.speech.protocols import ParallelModel
 
 NOISE_SAMPLES = 4096
 """Samples that are drawn at a time whatever block is asked for, so that every time keeps its noise."""
@@ -26,7 +26,7 @@ class NoiseWindows:
 
     def __init__(
         self,
-        student: WaveNetStudent,
+        student: ParallelModel,
         batch_size: int,
         num_samples: int,
         generator: torch.Generator | None,

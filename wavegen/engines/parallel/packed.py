@@ -1,5 +1,7 @@
 """A student as the compiled loop reads it: its weights laid out in panels, its places in tables."""
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -54,7 +56,7 @@ class PackedStudent:
         self.precision, self.capacity = PRECISIONS[precision], capacity
         self.element = np.float32 if self.precision == FLOAT32 else np.int32
         self.lane_elements = LANES if self.precision == FLOAT32 else LANES // 2
-        wavenets = [step.conditioner for step in student.steps]
+        wavenets = [cast(WaveNet, step.conditioner) for step in student.steps]
         windows = [ConditioningWindows(wavenet.conditioning) for wavenet in wavenets]
         hops = {each.hop_samples for each in windows} - {0}
         if len(hops) > 1:
@@ -64,11 +66,14 @@ class PackedStudent:
         self._weights, self._fine = Arena(self.element), Arena(np.float32)
         self.inputs_size = self.starts_size = self.frames_size = self.side_size = 0
         self.stream_row = self.hidden_row = PANEL
-        self.flows, flow_rows, layer_rows = [], [], []
+        self.flows: list[FlowConditioning] = []
+        flow_rows: list[np.ndarray] = []
+        layer_rows: list[np.ndarray] = []
         for wavenet, each in zip(wavenets, windows, strict=True):
             table = self._flow(wavenet, each, len(layer_rows))
             rows = [
-                self._layer(wavenet, layer, index, each, table) for index, layer in enumerate(wavenet.layers)
+                self._layer(wavenet, cast(GatedResidualLayer, layer), index, each, table)
+                for index, layer in enumerate(wavenet.layers)
             ]
             self.flows.append(FlowConditioning(wavenet, each, table, rows, self.element))
             flow_rows.append(table)
@@ -134,6 +139,7 @@ class PackedStudent:
         order = gate_order(half)
         panels = pack_taps(take(layer.dilated.weight, order), self.precision)
         if windows.sample_columns:
+            assert layer.conditioning is not None
             side = take(layer.conditioning.weight, order)[:, windows.sample_columns, 0]
             panels = np.concatenate([panels, pack_panels(side, self.precision)], axis=1)
         row["gates"] = self._weights.add(panels)
@@ -190,8 +196,10 @@ class FlowConditioning:
         """One utterance's part of a :class:`Window`: frames projected, samples as inputs of products."""
         if frames.numel():
             begin, width = self.table["frames"], self.table["frame_row"]
-            place = projected[begin : begin + len(frames) * width].reshape(len(frames), width)
-            torch.mm(frames, self.frame_weights, out=torch.from_numpy(place))
+            place = torch.from_numpy(
+                projected[begin : begin + len(frames) * width].reshape(len(frames), width)
+            )
+            torch.mm(frames, self.frame_weights, out=place)
         if samples.numel():
             begin, width = self.table["side"], self.table["side_row"]
             place = torch.from_numpy(side[begin : begin + len(samples) * width].reshape(len(samples), width))

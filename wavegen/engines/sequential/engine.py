@@ -182,10 +182,10 @@ class TeacherEngine:
         alone = batch_size > 1 or self.net.weights.nbytes < _LEAST_BYTES_TO_SHARE
         num_stages = 1 if alone else min(self.num_threads, _MOST_STAGES)
         constants = self.windows.constants(context, batch_size)
-        starts = torch.from_numpy(self.packed.gate_bias).expand(batch_size, -1, -1)
+        biases = torch.from_numpy(self.packed.gate_bias).expand(batch_size, -1, -1)
         if self.windows.constant_columns:
-            starts = starts + self._project(constants, self.windows.constant_columns)
-        starts = starts.contiguous().numpy()
+            biases = biases + self._project(constants, self.windows.constant_columns)
+        starts = biases.contiguous().numpy()
         kernel = self.windows.kernel if self.windows.frame_columns else torch.zeros(3, 0)
         # Dealt in turn: every group has long utterances and short ones, and its longest come first.
         members = [np.arange(first, batch_size, num_groups) for first in range(num_groups)]

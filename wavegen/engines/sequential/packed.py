@@ -94,7 +94,7 @@ class PackedTeacher:
         self.gate_width, self.residual_width = padded(half), padded(residual)
         self._skip_width = padded(skip)
         self.gate_bias = np.stack([take(layer.dilated.bias, self._gates) for layer in layers])
-        self.projections = None
+        self.projections = np.zeros((len(layers), self.gate_bias.shape[1], 0), np.float32)
         if conditioner.conditioning is not None:
             self.projections = np.stack(
                 [take(layer.conditioning.weight, self._gates)[..., 0] for layer in layers]

@@ -4,10 +4,17 @@ The library's own function is called once per number, this one is worked out onc
 no more than float32 needs, and the same bits wherever a number stands.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz"},
+}
 
 # Adding and taking away 1.5 · 2^23 rounds to a whole number.
 _ROUND, _SHIFT = np.float32(12582912.0), np.int32(23)

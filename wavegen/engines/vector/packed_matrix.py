@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from wavegen.engines.vector.tiles import BFLOAT16, FLOAT32
 from wavegen.engines.vector.vector_code import LANES
@@ -62,7 +63,7 @@ def padded(channels: int) -> int:
     return -(-channels // LANES) * LANES
 
 
-def aligned_zeros(size: int, dtype: type = np.float32) -> np.ndarray:
+def aligned_zeros(size: int, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
     """A flat array of zeros that begins on a cache line."""
     itemsize = np.dtype(dtype).itemsize
     raw = np.zeros(size * itemsize + 64, np.uint8)

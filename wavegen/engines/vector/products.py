@@ -1,6 +1,7 @@
 """Products of a packed matrix with any number of columns, out of tiles."""
 
 from collections.abc import Callable
+from typing import Any
 
 from numba import njit
 
@@ -9,7 +10,7 @@ from wavegen.engines.vector.panels import TALL_PANEL
 from wavegen.engines.vector.tiles import SHAPES, product_tile
 from wavegen.engines.vector.vector_code import LANES
 
-OPTIONS = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
 
 

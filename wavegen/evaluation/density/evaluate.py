@@ -5,10 +5,10 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
@@ -72,7 +72,7 @@ def evaluate_density(
     torch.manual_seed(seed)
     output = Path(output)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    subject = Subject(model.to(device).eval(), data, context, device)
+    subject = Subject(cast(DensityModel, cast(nn.Module, model).to(device).eval()), data, context, device)
     chosen = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(seed))[:max_images]
     x, labels = data.test[chosen], None if data.labels is None else data.labels["test"][chosen]
     name, cost = cost_of(data)
@@ -88,8 +88,8 @@ def evaluate_density(
             tally.add("test/nats_original_units", entry + units)
     metrics = tally.metrics(seed=seed)
     metrics |= {"test/num_events": len(x), "test/num_noise_draws": draws}
-    baselines = image_baselines if isinstance(data, ImageSet) else table_baselines
-    metrics |= {f"baseline/{key}": value for key, value in baselines(data, x).items()}
+    baselines = image_baselines(data, x) if isinstance(data, ImageSet) else table_baselines(data, x)
+    metrics |= {f"baseline/{key}": value for key, value in baselines.items()}
     if subject.offers("reconstruct"):
         metrics |= round_trips(subject, x, labels, temperatures)
     metrics |= drawing_speed(subject, labels, num_samples)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wavegen.data.images.image_set import ImageSet
 from wavegen.evaluation.density.baselines import crop
 from wavegen.evaluation.density.subject import Subject
 from wavegen.report.image_grids import ImageGrid, draw_beside, draw_grid
@@ -48,14 +49,14 @@ class ImagePictures:
     """Grids of images, from test images ``x`` with their labels."""
 
     def __init__(self, subject: Subject, x: Tensor, labels: Tensor | None) -> None:
-        self.subject, self.x, self.labels = subject, x, labels
+        assert isinstance(subject.data, ImageSet)
+        self.subject, self.data, self.x, self.labels = subject, subject.data, x, labels
 
     def pixels(self, levels: Tensor) -> np.ndarray:
         """``(…, H, W)`` or ``(…, H, W, 3)`` in [0, 1], black for level 0 and white for the highest."""
-        data = self.subject.data
-        images = crop(levels.detach().float().cpu(), data.padding) / (data.num_levels - 1)
-        images = images.clamp(0, 1).nan_to_num(0).movedim(-3, -1).numpy()
-        return images[..., 0] if images.shape[-1] != 3 else images
+        images = crop(levels.detach().float().cpu(), self.data.padding) / (self.data.num_levels - 1)
+        pixels = images.clamp(0, 1).nan_to_num(0).movedim(-3, -1).numpy()
+        return pixels[..., 0] if pixels.shape[-1] != 3 else pixels
 
     def some_labels(self, count: int) -> Tensor | None:
         return None if self.labels is None else self.labels[torch.arange(count) % len(self.labels)]
@@ -76,7 +77,7 @@ class ImagePictures:
         }
 
     def samples_by_class(self) -> ImageGrid:
-        names = self.subject.data.label_names[:10]
+        names = self.data.label_names[:10]
         labels = torch.arange(len(names)).repeat_interleave(12)
         drawn = self.pixels(self.subject.sample(len(labels), labels))
         return ImageGrid(
@@ -106,7 +107,7 @@ class ImagePictures:
         seen, returned = self.subject.reconstruct(self.x[:count], labels)
         error = (seen - returned).abs()
         largest = float(error.max())
-        num_levels = self.subject.data.num_levels
+        num_levels = self.data.num_levels
         levels = (returned * num_levels).floor().clamp(0, num_levels - 1)
         top = (num_levels - 1) / max(largest, 1e-30)
         return ImageGrid(
@@ -134,10 +135,11 @@ class ImagePictures:
 
     def attributes(self) -> ImageGrid:
         """From one class towards the one whose mean latent is nearest, for up to six test images."""
-        data = self.subject.data
+        data = self.data
         means = self.class_means()
         known = [label for label in range(data.num_classes) if label in means]
-        rows, names = [], []
+        rows: list[np.ndarray] = []
+        names: list[str] = []
         for source in known:
             here = (self.labels == source).nonzero().flatten()
             if len(here) == 0 or len(rows) == 6 or len(known) < 2:
@@ -145,7 +147,7 @@ class ImagePictures:
             distance = {
                 other: float((means[other] - means[source]).norm()) for other in known if other != source
             }
-            target = min(distance, key=distance.get)
+            target = min(distance, key=distance.__getitem__)
             z = self.subject.latents(self.x[here[:1]], None)
             direction = means[target] - means[source]
             moved = torch.cat([z + strength * direction for strength in STRENGTHS])
@@ -162,8 +164,9 @@ class ImagePictures:
         )
 
     def class_means(self) -> dict[int, Tensor]:
-        data, labels = self.subject.data, self.subject.data.labels["train"][:MAX_LATENTS]
-        parts = data.train[: len(labels)].split(250)
+        assert self.data.labels is not None
+        labels = self.data.labels["train"][:MAX_LATENTS]
+        parts = self.data.train[: len(labels)].split(250)
         latents = torch.cat([self.subject.latents(part, None) for part in parts])
         return {
             int(label): latents[(labels == label).to(latents.device)].mean(0) for label in labels.unique()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.engines.masked.sampler import MaskedFlowSampler, has_masked_layers
-from wavegen.models.density import DensityModel, offers
+from wavegen.models.density import DensityModel, FullDensity, offers
 
 
 @dataclass
@@ -30,6 +31,11 @@ class Subject:
     @property
     def is_conditional(self) -> bool:
         return isinstance(self.context, LabelContext)
+
+    @property
+    def _full(self) -> FullDensity:
+        """The model, whose optional methods are called once it is known to offer them."""
+        return cast(FullDensity, self.model)
 
     def offers(self, *names: str) -> bool:
         return offers(self.model, *names)
@@ -56,20 +62,20 @@ class Subject:
 
     def noise(self, count: int, labels: Tensor | None) -> Tensor:
         """Draws of the prior, one for each of ``count`` events."""
-        prior = self.model.prior(self.encode(labels))
+        prior = self._full.prior(self.encode(labels))
         return prior.sample(torch.Size([count] if not prior.batch_shape else []))
 
     def latents(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        return self.model.latents(self._events(x), self.encode(labels))
+        return self._full.latents(self._events(x), self.encode(labels))
 
     def decode(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        return self.model.decode(z, self.encode(labels))
+        return self._full.decode(z, self.encode(labels))
 
     def reconstruct(self, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self.model.reconstruct(self._events(x), self.encode(labels))
+        return self._full.reconstruct(self._events(x), self.encode(labels))
 
     def reconstruct_draws(self, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self.model.reconstruct_draws(z, self.encode(labels))
+        return self._full.reconstruct_draws(z, self.encode(labels))
 
     def interpolate(
         self,
@@ -80,7 +86,7 @@ class Subject:
         last_labels: Tensor | None,
     ) -> Tensor:
         ends = self._events(first), self._events(last)
-        return self.model.interpolate(*ends, weights, self.encode(labels), self.encode(last_labels))
+        return self._full.interpolate(*ends, weights, self.encode(labels), self.encode(last_labels))
 
     def _events(self, x: Tensor) -> Tensor:
         return x.to(self.device).float()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from wavegen.data.tables import TableSet
 from wavegen.evaluation.density.subject import Subject
 from wavegen.report.corner_plot import corner_plot
 from wavegen.report.page import Shown
@@ -16,13 +17,14 @@ MAX_POINTS = 1000
 def table_pictures(
     subject: Subject,
     x: Tensor,
-    labels: None,
+    labels: Tensor | None,
     folder: Path,
     temperatures: Sequence[float],
     num_samples: int,
 ) -> list[Shown]:
     """A corner plot of the first columns, in their original units."""
     data = subject.data
+    assert isinstance(data, TableSet)
     drawn = subject.sample(min(MAX_POINTS, max(num_samples, len(x))), None).cpu()
     points = {
         name: (rows.double() * data.scale + data.offset).numpy()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from wavegen.data.speech.corpus import Utterance
@@ -12,6 +12,7 @@ from wavegen.evaluation.speech.systems import seed_of
 from wavegen.evaluation.tally import Tally
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics import LinearPredictor, speech_samples
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep
 from wavegen.objectives.draws import StratifiedDraws
 from wavegen.objectives.monte_carlo_kl import MonteCarloKL
@@ -24,7 +25,7 @@ LINEAR_PREDICTION_SECONDS = 300.0
 
 @torch.inference_mode()
 def tally_teacher(
-    teacher: nn.Module,
+    teacher: SequentialModel,
     utterances: Sequence[Utterance],
     sample_rate: int,
     tally: Tally,
@@ -71,8 +72,8 @@ def tally_linear_predictor(
 
 @torch.inference_mode()
 def tally_divergence(
-    student: nn.Module,
-    teacher: nn.Module,
+    student: ParallelModel,
+    teacher: SequentialModel,
     utterances: Sequence[Utterance],
     seed: int,
     tally: Tally,
@@ -115,7 +116,7 @@ def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContex
     return other.take(torch.arange(utterances[index].context.num_frames) % other.num_frames)
 
 
-def _log_prob(teacher: nn.Module, waveform: Tensor, context: SpeechContext) -> Tensor:
+def _log_prob(teacher: SequentialModel, waveform: Tensor, context: SpeechContext) -> Tensor:
     """Nats of each sample, ``(time,)`` float64."""
     device = next(teacher.parameters()).device
     batch = waveform.unsqueeze(0).to(device)

@@ -3,12 +3,12 @@
 import time
 
 import torch
-from torch import nn
 
 from wavegen.data.speech.corpus import Utterance
 from wavegen.evaluation.speech.systems import System
 from wavegen.evaluation.speech.test_set import beginning
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import SequentialModel
 
 
 def samples_per_second(
@@ -34,7 +34,7 @@ def samples_per_second(
 
 @torch.inference_mode()
 def uncached_samples_per_second(
-    teacher: nn.Module,
+    teacher: SequentialModel,
     utterance: Utterance,
     hop_samples: int,
     *,

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wavegen.audio.griffin_lim import griffin_lim_from_mel
 from wavegen.data.speech.corpus import Utterance
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
@@ -80,7 +81,7 @@ class Teacher:
     name = "teacher"
 
     def __init__(
-        self, teacher: nn.Module, *, seed: int, temperature: float = 1.0, progress: bool = False
+        self, teacher: SequentialModel, *, seed: int, temperature: float = 1.0, progress: bool = False
     ) -> None:
         self.teacher, self.seed, self.progress = teacher, seed, progress
         self.sampler = SequentialSampler(teacher, temperature=temperature)
@@ -94,7 +95,7 @@ class Student:
 
     name = "student"
 
-    def __init__(self, student: nn.Module, *, seed: int, temperature: float = 1.0) -> None:
+    def __init__(self, student: ParallelModel, *, seed: int, temperature: float = 1.0) -> None:
         self.student, self.seed = student, seed
         self.sampler = ParallelSampler(student, temperature=temperature)
 
@@ -104,7 +105,7 @@ class Student:
 
 def _speak(
     sampler: SequentialSampler | ParallelSampler,
-    model: nn.Module,
+    model: SequentialModel | ParallelModel,
     utterances: Sequence[Utterance],
     seed: int,
     **options: bool,

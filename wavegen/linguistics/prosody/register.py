@@ -51,12 +51,12 @@ class RegisterProsody:
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
         """Raises UserError where the front end makes no sound whose pitch could be tracked."""
-        spoken = pronunciation.require_sound("a voice with RegisterProsody")
-        spoken_frames = max(1, int(np.ceil(spoken.duration_s / FRAME_S)))
-        track = self.pitch(spoken.waveform, spoken.sample_rate, spoken_frames)
+        waveform, sample_rate = pronunciation.require_sound("a voice with RegisterProsody")
+        spoken_frames = max(1, int(np.ceil(pronunciation.duration_s / FRAME_S)))
+        track = self.pitch(waveform, sample_rate, spoken_frames)
         ratio = self.duration_ratio
-        phones = [replace(p, start_s=p.start_s * ratio, end_s=p.end_s * ratio) for p in spoken.phones]
-        num_frames = max(1, int(np.ceil(spoken.duration_s * ratio / FRAME_S)))
+        phones = [replace(p, start_s=p.start_s * ratio, end_s=p.end_s * ratio) for p in pronunciation.phones]
+        num_frames = max(1, int(np.ceil(pronunciation.duration_s * ratio / FRAME_S)))
         centres_s = frame_centres_s(num_frames) / ratio  # in the front end's time
         log_f0 = np.interp(centres_s, frame_centres_s(spoken_frames), np.log(track.f0_hz))
         nearest = np.clip((centres_s / FRAME_S).astype(int), 0, spoken_frames - 1)
@@ -65,11 +65,12 @@ class RegisterProsody:
 
     def map_log_f0(self, log_f0: np.ndarray) -> np.ndarray:
         """Move ``log_f0`` (any shape) into the voice's register."""
-        fitted = (self.log_f0_mean, self.log_f0_std, self.spoken_log_f0_mean, self.spoken_log_f0_std)
-        if None in fitted:
+        mean, std = self.log_f0_mean, self.log_f0_std
+        spoken_mean, spoken_std = self.spoken_log_f0_mean, self.spoken_log_f0_std
+        if mean is None or std is None or spoken_mean is None or spoken_std is None:
             return log_f0
-        lively = self.log_f0_std / max(self.spoken_log_f0_std, _MIN_STD)
-        return self.log_f0_mean + lively * (log_f0 - self.spoken_log_f0_mean)
+        lively = std / max(spoken_std, _MIN_STD)
+        return mean + lively * (log_f0 - spoken_mean)
 
     @property
     def duration_ratio(self) -> float:
@@ -88,9 +89,9 @@ class RegisterProsody:
         if spoken is None:
             spoken_track, spoken_phones = pitch, phones
         else:
-            spoken.require_sound("RegisterProsody")
+            waveform, sample_rate = spoken.require_sound("RegisterProsody")
             num_frames = int(spoken.duration_s / FRAME_S)
-            spoken_track = self.pitch(spoken.waveform, spoken.sample_rate, num_frames)
+            spoken_track = self.pitch(waveform, sample_rate, num_frames)
             spoken_phones = spoken.phones
         voiced = spoken_track.voiced > 0.5
         return summary | {
@@ -101,7 +102,7 @@ class RegisterProsody:
     def fit(self, summaries: Iterable[dict[str, Any]]) -> "RegisterProsody":
         """Register and rate of these utterances, and of how the front end says the same texts."""
         summaries = list(summaries)
-        values: dict[str, float] = {}
+        values: dict[str, Any] = {}
         for prefix in ("", "spoken_"):
             mean, std = _mean_std([summary[f"{prefix}log_f0"] for summary in summaries])
             values |= {f"{prefix}log_f0_mean": mean, f"{prefix}log_f0_std": std}

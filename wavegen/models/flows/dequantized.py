@@ -101,7 +101,7 @@ def variational_noise(
         nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1),
         nn.ReLU(),
     )
-    layers = []
+    layers: list[Bijection] = []
     for index in range(num_couplings):
         split = ChannelSplit() if index % 2 == 0 else ChannelSplit().swapped
         kept, moved = split.shapes(shape)

@@ -64,7 +64,7 @@ def autoregressive_stack(
 ) -> Compose:
     """Autoregressive flows over MADEs, in the features' order and in the reverse of it by turns."""
     transform = bounded_affine() if transform is None else transform
-    layers = []
+    layers: list[Bijection] = []
     for index in range(num_flows):
         order = list(range(features)) if index % 2 == 0 else list(reversed(range(features)))
         conditioner = MADE(features, transform.num_parameters, hidden, context_features, order)

@@ -14,6 +14,7 @@ from wavegen.flows import (
     RationalQuadraticSpline,
     StandardNormal,
 )
+from wavegen.flows.bijection import Bijection
 from wavegen.nets.made import MADE
 from wavegen.nets.mlp import MLP
 
@@ -34,7 +35,7 @@ def neural_spline_coupling(
     Durkan, Bekasov, Murray and Papamakarios 2019 (arXiv 1906.04032).
     """
     transform = RationalQuadraticSpline() if transform is None else transform
-    layers = []
+    layers: list[Bijection] = []
     for index in range(num_flows):
         split = AlternatingSplit() if index % 2 == 0 else AlternatingSplit().swapped
         (kept,), (moved,) = split.shapes((features,))
@@ -56,7 +57,7 @@ def neural_spline_autoregressive(
     flow to generate.
     """
     transform = RationalQuadraticSpline() if transform is None else transform
-    layers = []
+    layers: list[Bijection] = []
     for _ in range(num_flows):
         conditioner = MADE(features, transform.num_parameters, hidden, context_features)
         layers.append(LULinear(features))

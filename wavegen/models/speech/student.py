@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from wavegen.distributions.batches import Context
+from wavegen.distributions.logistic import Logistic
+from wavegen.distributions.normal import Normal
 from wavegen.distributions.precision import open_unit_interval
 from wavegen.flows.affine import Affine
 from wavegen.flows.autoregressive import Autoregressive
@@ -35,11 +38,13 @@ class WaveNetStudent(Flow):
         initial_scale: total scale of the untrained student; a student that starts loud never recovers.
     """
 
+    base: "WhiteNoise"
+
     def __init__(
         self,
         *,
         wavenets: Sequence[Callable[..., nn.Module]],
-        family: Callable[[Tensor, Tensor], Distribution],
+        family: Callable[[Tensor, Tensor], Normal | Logistic],
         hop_samples: int,
         initial_scale: float = 0.05,
     ) -> None:
@@ -82,8 +87,8 @@ class WaveNetStudent(Flow):
         return self.base.law(self.base.origin, self.base.origin).icdf(uniform)
 
     def rsample_with_conditionals(
-        self, noise: Tensor, context: SpeechContext | None = None
-    ) -> tuple[Tensor, Distribution]:
+        self, noise: Tensor, context: Context = None
+    ) -> tuple[Tensor, Normal | Logistic]:
         """All samples in one pass, with the law of each given the noise before it.
 
         Args:
@@ -127,7 +132,7 @@ class WhiteNoise(nn.Module):
     ``frames * hop_samples`` samples.
     """
 
-    def __init__(self, law: Callable[[Tensor, Tensor], Distribution], hop_samples: int) -> None:
+    def __init__(self, law: Callable[[Tensor, Tensor], Normal | Logistic], hop_samples: int) -> None:
         super().__init__()
         self.law, self.hop_samples = law, hop_samples
         self.register_buffer("origin", torch.zeros(()), persistent=False)

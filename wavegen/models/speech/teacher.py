@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from wavegen.distributions.autoregressive import AutoregressiveModel
+from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
-from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.linear_prediction import LinearPrediction
 
 
@@ -46,7 +46,7 @@ class WaveNetTeacher(AutoregressiveModel):
     def receptive_field(self) -> int:
         return self.conditioner.receptive_field
 
-    def conditionals(self, x: Tensor, context: SpeechContext | None = None) -> Distribution:
+    def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
         """p(x_t | x_<t, context) for every t; a mu-law head's model sees the past as it would speak it."""
         observed = getattr(self.head, "observed", None)
         return super().conditionals(x if observed is None else observed(x), context)

@@ -42,8 +42,8 @@ class SpokenSentences:
             spoken = self.front_end.read(item.text)
         except UserError as error:
             raise SkippedUtterance(str(error)) from error
-        spoken.require_sound("a corpus of spoken sentences")
-        return Rendition(spoken.waveform, spoken.sample_rate, list(spoken.phones))
+        waveform, sample_rate = spoken.require_sound("a corpus of spoken sentences")
+        return Rendition(waveform, sample_rate, list(spoken.phones))
 
     def _read_sentences(self) -> list[str]:
         if self.sentences is None:

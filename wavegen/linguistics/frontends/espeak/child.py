@@ -124,8 +124,10 @@ def _fresh_library(path: str) -> Iterator[ctypes.CDLL]:
     try:
         yield library
     finally:
-        close = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary
-        close(library._handle)
+        if sys.platform == "win32":
+            _ctypes.FreeLibrary(library._handle)
+        else:
+            _ctypes.dlclose(library._handle)
 
 
 def main(library_path: str, data_path: str) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from typing import cast
 
 import espeakng_loader
 
@@ -50,9 +51,9 @@ class EspeakProcess:
             if self._child is not None:
                 # An earlier text may have damaged the child's memory: to blame is what a new one dies of too.
                 with suppress(EspeakDied):
-                    return self._exchange(line)
+                    return self._exchange(self._child, line)
             self._child = self._start()
-            return self._exchange(line)
+            return self._exchange(self._child, line)
 
     def close(self) -> None:
         """Ends the child; the next request starts another."""
@@ -72,8 +73,7 @@ class EspeakProcess:
             bufsize=0,  # nothing buffered that a fork would write a second time
         )
 
-    def _exchange(self, line: bytes) -> tuple[dict, bytes]:
-        child = self._child
+    def _exchange(self, child: subprocess.Popen, line: bytes) -> tuple[dict, bytes]:
         timed_out = threading.Event()
 
         def stop() -> None:
@@ -100,27 +100,33 @@ class EspeakProcess:
         if self._child is not None:
             self._child.kill()  # it holds nothing that could be lost
             self._child.wait()
-            self._child.stdin.close()
-            self._child.stdout.close()
+            for pipe in _pipes(self._child):
+                pipe.close()
             self._child = None
 
     def _forget(self) -> None:
         """In a forked process: the child is the other's, the lock may be held by a thread that is there."""
         self._lock = threading.Lock()
         if self._child is not None:
-            self._child.stdin.close()  # while it were open here, the child would not notice the other's end
-            self._child.stdout.close()
+            for pipe in _pipes(self._child):
+                pipe.close()  # while stdin were open here, the child would not notice the other's end
             self._child.returncode = 0  # nothing to wait for
             self._child = None
 
 
+def _pipes(child: subprocess.Popen) -> tuple[io.FileIO, io.FileIO]:
+    """To the child and from it, not buffered."""
+    return cast(io.FileIO, child.stdin), cast(io.FileIO, child.stdout)
+
+
 def _send_and_receive(child: subprocess.Popen, line: bytes) -> tuple[dict, bytes]:
     """Raises EOFError or OSError where the child is gone."""
+    to_child, from_child = _pipes(child)
     rest = memoryview(line)
     while rest:
-        rest = rest[child.stdin.write(rest) :]
+        rest = rest[to_child.write(rest) :]
     # The reply is the only thing in the pipe: what a buffer reads ahead belongs to it.
-    replies = io.BufferedReader(child.stdout)
+    replies = io.BufferedReader(from_child)
     try:
         header = replies.readline()
         if not header.endswith(b"\n"):

@@ -1,0 +1,86 @@
+"""What distillation, evaluation and the samplers ask of a model of speech: no more than this."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from wavegen.distributions.batches import Context
+from wavegen.distributions.logistic import Logistic
+from wavegen.distributions.normal import Normal
+
+
+@runtime_checkable
+class SequentialModel(Protocol):
+    """A module that says how probable each sample of a waveform is, given the samples before it: a teacher.
+
+    Waveforms are ``(batch, time)`` in [−1, 1), ``time`` in samples. The context covers them: a batch of the
+    same size, with a frame for every 5 ms or more.
+    """
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples before a sample its distribution depends on."""
+        ...
+
+    def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
+        """p(x_t | x_<t, context) for every t of ``x (batch, time)``: batch shape ``(batch, time)``.
+
+        ``log_prob(x)`` is in nats per sample, ``(batch, time)``. What can be distilled has ``continuous``,
+        the density whose mass the distribution is.
+        """
+        ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """The module's own; the first one says where and in what precision the model computes."""
+        ...
+
+
+class SteppedModel(SequentialModel, Protocol):
+    """A sequential model that can speak one sample after another.
+
+    Not to be checked at run time: submodules are no attributes of a module's class.
+
+    Attributes:
+        conditioner: has the step form, ``initial_state(batch_size)``, ``project_context(context,
+            num_samples)`` and ``step(x_previous, projected_t, state)``, which gives parameters
+            ``(batch, head.num_parameters)`` and the next state.
+        head: makes of parameters ``(…, num_parameters)`` a distribution of batch shape ``(…)`` that has
+            ``sample_from_uniforms``.
+    """
+
+    conditioner: nn.Module
+    head: nn.Module
+
+
+@runtime_checkable
+class ParallelModel(Protocol):
+    """A module that makes all samples of a waveform at once from noise: a student."""
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples of noise before its own a sample depends on."""
+        ...
+
+    def noise(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """White noise of that shape from the model's base, on the model's device.
+
+        The generator's seed decides it; without one, torch's own state does.
+        """
+        ...
+
+    def rsample_with_conditionals(
+        self, noise: Tensor, context: Context = None
+    ) -> tuple[Tensor, Normal | Logistic]:
+        """The waveform of ``noise (batch, time)``, and the law of each sample given the noise before it.
+
+        The waveform ``(batch, time)`` is neither rounded nor clipped. The laws have batch shape
+        ``(batch, time)``, ``loc`` and ``log_scale``. Both are differentiable in noise and parameters.
+        """
+        ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """The module's own; the first one says where and in what precision the model computes."""
+        ...
