@@ -137,6 +137,7 @@ def tests_checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / "scripts" / name, scripts / name)
     _write_program(scripts / "setup", "exit 0")
     _write_program(programs / "ruff", "exit 0")
+    _write_program(programs / "mypy", "exit ${TYPES:-0}")
     _write_program(programs / "python", 'echo "${NUMBA_CPU_NAME:-own} $@" >>asked.txt; exit ${STATUS:-0}')
     return tmp_path
 
@@ -179,6 +180,8 @@ def test_a_step_that_fails_is_named_in_the_end(tests_checkout) -> None:
     result = _test(tests_checkout, STATUS="5")  # nothing to run, which nobody asked for
     assert result.returncode == 1
     assert result.stderr.splitlines()[:2] == ["failed: fast tests", "failed: slow tests"]
+    result = _test(tests_checkout, TYPES="1")
+    assert (result.returncode, result.stderr.splitlines()) == (1, ["failed: types"])
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
