@@ -54,7 +54,7 @@ def main(
         return 2
     except (KeyboardInterrupt, Interrupted) as error:  # before anything ran; a recipe's own is handled there
         interrupt = _find_interrupt(error)
-        assert interrupt is not None
+        assert interrupt is not None  # the error is one itself
         return _end_interrupted(interrupt)
 
 

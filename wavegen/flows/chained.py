@@ -31,14 +31,14 @@ class Chained(nn.Module):
         return list(zip(self.transforms, parameters.split(sizes, -1), strict=True))
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        value, total = x, cast(Tensor, 0)
+        value, total = x, cast(Tensor, 0)  # a tensor once the first map is added
         for transform, its_parameters in self._with_parameters(parameters):
             value, log_derivative = transform(value, its_parameters)
             total = total + log_derivative
         return value, total
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        value, total = z, cast(Tensor, 0)
+        value, total = z, cast(Tensor, 0)  # likewise
         for transform, its_parameters in reversed(self._with_parameters(parameters)):
             value, log_derivative = transform.inverse(value, its_parameters)
             total = total + log_derivative

@@ -66,7 +66,7 @@ class _Series(Transform):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._require_dims(x, self.event_dim)
-        value, rank, total = x, self.event_dim, cast(Tensor, 0)
+        value, rank, total = x, self.event_dim, cast(Tensor, 0)  # a tensor once a member is added
         for member in self.members:
             value, term = member(value, context)
             total = total + sum_last(term, rank - member.event_dim)

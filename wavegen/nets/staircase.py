@@ -86,7 +86,7 @@ class StaircaseProduct(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, x: Tensor | None, weight: Tensor | None, bias: Tensor | None, _: None) -> Tensor:
         saved_x, saved_weight = ctx.saved_tensors
-        tangent = cast(Tensor, 0)
+        tangent = cast(Tensor, 0)  # one of the three is there
         for part in (
             None if x is None else x @ saved_weight.mT,
             None if weight is None else saved_x @ weight.mT,
