@@ -102,7 +102,7 @@ def train_density(
 
     def finish(training: TrainingModule) -> None:
         best.restore()
-        write_cost(run, training, module, best.step)
+        write_cost(run, cast(DensityTraining, training), best.step)
 
     trained = run_stage(
         STAGE,
@@ -126,10 +126,10 @@ def train_density(
 
 
 @rank_zero_only
-def write_cost(run: Path, training: TrainingModule, model: nn.Module, best_step: int | None) -> None:
+def write_cost(run: Path, training: DensityTraining, best_step: int | None) -> None:
     """Write what the training came to, once for all processes."""
     wall_s, cpu_s = training.budget.clock.elapsed()
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters = sum(parameter.numel() for parameter in cast(nn.Module, training.model).parameters())
     cost: dict[str, float | None] = {"steps": training.global_step, "best_step": best_step}
     cost |= {"parameters": parameters, "wall_s": wall_s, "cpu_s": cpu_s}
     write_bytes(run / COST, (json.dumps(cost, indent=1) + "\n").encode())
