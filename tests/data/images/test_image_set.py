@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.bundled import digits, photo_crops
 from wavegen.data.images.folder import image_folder
 from wavegen.data.images.idx import idx, mnist
@@ -211,9 +210,6 @@ def test_image_folder_with_sub_folders_as_labels(tmp_path):
     for part in PARTS:
         for row, label in zip(rows(getattr(data, part)), data.labels[part], strict=True):
             assert (row in cats) == (int(label) == 0)
-    assert LabelContext().num_features(data) == 2
-    encoded = LabelContext().encode(torch.tensor([1, 0]), 2)
-    torch.testing.assert_close(encoded, torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
 
 
 def test_a_mixture_of_grey_and_colour_becomes_colour(tmp_path):
@@ -222,9 +218,6 @@ def test_a_mixture_of_grey_and_colour_becomes_colour(tmp_path):
     Image.new("RGB", (8, 8), (10, 20, 30)).save(tmp_path / "y.jpg")
     data = image_folder(tmp_path)
     assert data.image_shape == (3, 8, 8) and data.labels is None
-    assert NoContext().num_features(data) == 0 and NoContext().encode(None, 0) is None
-    with pytest.raises(UserError, match="expected labelled data, but .* has no labels"):
-        LabelContext().num_features(data)
 
 
 def test_image_folder_failures(tmp_path):
