@@ -12,10 +12,8 @@ from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.bundled import digits
 from wavegen.data.tables import table
 from wavegen.errors import UserError
-from wavegen.flows import Chain, Compose, Flow, Rescale, StandardNormal, UniformDequantization
-from wavegen.flows.compose import separate
+from wavegen.flows import Chain, Flow, Rescale, StandardNormal, UniformDequantization
 from wavegen.metrics.bits import bits_per_dimension
-from wavegen.metrics.reconstruction import reconstruction_error
 from wavegen.resources import resource_directory
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.density_data import DensityData, ShuffledBatches
@@ -73,28 +71,6 @@ def test_bits_per_dimension_is_that_of_the_formula():
     """Four levels of probability ¼ each cost two bits a pixel."""
     log_prob = torch.tensor([4 * math.log(1 / 4)], dtype=torch.float64)
     torch.testing.assert_close(bits_per_dimension(log_prob, 4), torch.tensor([2.0], dtype=torch.float64))
-
-
-def test_reconstruction_compares_behind_the_dequantisation():
-    flow = image_flow()
-    before, proper = separate(flow.bijection)
-    assert isinstance(before, Chain) and isinstance(proper, Compose)
-    assert separate(proper) == (None, proper)
-    x = torch.randint(4, (5, 1, 2, 2)).float()
-    error = reconstruction_error(flow, x)
-    assert error.shape == (5,) and error.max() < 1e-6
-
-    class Off(Rescale):
-        def inverse(self, z, context=None):
-            x, log_det = super().inverse(z, context)
-            return x + 0.25 * (x > 0.5), log_det
-
-    off = Flow(
-        bijection=Chain(UniformDequantization(4), Off(scale=6.0, loc=-3.0)), base=StandardNormal((1, 2, 2))
-    )
-    torch.testing.assert_close(
-        reconstruction_error(off, torch.full((2, 1, 2, 2), 3.0)), torch.full((2,), 0.25)
-    )
 
 
 def test_a_run_learns_and_logs_bits_and_reconstruction(tmp_path):
