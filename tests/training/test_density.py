@@ -16,7 +16,6 @@ from wavegen.flows import Chain, Flow, Rescale, StandardNormal, UniformDequantiz
 from wavegen.metrics.bits import bits_per_dimension
 from wavegen.resources import resource_directory
 from wavegen.runs.folder import open_run, resume_config
-from wavegen.training.density_data import DensityData, ShuffledBatches
 from wavegen.training.density_stage import fill_in_event, load_density, new_density, train_density
 
 SMALL = [
@@ -38,27 +37,6 @@ def run_flow(config, run, data=None, context=None):
     config.run = str(run)
     fill_in_event(config, data, context)
     return train_density(config, new_density(config), data, context, open_run(config))
-
-
-def test_batches_go_through_the_training_part_once_an_epoch_and_follow_the_step():
-    x, labels = torch.arange(10)[:, None], torch.arange(10) % 3
-    stream = ShuffledBatches(x, labels, batch_size=4, seed=1)
-    batches = [stream.batch(number) for number in range(5)]
-    seen = torch.cat([batch.x for batch in batches]).flatten()
-    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
-    assert seen[:10].tolist() != seen[10:].tolist()
-    torch.testing.assert_close(torch.cat([batch.labels for batch in batches]), seen % 3)
-    later = iter(ShuffledBatches(x, labels, batch_size=4, seed=1, first_batch=3))
-    torch.testing.assert_close(next(later).x, batches[3].x)
-    torch.testing.assert_close(next(later).x, batches[4].x)
-    assert not torch.equal(ShuffledBatches(x, labels, batch_size=4, seed=2).batch(0).x, batches[0].x)
-
-
-def test_processes_share_an_epoch_without_overlap():
-    x = torch.arange(12)[:, None]
-    streams = [ShuffledBatches(x, None, batch_size=2, seed=0, rank=r, num_processes=3) for r in range(3)]
-    seen = torch.cat([stream.batch(number).x for stream in streams for number in range(2)])
-    assert sorted(seen.flatten().tolist()) == list(range(12))
 
 
 def image_flow(num_levels=4, shape=(1, 2, 2)):
@@ -204,10 +182,3 @@ def test_the_weights_that_did_best_on_dev_are_kept(tmp_path, monkeypatch):
     for name, tensor in flow.state_dict().items():
         torch.testing.assert_close(tensor, averages[3][name], rtol=0, atol=0)
     assert '"best_step": 3' in (tmp_path / "training.json").read_text()
-
-
-def test_dev_batches_are_the_dev_part_in_order():
-    data = digits()
-    batches = list(DensityData(data=data, batch_size=64, seed=0).val_dataloader())
-    torch.testing.assert_close(torch.cat([batch.x for batch in batches]), data.dev)
-    torch.testing.assert_close(torch.cat([batch.labels for batch in batches]), data.labels["dev"])
