@@ -9,6 +9,9 @@ import numpy as np
 
 from wavegen.errors import UserError
 
+# RuntimeError: encrypted, or compressed as this Python cannot read
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, RuntimeError)
+
 
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """The named arrays of an NPZ archive.
@@ -25,7 +28,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                     f"{', '.join(archive.files) or 'none'}"
                 )
             return {name: archive[name] for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as NPZ arrays of plain numbers ({error})") from error
 
 
@@ -35,7 +38,7 @@ def open_npz(path: str | Path) -> np.lib.npyio.NpzFile:
         raise UserError(f"{path} does not exist, expected an NPZ file")
     try:
         archive = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as NPZ ({error})") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise UserError(f"{path} holds a single array, expected an NPZ archive of named ones")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wavegen.data.images.folder import list_images, read_images
 from wavegen.data.images.image_set import ImageSet, finish, with_held_out_dev
-from wavegen.data.npz import open_npz, read_npz
+from wavegen.data.npz import UNREADABLE, open_npz, read_npz
 from wavegen.errors import UserError
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
@@ -155,6 +155,6 @@ def npz_shape(path: Path, name: str) -> tuple[int, ...]:
             version = np.lib.format.read_magic(member)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
             header = (read or np.lib.format.read_array_header_2_0)(member)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path}: the array '{name}' cannot be read ({error})") from error
     return header[0]
