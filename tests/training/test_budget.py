@@ -212,7 +212,7 @@ def test_what_is_no_budget_is_named(budget, reason):
     [
         ("student_training.max_minutes=soon", "student_training.max_minutes must be a number above 0"),
         ("teacher_training.max_steps=0", "teacher_training.max_steps must be a whole number of at least 1"),
-        ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup is a share"),
+        ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup must be a share"),
         (
             "teacher_training.validate_every_steps=0",
             "teacher_training.validate_every_steps must be at least 1",
