@@ -22,7 +22,7 @@ from wavegen.training.settings import check_trainings
 from wavegen.training.speech_stages import (
     check_distillable,
     fill_in_voice,
-    find_lent_teacher,
+    find_teacher_voice,
     obtain_teacher,
     train_student,
 )
@@ -33,10 +33,10 @@ def main(config: DictConfig) -> None:
     check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
-    lent, corpus = find_lent_teacher(config, corpus)
-    check_distillable(config, corpus, lent)
+    teacher_voice, corpus = find_teacher_voice(config, corpus)
+    check_distillable(config, corpus, teacher_voice)
     run = open_run(config)
-    teacher = obtain_teacher(config, corpus, run, lent)
+    teacher = obtain_teacher(config, corpus, run, teacher_voice)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

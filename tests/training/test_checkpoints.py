@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_replaced_by_the_one_before(tmp_path, caplog, spo
         assert resumable(tmp_path, 10) == tmp_path / "previous.ckpt"
     (record,) = caplog.records
     assert "last.ckpt cannot be read (" in record.getMessage()
-    assert record.getMessage().endswith("going on from previous.ckpt, step 2")
+    assert record.getMessage().endswith("resuming from previous.ckpt, step 2")
     save(tmp_path, 4)  # the spoilt one must not take the place of the good one
     assert [read_step(tmp_path / name) for name in ("last.ckpt", "previous.ckpt")] == [4, 2]
 
@@ -84,7 +84,7 @@ def test_nothing_that_can_be_read_is_said(tmp_path):
 
 def test_a_checkpoint_beyond_the_end_is_named(tmp_path):
     save(tmp_path, 11)
-    with pytest.raises(UserError, match="stands at step 11, expected at most max_steps = 10"):
+    with pytest.raises(UserError, match="is at step 11, expected at most max_steps = 10"):
         resumable(tmp_path, 10)
 
 

@@ -103,7 +103,7 @@ def test_a_run_is_data_that_may_name_models_only(tmp_path):
     path.write_text(path.read_text().replace("wavegen.models.flows.glow.glow", "os.system"))
     with pytest.raises(UserError, match="names the target 'os.system'"):
         load_density(tmp_path)
-    with pytest.raises(UserError, match="holds no trained density"):
+    with pytest.raises(UserError, match="contains no trained density"):
         load_density(tmp_path / "elsewhere")
 
 
@@ -144,7 +144,7 @@ def test_rows_of_a_table_are_fitted_in_nats(tmp_path):
 
 def test_data_and_model_that_do_not_go_together_are_named(tmp_path):
     config = composition.compose_config("flow", ["flow_model=maf"], configs=resource_directory("configs"))
-    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table but digits holds images"):
+    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table, but digits"):
         fill_in_event(config, digits(), NoContext())
     with pytest.raises(UserError, match="another 'flow_training.batch_size'"):
         run_flow(compose(), tmp_path)

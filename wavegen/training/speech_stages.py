@@ -1,4 +1,4 @@
-"""The two stages of a voice: a teacher fitted to recordings, a student fitted to the teacher."""
+"""The two stages of a voice: training a teacher on recordings and distilling a student from it."""
 
 import itertools
 import logging
@@ -26,7 +26,7 @@ from wavegen.training.module import TrainingModule
 from wavegen.training.net_resources import arrange_nets
 from wavegen.training.settings import fit_settings, optimisation
 from wavegen.training.spoken_samples import SpokenSamples
-from wavegen.training.stage import keep_model, run_stage
+from wavegen.training.stage import run_stage, save_model
 from wavegen.training.teacher import TeacherTraining
 from wavegen.untrusted.parts import describe
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
-    """Write into ``config.voice`` what of the corpus the models' configurations refer to."""
+    """Write the corpus properties that the models' configurations refer to into ``config.voice``."""
     voice = {
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
@@ -44,7 +44,7 @@ def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
 
 
 def facts_of(corpus: Corpus) -> dict[str, Any]:
-    """What a voice's manifest says beside its models: all that turns text into their context."""
+    """The manifest entries of a voice beside its models: all that is needed to turn text into context."""
     return {
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
@@ -54,22 +54,21 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) -> None:
-    """Take teacher, student and objective through one short pass before anybody trains for hours.
+def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice | None) -> None:
+    """Run one short pass of teacher, student and objective before hours of training.
 
     Args:
         config: of the recipe, its ``voice`` filled in.
         corpus: of the recordings.
-        lent: whose teacher is distilled; None for the configured one.
+        teacher_voice: the voice whose teacher is distilled; None for the configured teacher.
 
     Raises:
-        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no
-            density.
+        UserError: if they cannot be built or are incompatible, e.g. a mu-law teacher, which has no density.
     """
-    if lent is None:
+    if teacher_voice is None:
         teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
     else:
-        teacher = lent.teacher
+        teacher = teacher_voice.teacher
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
     terms = loss_terms(config, corpus)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
@@ -84,19 +83,19 @@ def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) ->
 
 
 def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
-    """The terms of ``config.objective``, which know the corpus's recordings."""
+    """The terms of ``config.objective``, initialised with recordings of the corpus."""
     return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
 
 
 def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
-    """The first recordings of the training part: enough for what is set by the data before training."""
+    """The first recordings of the training part, for values that are estimated before training."""
     return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
 
 
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
-    """Fit the configured teacher, or load the run's where it is already there.
+    """Fit the configured teacher, or load it if the run already contains it.
 
-    The weights are the averaged ones, saved in the run.
+    The averaged weights are saved in the run.
     """
     settings = config.teacher_training
 
@@ -120,13 +119,13 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     )
 
 
-def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
-    """The voice whose teacher ``teacher_checkpoint`` gives, None to train one; and the corpus as it sees it.
+def find_teacher_voice(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
+    """The voice of ``teacher_checkpoint`` (None to train a teacher), and the corpus with the voice's encoder.
 
-    A voice's scalers were fitted on *its* training data and stay with it, whatever corpus it is shown.
+    The encoder's scalers were fitted on the voice's training data and are not fitted again.
 
     Raises:
-        UserError: where it has no teacher, or does not fit the corpus.
+        UserError: if the voice has no teacher, or does not match the corpus.
     """
     if config.teacher_checkpoint is None:
         return None, corpus
@@ -138,16 +137,16 @@ def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None,
     return voice, replace(corpus, encoder=voice.encoder)
 
 
-def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lent: Voice | None) -> nn.Module:
-    """The lent teacher, taken into the run; or the run's own, trained now unless it is there."""
-    if lent is None:
+def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, teacher_voice: Voice | None) -> nn.Module:
+    """The teacher of ``teacher_voice``, copied into the run, or the run's own, trained now if missing."""
+    if teacher_voice is None:
         return train_teacher(config, corpus, run)
-    keep_model(run, "teacher", lent.teacher, lent.config["teacher"], facts_of(corpus))
-    return lent.teacher
+    save_model(run, "teacher", teacher_voice.teacher, teacher_voice.config["teacher"], facts_of(corpus))
+    return teacher_voice.teacher
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
-    """Distil the teacher into the configured student, or load the run's where it is already there."""
+    """Distil the teacher into the configured student, or load it if the run already contains it."""
     settings = config.student_training
 
     def build_student(model_config: dict[str, Any]) -> nn.Module:
@@ -186,7 +185,7 @@ def _speech_stage(
     run: Path,
     seed: int,
 ) -> nn.Module:
-    """A stage on segments of a corpus, which speaks now and then while it trains."""
+    """A stage on segments of a corpus that logs spoken samples at validations."""
     if weights_file(run, name).exists():
         require_match(load_voice(run), corpus, run)
     settings = config[f"{name}_training"]
@@ -206,7 +205,7 @@ def _speech_stage(
         spoken = SpokenSamples(
             corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
         )
-        # All that is drawn while training has the run's seed; that of the stage is of the initial weights.
+        # The run's seed is for all draws in training; the stage's seed is only for the initial weights.
         given["seed"] = config.seed
         fit(trainer=build(config.trainer), callbacks=[spoken], **given, **fit_settings(settings))
 
