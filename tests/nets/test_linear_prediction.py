@@ -69,7 +69,7 @@ def test_recordings_shorter_than_the_order_count_with_the_lags_they_have():
 
 
 def test_silence_cannot_be_fitted():
-    with pytest.raises(UserError, match="every waveform given is silent"):
+    with pytest.raises(UserError, match="all waveforms are silent"):
         linear_prediction_coefficients([np.zeros(10), np.zeros(3)], 2)
 
 

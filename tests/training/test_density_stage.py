@@ -44,7 +44,7 @@ def test_the_event_is_that_of_the_data(rows):
 
 
 def test_data_and_model_of_other_kinds_are_named(rows):
-    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table but digits holds images"):
+    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table, but digits contains images"):
         fill_in_event(compose("flow_model=maf"), digits(), NoContext())
     with pytest.raises(UserError, match="glow.glow is a model of images but a holds the rows of a table"):
         fill_in_event(compose(), table(rows), NoContext())
@@ -84,7 +84,7 @@ def test_a_trained_density_is_found_again_with_what_it_cost(train_flow, tmp_path
     assert cost["parameters"] == sum(parameter.numel() for parameter in trained.parameters())
     assert cost["wall_s"] > 0 and cost["cpu_s"] > 0
     (tmp_path / "manifest.json").write_text('{"format": 2, "models": {}}')
-    with pytest.raises(UserError, match="describes no 'flow', expected that of a density's run"):
+    with pytest.raises(UserError, match="has no entry 'flow', expected the run of a density"):
         load_density(tmp_path)
     with pytest.raises(UserError, match="elsewhere holds no trained density: .*flow.safetensors is missing"):
         load_density(tmp_path / "elsewhere")

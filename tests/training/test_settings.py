@@ -15,7 +15,7 @@ from wavegen.training.settings import FIT_SETTINGS, check_trainings, fit_setting
     [
         ("student_training.max_minutes=soon", "student_training.max_minutes must be a number above 0"),
         ("teacher_training.max_steps=0", "teacher_training.max_steps must be a whole number of at least 1"),
-        ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup is a share"),
+        ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup must be a share"),
         (
             "teacher_training.validate_every_steps=0",
             "teacher_training.validate_every_steps must be at least 1",
