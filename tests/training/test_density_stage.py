@@ -44,9 +44,11 @@ def test_the_event_is_that_of_the_data(rows):
 
 
 def test_data_and_model_of_other_kinds_are_named(rows):
-    with pytest.raises(UserError, match="maf.maf is a model of the rows of a table, but digits contains images"):
+    with pytest.raises(
+        UserError, match="maf.maf is a model of the rows of a table, but digits contains images"
+    ):
         fill_in_event(compose("flow_model=maf"), digits(), NoContext())
-    with pytest.raises(UserError, match="glow.glow is a model of images but a holds the rows of a table"):
+    with pytest.raises(UserError, match="glow.glow is a model of images, but a contains the rows of a table"):
         fill_in_event(compose(), table(rows), NoContext())
 
 
@@ -86,5 +88,7 @@ def test_a_trained_density_is_found_again_with_what_it_cost(train_flow, tmp_path
     (tmp_path / "manifest.json").write_text('{"format": 2, "models": {}}')
     with pytest.raises(UserError, match="has no entry 'flow', expected the run of a density"):
         load_density(tmp_path)
-    with pytest.raises(UserError, match="elsewhere holds no trained density: .*flow.safetensors is missing"):
+    with pytest.raises(
+        UserError, match="elsewhere contains no trained density: .*flow.safetensors is missing"
+    ):
         load_density(tmp_path / "elsewhere")

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from wavegen.audio.pitch import PitchTrack
-from wavegen.evaluation.speech.distortion import tally_waveform
+from wavegen.evaluation.speech.distortion import tally_utterance
 from wavegen.evaluation.tally import Tally
+from wavegen.metrics.metric import Spoken
 
 
 def test_the_metrics_can_tell_resynthesis_from_noise(evaluation):
@@ -32,15 +33,8 @@ def track(hz, voiced):
 
 def tallied(estimate, reference, estimate_pitch, reference_pitch):
     tally = Tally()
-    tally_waveform(
-        "student",
-        estimate,
-        reference,
-        RATE,
-        estimate_pitch=estimate_pitch,
-        reference_pitch=reference_pitch,
-        tally=tally,
-    )
+    spoken = Spoken(estimate, reference, RATE, estimate_pitch, reference_pitch)
+    tally_utterance("student", spoken, tally)
     names = ["level_rms", "level_rms_voiced", "harmonicity_db", "log_spectral_distance_db"]
     names += [
         "log_spectral_distance_db_without_pauses",
