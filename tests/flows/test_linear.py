@@ -143,5 +143,5 @@ def test_wrong_number_of_features(layer):
 
 
 def test_a_negative_number_of_reflections():
-    with pytest.raises(UserError, match="reflections from 0 on, got -1"):
+    with pytest.raises(UserError, match="at least 0 Householder reflections, got -1"):
         QRLinear(3, num_householder=-1)

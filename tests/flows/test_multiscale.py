@@ -93,7 +93,7 @@ def test_temperature_scales_the_noise():
             lambda: FactorOut(Slice(2, 2, prior=StandardNormal((2, 4, 4)), event_dim=3)),
             "expected an inner bijection, got Slice",
         ),
-        (lambda: Reshape((2, 3), (5,)), "as many elements as"),
+        (lambda: Reshape((2, 3), (5,)), "different numbers of elements"),
         (lambda: Reshape((2, 3), (6,))(torch.zeros(1, 3, 2)), r"expected events of shape \(2, 3\)"),
         (lambda: Flow(bijection=Squeeze(), base=StandardNormal((3, 2, 2))), "divisible by 4, got 3"),
         (lambda: Compose(Reshape((4,), (2, 2)), event_dim=0), "expected event_dim of at least 1"),
