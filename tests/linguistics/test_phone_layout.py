@@ -158,7 +158,7 @@ def test_frames_that_do_not_fit_are_refused(encoder):
     with pytest.raises(UserError, match="14 columns"):
         encoder.encode(frames[:, :-1])
     frames[0, 0] = 400
-    with pytest.raises(UserError, match="the column phone-2 holds 0 to 400, which is outside its"):
+    with pytest.raises(UserError, match="column phone-2 contains values from 0 to 400, which are outside"):
         encoder.encode(frames)
 
 

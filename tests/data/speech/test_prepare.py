@@ -506,7 +506,7 @@ def test_a_corpus_handed_over_names_only_files_of_its_own(sentences, tmp_path, n
     [
         (
             lambda data: data["front_end"].update(voice="../../x"),
-            "corpus.json, front_end: the espeak voice '../../x' is no name",
+            "corpus.json, front_end: the espeak voice '../../x' is not a valid name",
         ),
         (
             lambda data: data["front_end"].update(pitch="high"),
