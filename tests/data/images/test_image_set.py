@@ -175,7 +175,9 @@ def test_cifar10_binary_version(tmp_path):
 def test_the_pickled_cifar10_is_refused_with_the_reason(tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"")
-    with pytest.raises(UserError, match="could run foreign code: give the folder of the binary version"):
+    with pytest.raises(
+        UserError, match="can run untrusted code when read; use the folder of the binary version"
+    ):
         cifar10(tmp_path)
 
 
@@ -190,7 +192,7 @@ def test_downsampled_imagenet_npz(tmp_path):
     assert len(few.train) == 8
     with pytest.raises(UserError, match=r"expected shape \(N, 3072\) for 32×32 pixels, got \(8, 192\)"):
         downsampled_imagenet(tmp_path, size=32)
-    with pytest.raises(UserError, match="is no downsampled ImageNet"):
+    with pytest.raises(UserError, match="is not downsampled ImageNet"):
         downsampled_imagenet(tmp_path / "nowhere", size=8)
 
 
@@ -228,9 +230,9 @@ def test_a_mixture_of_grey_and_colour_becomes_colour(tmp_path):
 
 
 def test_image_folder_failures(tmp_path):
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match="nowhere is not a folder"):
         image_folder(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no image, expected PNG or JPEG"):
+    with pytest.raises(UserError, match="contains no images, expected PNG or JPEG"):
         image_folder(tmp_path)
     files["write_pngs"](tmp_path, 4)
     (tmp_path / "a.png").write_bytes(b"\x89PNG and then nothing")
@@ -240,7 +242,7 @@ def test_image_folder_failures(tmp_path):
     with pytest.raises(UserError, match=r"of one size, got 8×8 pixels in .*000.png and 9×8 in .*a.png"):
         image_folder(tmp_path)
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match="a.png: expected an image of 8 bits a channel, got .*I;16"):
+    with pytest.raises(UserError, match="a.png: expected an image of 8 bits per channel, got .*I;16"):
         image_folder(tmp_path)
 
 
@@ -270,7 +272,7 @@ def test_image_sets_refuse_what_does_not_fit():
     labels = {part: torch.arange(5) for part in PARTS}
     with pytest.raises(UserError, match="expected train labels 0 to 2, got 0 to 4"):
         ImageSet(good, good, good, 4, "x", labels, ("a", "b", "c"))
-    with pytest.raises(UserError, match="bits: expected 1 to 8, of images with 256 levels, got 5"):
+    with pytest.raises(UserError, match="bits: expected 1 to 8 and images with 256 levels, got 5"):
         finish(ImageSet(good, good, good, 4, "x"), bits=5)
     with pytest.raises(UserError, match="padding: expected 0 or more"):
         finish(ImageSet(good, good, good, 4, "x"), padding=-1)
