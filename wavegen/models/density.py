@@ -47,5 +47,5 @@ def offers(model: DensityModel, *names: str) -> bool:
     """
     unknown = set(names) - set(OPTIONAL)
     if unknown:
-        raise ValueError(f"unknown methods {unknown}: a density may offer {OPTIONAL}")
+        raise ValueError(f"unknown methods {unknown}, expected some of {OPTIONAL}")
     return all(callable(getattr(model, name, None)) for name in names)

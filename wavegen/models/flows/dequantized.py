@@ -58,7 +58,7 @@ def scaled_logit(alpha: float = 0.05) -> Bijection:
     Raises UserError unless 0 < α < ½.
     """
     if not 0 < alpha < 0.5:
-        raise UserError(f"scaled_logit: alpha must be between 0 and ½, got {alpha}")
+        raise UserError(f"scaled_logit alpha: expected a number between 0 and ½, got {alpha}")
     return Compose(Rescale(scale=1 - 2 * alpha, loc=alpha), Logit())
 
 

@@ -60,7 +60,7 @@ def flow_plus_plus(
     """
     if len(num_couplings) != 3 or sum(num_couplings) < 1 or min(num_couplings) < 0:
         raise UserError(
-            "flow_plus_plus: num_couplings must be three counts (checkerboard, channel, checkerboard), got "
+            "flow_plus_plus num_couplings: expected three counts (checkerboard, channel, checkerboard), got "
             f"{tuple(num_couplings)}"
         )
     image_shape = require_scales("flow_plus_plus", image_shape, 2 if num_couplings[2] else 1)
