@@ -19,7 +19,9 @@ LONGEST_S = 3600.0
 """Default limit of a file's duration: one hour, 630 MB of float32 at 44.1 kHz."""
 
 _RATES_HZ = (4000, 768_000)  # telephones use 8,000, the fastest converters 768,000
-_LOUDEST = 16.0  # 24 dB above full scale, more than any mix reaches; 2¹⁵ indicates a wrongly scaled file
+_MAX_AMPLITUDE = (
+    16.0  # 24 dB above full scale, more than any mix reaches; 2¹⁵ indicates a wrongly scaled file
+)
 _BLOCK_VALUES = 1 << 20  # over all channels: 4 MB
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2⁶³ − 1 if a FLAC stream does not state its length
 
@@ -55,7 +57,7 @@ def read_mixed_down(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[
     return np.concatenate([np.zeros(0, np.float32), *blocks]), sample_rate, num_channels
 
 
-class _InOrder(soundfile.SoundFile):
+class _SequentialFile(soundfile.SoundFile):
     """A file that is read sequentially.
 
     For seekable files, soundfile seeks to the current position after every block. libsndfile then returns
@@ -73,7 +75,7 @@ def _read(
     _check_regular(path)
     blocks, num_frames = [], 0
     try:
-        with _InOrder(path) as file:
+        with _SequentialFile(path) as file:
             promised, sample_rate, num_channels = file.frames, file.samplerate, file.channels
             _check_rate(path, sample_rate)
             if promised < _UNKNOWN_FRAMES:
@@ -87,7 +89,7 @@ def _read(
     except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).rstrip(".").rsplit(": ", 1)[-1]
         raise UserError(f"the audio file {path} cannot be read or is truncated: {reason}") from error
-    if num_frames < promised < _UNKNOWN_FRAMES or (is_wav and _wav_is_cut_short(path)):
+    if num_frames < promised < _UNKNOWN_FRAMES or (is_wav and _wav_is_truncated(path)):
         raise UserError(
             f"the audio file {path} is truncated: its header states more samples than it contains"
         )
@@ -127,14 +129,14 @@ def _check_values(path: Path, block: np.ndarray) -> None:
     if not np.isfinite(block).all():
         raise UserError(f"the audio file {path} contains infinity or NaN, expected finite samples")
     peak = float(np.abs(block).max())
-    if peak > _LOUDEST:
+    if peak > _MAX_AMPLITUDE:
         raise UserError(
             f"the audio file {path} contains samples of {peak:.3g}, expected values within [-1, 1] "
-            f"(at most {_LOUDEST:g})"
+            f"(at most {_MAX_AMPLITUDE:g})"
         )
 
 
-def _wav_is_cut_short(path: Path) -> bool:
+def _wav_is_truncated(path: Path) -> bool:
     """Compares the header's ``data`` size with the file, because libsndfile does not report a short WAV."""
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -57,7 +57,7 @@ def table(path: str | Path, *, dev_share: float = 0.1, test_share: float = 0.1, 
         raise UserError(f"{path} does not exist, expected a table")
     columns, parts = readers[path.suffix.lower()](path)
     for part, values in parts.items():
-        _refuse_what_is_no_number(path, part, columns, values)
+        _require_finite(path, part, columns, values)
     tensors = {part: torch.from_numpy(values) for part, values in parts.items()}
     if "all" in tensors:
         tensors = _split(tensors["all"], dev_share, test_share, seed, path)
@@ -81,7 +81,7 @@ def _split(rows: Tensor, dev_share: float, test_share: float, seed: int, path: P
     return {"train": train, "dev": dev, "test": test}
 
 
-def _refuse_what_is_no_number(path: Path, part: str, columns: tuple[str, ...], values: np.ndarray) -> None:
+def _require_finite(path: Path, part: str, columns: tuple[str, ...], values: np.ndarray) -> None:
     if len(values) == 0 or not columns:
         raise UserError(f"{path}: expected rows and columns, got {values.shape[0]} × {len(columns)}")
     if not np.isfinite(values).all():

@@ -72,7 +72,7 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
     ]
 
     threshold_db = _loudness_db(recorded_db) - _PAUSE_DB
-    phones = _drop_pauses_not_made(phones, recorded_db, hop_s, threshold_db)
+    phones = _drop_unspoken_pauses(phones, recorded_db, hop_s, threshold_db)
     for begin, end in _runs(recorded_db[first:last] < threshold_db):
         if (end - begin) * hop_s >= _MIN_PAUSE_S:
             at_s = (_edge_s(first + edge, hop_s, duration_s) for edge in (begin, end))
@@ -142,7 +142,7 @@ def _warp(rendered: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     return path[::-1]
 
 
-def _drop_pauses_not_made(
+def _drop_unspoken_pauses(
     phones: Sequence[TimedPhone], levels_db: np.ndarray, hop_s: float, threshold_db: float
 ) -> list[TimedPhone]:
     """Removes inner silences during which the recording sounds; their neighbours meet in the middle."""

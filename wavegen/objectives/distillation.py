@@ -59,12 +59,12 @@ class DistillationStep:
     @property
     def sample(self) -> Tensor:
         """The student's waveform ``(batch, time)``, unrounded and unclipped."""
-        return self._spoken[0]
+        return self._sample_and_conditionals[0]
 
     @property
     def conditionals(self) -> Distribution:
         """The student's distribution of each sample given past noise, batch shape ``(batch, time)``."""
-        return self._spoken[1]
+        return self._sample_and_conditionals[1]
 
     @cached_property
     def teacher_density(self) -> Distribution:
@@ -96,7 +96,7 @@ class DistillationStep:
         return conditionals.continuous
 
     @cached_property
-    def _spoken(self) -> tuple[Tensor, Distribution]:
+    def _sample_and_conditionals(self) -> tuple[Tensor, Distribution]:
         noise = self.student.noise(self.recording.shape) if self._noise is None else self._noise
         return self.student.rsample_with_conditionals(noise, self.context)
 

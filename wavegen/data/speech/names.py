@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 
 _MOST_BYTES = 120  # file systems allow 255 including the extension; some that encrypt names allow 143
-_NO_FILE_NAME = re.compile(r"""^[.\s]|[.\s]$|[/\\:*?"<>|]|~[0-9a-f]{12}$""")
+_UNSAFE_NAME = re.compile(r"""^[.\s]|[.\s]$|[/\\:*?"<>|]|~[0-9a-f]{12}$""")
 
 
 def file_names(names: Collection[str]) -> dict[str, str]:
@@ -37,7 +37,7 @@ def _is_plain(name: str) -> bool:
     return (
         0 < len(name.encode("utf-8", "surrogatepass")) <= _MOST_BYTES
         and name.isprintable()
-        and not _NO_FILE_NAME.search(name)
+        and not _UNSAFE_NAME.search(name)
     )
 
 

@@ -126,10 +126,10 @@ def _run(maker: UtteranceMaker, items: list[CorpusItem], num_jobs: int | None) -
         num_jobs=min(num_jobs or available_cores(), max(1, len(items) // 8)),
         title=f"preparing {maker.preparation.source.name}",
         unit="utterance",
-        if_it_dies=_skip_what_kills,
+        if_it_dies=_crash_reason,
         first_alone=True,  # pYIN is compiled at first use; compiling in several processes at once crashes
     )
 
 
-def _skip_what_kills(item: CorpusItem) -> str:
+def _crash_reason(item: CorpusItem) -> str:
     return f"the process that prepared {item.name or item.id} died, perhaps for lack of memory or by a bug"

@@ -122,7 +122,7 @@ class LjspeechCorpus:
             text = next((text for text in reversed(rest[:2]) if text), "")
             if not line.strip():
                 continue
-            if problem := _no_name(name):
+            if problem := _invalid_name_reason(name):
                 problems[f"line {number}"] = f"{place}: {problem}"
             elif name in texts or name in problems:
                 problems[f"line {number}"] = f"{place}: {name!r} occurs a second time"
@@ -156,7 +156,7 @@ class LjspeechCorpus:
         raise SkippedUtterance(reason)
 
 
-def _no_name(name: str) -> str | None:
+def _invalid_name_reason(name: str) -> str | None:
     """The reason why ``name`` cannot be a file name, or None."""
     if len(name) > _LONGEST_NAME:
         return f"an id of {len(name)} characters cannot be the name of a recording"

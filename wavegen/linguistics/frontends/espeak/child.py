@@ -107,7 +107,7 @@ def synthesize(
             library.espeak_SetSynthCallback(collect)
             library.espeak_SetParameter(_RATE, words_per_minute, 0)
             library.espeak_SetParameter(_PITCH, pitch, 0)
-            utf8 = text.encode("utf-8", errors="ignore")  # lone surrogates are no UTF-8
+            utf8 = text.encode("utf-8", errors="ignore")  # drops lone surrogates, which are not valid UTF-8
             library.espeak_Synth(
                 utf8 + b"\0", ctypes.c_size_t(len(utf8) + 1), 0, 0, 0, _CHARS_UTF8, None, None
             )
@@ -132,7 +132,7 @@ def _fresh_library(path: str) -> Iterator[ctypes.CDLL]:
 def main(library_path: str, data_path: str) -> None:
     """Answers requests until the pipe closes, which happens when the parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and then ends this process
-    _leave_no_core()
+    _disable_core_dumps()
     # espeak sometimes prints to standard output, so replies use a duplicate of it.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -145,7 +145,7 @@ def main(library_path: str, data_path: str) -> None:
         replies.flush()
 
 
-def _leave_no_core() -> None:
+def _disable_core_dumps() -> None:
     """Disables core dumps: crashes of this process are expected."""
     try:
         import resource

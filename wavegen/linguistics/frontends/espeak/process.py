@@ -37,7 +37,7 @@ class EspeakProcess:
         self._lock = threading.Lock()
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def ask(self, **request: object) -> tuple[dict, bytes]:
         """The child's reply, its line and its samples: see :mod:`wavegen.linguistics.frontends.espeak.child`.
@@ -104,7 +104,7 @@ class EspeakProcess:
             self._child.stdout.close()
             self._child = None
 
-    def _forget(self) -> None:
+    def _reset_after_fork(self) -> None:
         """In a forked process: the child belongs to the parent, and one of its threads may hold the lock."""
         self._lock = threading.Lock()
         if self._child is not None:
