@@ -117,7 +117,7 @@ class LjspeechCorpus:
             try:
                 name, *rest = (part.strip() for part in line.decode("utf-8").split("|"))
             except UnicodeDecodeError as error:
-                undecodable = problems[f"line {number}"] = f"{place} is no UTF-8 text: {error.reason}"
+                undecodable = problems[f"line {number}"] = f"{place} is not UTF-8 text: {error.reason}"
                 continue
             text = next((text for text in reversed(rest[:2]) if text), "")
             if not line.strip():
@@ -125,13 +125,13 @@ class LjspeechCorpus:
             if problem := _invalid_name_reason(name):
                 problems[f"line {number}"] = f"{place}: {problem}"
             elif name in texts or name in problems:
-                problems[f"line {number}"] = f"{place}: {name!r} occurs a second time"
+                problems[f"line {number}"] = f"{place}: the id {name!r} is a duplicate"
             elif not text:
-                problems[name] = f"{place}: there is no text"
+                problems[name] = f"{place}: the text is missing"
             elif len(text) > self.max_duration_s * _MOST_CHARACTERS_A_SECOND:
                 problems[name] = (
-                    f"{place}: a text of {len(text)} characters cannot be said within the "
-                    f"{self.max_duration_s:g} s that a recording may last"
+                    f"{place}: a text of {len(text)} characters is too long for a recording of at "
+                    f"most {self.max_duration_s:g} s"
                 )
             else:
                 texts[name] = text
