@@ -1,4 +1,4 @@
-"""NPZ archives that may come from anywhere: never unpickled, every failure named."""
+"""Reads untrusted NPZ archives: nothing is unpickled, and every failure names the file."""
 
 import zipfile
 import zlib
@@ -14,10 +14,10 @@ UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, Mem
 
 
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The named arrays of an NPZ archive.
+    """Reads the named arrays of an NPZ archive.
 
     Raises:
-        UserError: where the file is missing, corrupt, lacks one of them, or holds one that is pickled.
+        UserError: if the file is missing or corrupt, lacks an array, or contains a pickled one.
     """
     try:
         with open_npz(path) as archive:
@@ -33,7 +33,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def open_npz(path: str | Path) -> np.lib.npyio.NpzFile:
-    """The open archive. Raises ``UserError`` where there is none."""
+    """Opens an archive. Raises ``UserError`` if the file is missing or not an NPZ archive."""
     if not Path(path).is_file():
         raise UserError(f"{path} does not exist, expected an NPZ file")
     try:
@@ -41,5 +41,5 @@ def open_npz(path: str | Path) -> np.lib.npyio.NpzFile:
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as NPZ ({error})") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise UserError(f"{path} holds a single array, expected an NPZ archive of named ones")
+        raise UserError(f"{path} contains a single array, expected an NPZ archive of named arrays")
     return archive

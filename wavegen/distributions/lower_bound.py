@@ -24,7 +24,7 @@ def lower_bound(x: Tensor, bound: float) -> Tensor:
     """max(x, bound). Below the bound, the gradient is zero only if a descent step would decrease x.
 
     A plain clamp has no gradient below the bound, so a log-scale that falls below (digital silence drives it
-    there) stays there for ever. A softplus has a gradient but is not exact: it changes every value near the
+    there) never returns. A softplus has a gradient but is not exact: it changes every value near the
     bound, and sampler, teacher and student would all have to use the same softplus. Here the value is the
     exact maximum. Below the bound, a loss (which is *minimised*) can still increase x, that is if its
     gradient is negative; it cannot decrease x further.

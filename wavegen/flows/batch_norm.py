@@ -56,7 +56,7 @@ class BatchNorm(ChannelBijection):
         (x,) = at_least_float32(x)
         if self.training and x.numel() > self.num_channels:
             mean, variance = channel_moments(x, self.event_dim)
-            self._remember(mean, variance)
+            self._update_running_statistics(mean, variance)
         else:
             mean, variance = self.running_mean.to(x.dtype), self.running_variance.to(x.dtype)
         log_scale = self._log_scale(variance)
@@ -75,7 +75,7 @@ class BatchNorm(ChannelBijection):
         return self.log_gamma - 0.5 * (variance + self.eps).log()
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
         self.num_batches += 1
         share = (1.0 / self.num_batches.to(mean.dtype)).clamp_min(self.momentum)
         self.running_mean += share * (mean - self.running_mean)

@@ -25,8 +25,8 @@ class _ChannelProduct(ChannelBijection):
 
     def __init__(self, num_channels: int) -> None:
         super().__init__(num_channels, event_dim=3)
-        self._kept_for: list[Tensor] = []
-        self._kept_inverse: tuple[Tensor, Tensor] | None = None
+        self._cached_state: list[Tensor] = []
+        self._cached_inverse: tuple[Tensor, Tensor] | None = None
 
     def _weight(self) -> tuple[Tensor, Tensor]:
         """W and log|det W| in float64."""
@@ -42,13 +42,13 @@ class _ChannelProduct(ChannelBijection):
         if torch.is_grad_enabled() or any(tensor.device.type != "cpu" for tensor in state):
             return self._inverse_weight()
         # Compare values: torch's version counters miss the updates of fused optimisers.
-        if not self._kept_for or not all(
+        if not self._cached_state or not all(
             now.dtype == before.dtype and torch.equal(now, before)
-            for now, before in zip(state, self._kept_for, strict=True)
+            for now, before in zip(state, self._cached_state, strict=True)
         ):
-            self._kept_inverse = self._inverse_weight()
-            self._kept_for = [tensor.detach().clone() for tensor in state]
-        return self._kept_inverse
+            self._cached_inverse = self._inverse_weight()
+            self._cached_state = [tensor.detach().clone() for tensor in state]
+        return self._cached_inverse
 
     def _multiply(self, matrix: Tensor, value: Tensor, log_abs_det: Tensor) -> tuple[Tensor, Tensor]:
         (value,) = at_least_float32(value)

@@ -83,20 +83,20 @@ class FactorOut(Bijection):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._half(x.shape)
-        kept, leaving = x.chunk(2, dim=-3)
+        kept, factored_out = x.chunk(2, dim=-3)
         kept, log_det = self.inner(kept, context)
-        while leaving.shape[-2] > kept.shape[-2]:
-            leaving = F.pixel_unshuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
+        while factored_out.shape[-2] > kept.shape[-2]:
+            factored_out = F.pixel_unshuffle(factored_out, CELL)
+        return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._half(z.shape)
         # both halves of x have the same number of elements, whatever their shapes in z
-        kept, leaving = z.chunk(2, dim=-3)
+        kept, factored_out = z.chunk(2, dim=-3)
         kept, log_det = self.inner.inverse(kept, context)
-        while leaving.shape[-2] < kept.shape[-2]:
-            leaving = F.pixel_shuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
+        while factored_out.shape[-2] < kept.shape[-2]:
+            factored_out = F.pixel_shuffle(factored_out, CELL)
+        return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def _half(self, event_shape: Sequence[int]) -> int:
         require_rank(self, event_shape, 3)

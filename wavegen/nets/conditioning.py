@@ -198,7 +198,7 @@ class GlottalPhase(ConditioningPart):
         return crop(channels * voiced.unsqueeze(1), num_samples, "cycles")
 
     def interpolate(self, frames: Tensor) -> Tensor:
-        """Interpolates linearly between frame centres: ``(batch, frames)`` to ``(batch, samples)``."""
+        """Interpolates between frame centres: ``(batch, frames) -> (batch, frames * hop_samples)``."""
         padded = functional.pad(frames.unsqueeze(1), (1, 1), mode="replicate").squeeze(1)
         position = (
             torch.arange(self.hop_samples, device=frames.device, dtype=frames.dtype) + 0.5

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-def with_ends(frames: Tensor) -> Tensor:
+def repeat_ends(frames: Tensor) -> Tensor:
     """``(batch, frames, channels)`` with the first and the last frame repeated."""
     return torch.cat([frames[:, :1], frames, frames[:, -1:]], dim=1)
 
@@ -19,7 +19,7 @@ def add_frames_(y: Tensor, frames: Tensor, kernel: Tensor) -> Tensor:
     """Adds the upsampled ``frames`` to ``y (batch, time, channels)`` in place.
 
     Args:
-        frames: ``(batch, frames + 2, channels)``, see :func:`with_ends`; they cover at least ``time``.
+        frames: ``(batch, frames + 2, channels)``, see :func:`repeat_ends`; they cover at least ``time``.
         kernel: ``(3, hop_samples)``.
     """
     hop_samples, time = kernel.shape[1], y.shape[1]

@@ -16,7 +16,7 @@ CACHED_ROWS = 2048
 """Rows per core and block: 128 channels of float32 fill the level-2 cache."""
 
 
-def open_gates(hidden: Tensor) -> tuple[Tensor, Tensor]:
+def gate_activations(hidden: Tensor) -> tuple[Tensor, Tensor]:
     """tanh and σ of the two halves of ``hidden (rows, 2 · channels)``, ``(rows, channels)`` each.
 
     ``hidden`` may be overwritten. tanh is computed as 2σ(2a) − 1 in at least float32 (absolute error up to
@@ -38,7 +38,7 @@ def gate_gradient(grad: Tensor, tanh: Tensor, sigmoid: Tensor, out: Tensor) -> N
     """Writes the gradient with respect to ``(a, b)`` into ``out (rows, 2 · channels)``.
 
     The rows of ``out`` need not be contiguous. ``grad`` is the gradient with respect to ``h``; ``tanh`` and
-    ``sigmoid`` come from :func:`open_gates`. All three are ``(rows, channels)``.
+    ``sigmoid`` come from :func:`gate_activations`. All three are ``(rows, channels)``.
     """
     channels = grad.shape[1]
     for by_h, t, s, target in zip(*map(_blocks, (grad, tanh, sigmoid, out)), strict=True):

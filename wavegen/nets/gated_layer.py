@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wavegen.nets.frame_sum import add_frames_, frames_gradient, plain_frame_sum
-from wavegen.nets.gate import gate_gradient, open_gates, plain_gate
+from wavegen.nets.gate import gate_activations, gate_gradient, plain_gate
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class _GatedLayer(torch.autograd.Function):
             hidden.flatten(0, 1).addmm_(samples.flatten(0, 1), projection.to(dtype).t())
         if frames is not None:
             add_frames_(hidden, frames, kernel.to(dtype))
-        tanh, sigmoid = open_gates(hidden.flatten(0, 1))
+        tanh, sigmoid = gate_activations(hidden.flatten(0, 1))
         out = functional.linear(tanh * sigmoid, output.flatten(1).to(dtype), output_bias.to(dtype))
         out = out.view(*stream.shape[:2], -1)
         ctx.mark_dirty(stream)

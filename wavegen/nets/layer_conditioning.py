@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wavegen.nets.conditioning import Conditioning, Context, require_cover
-from wavegen.nets.frame_sum import with_ends
+from wavegen.nets.frame_sum import repeat_ends
 from wavegen.nets.gated_layer import LayerConditioning
 
 
@@ -55,7 +55,7 @@ def layer_conditionings(
         require_cover(covered, num_samples, part.key)
         matrix = torch.cat([projection[:, columns[shared], 0] for projection in projections])
         projected = functional.linear(at_frame_rate.transpose(1, 2).to(dtype), matrix.to(dtype))
-        frames = with_ends(projected).chunk(len(projections), dim=-1)
+        frames = repeat_ends(projected).chunk(len(projections), dim=-1)
     weights = [
         torch.cat([projection[:, columns[index], 0] for index in others], dim=1) if others else None
         for projection in projections

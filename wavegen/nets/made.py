@@ -130,16 +130,16 @@ class MaskedLinear(nn.Linear):
         super().__init__(mask.shape[1], mask.shape[0])
         self.register_buffer("mask", mask)
         # the mask as floats: products of booleans and floats take several times as long
-        self.register_buffer("_kept", mask.to(self.weight.dtype), persistent=False)
+        self.register_buffer("_float_mask", mask.to(self.weight.dtype), persistent=False)
         self._staircase = Staircase.of(mask)
 
     @property
     def masked_weight(self) -> Tensor:
-        return self.weight * self._kept
+        return self.weight * self._float_mask
 
     def _load_from_state_dict(self, *arguments: object) -> None:
         super()._load_from_state_dict(*arguments)
-        self._kept.copy_(self.mask)
+        self._float_mask.copy_(self.mask)
         self._staircase = Staircase.of(self.mask)
 
     def forward(self, x: Tensor) -> Tensor:

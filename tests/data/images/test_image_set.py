@@ -38,7 +38,7 @@ def test_image_sets_refuse_what_does_not_fit():
     labels = {part: torch.arange(5) for part in PARTS}
     with pytest.raises(UserError, match="expected train labels 0 to 2, got 0 to 4"):
         ImageSet(good, good, good, 4, "x", labels, ("a", "b", "c"))
-    with pytest.raises(UserError, match="bits: expected 1 to 8, of images with 256 levels, got 5"):
+    with pytest.raises(UserError, match="bits: expected 1 to 8 and images with 256 levels, got 5"):
         finish(ImageSet(good, good, good, 4, "x"), bits=5)
     with pytest.raises(UserError, match="padding: expected 0 or more"):
         finish(ImageSet(good, good, good, 4, "x"), padding=-1)

@@ -105,7 +105,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         prepare_corpus(source, out, 8000)
     assert not (out / "corpus.json").exists()
-    with pytest.raises(UserError, match="no corpus.json"):
+    with pytest.raises(UserError, match="corpus.json is missing"):
         Corpus.open(out)
 
     remaining = []
