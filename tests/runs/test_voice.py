@@ -162,7 +162,7 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    assert_refused(run, run / "manifest.json", repr(target), "none of those that wavegen's own")
+    assert_refused(run, run / "manifest.json", repr(target), "expected one that wavegen's own")
     assert not proof.exists()
 
 
@@ -200,7 +200,7 @@ def test_weights_of_another_model_are_named(run):
         ),
         (lambda teacher: teacher.update(head=WAVENET), "head is a wavegen.nets.wavenet.WaveNet"),
         (lambda teacher: teacher.update(_convert_="none"), "has the key '_convert_'"),
-        (lambda teacher: teacher.clear(), "describes no model"),
+        (lambda teacher: teacher.clear(), "does not describe a model"),
         (lambda teacher: teacher.update(teacher.pop("wavenet")["dilations"]), "has the argument 'head'"),
         (lambda teacher: teacher["wavenet"].update(skip_channels=-1), "cannot be built"),
     ],
@@ -215,7 +215,7 @@ def test_a_model_of_more_parameters_than_the_file_holds_is_refused_before_they_a
     monkeypatch.setattr(nn.Conv1d, "reset_parameters", lambda module: filled.append(module.weight.numel()))
     rewrite(run, lambda content: content["models"]["teacher"]["wavenet"].update(residual_channels=5000))
     num_values = sum(tensor.numel() for tensor in load_file(run / "teacher.safetensors").values())
-    assert_refused(run, "does not fit the model of", f"it holds {num_values} numbers, the model has more")
+    assert_refused(run, "does not fit the model of", f"the file has {num_values} numbers, the model has more")
     assert sum(filled) <= num_values
 
 
@@ -259,7 +259,7 @@ def test_folders_without_a_voice_are_named(run, tmp_path):
     (tmp_path / "empty").mkdir()
     assert_refused(tmp_path / "empty", "is not the folder of a trained model", "manifest.json is missing")
     (run / "teacher.safetensors").unlink()
-    assert_refused(run, run, "holds no weights")
+    assert_refused(run, run, "contains no weights")
 
 
 def test_a_failed_write_leaves_the_old_files_and_nothing_else(run, description, monkeypatch):
