@@ -114,4 +114,4 @@ def _check_type(layer: nn.Module, expected: type[nn.Module], names: dict[nn.Modu
     if layer._forward_hooks or layer._forward_pre_hooks:
         raise Unsupported(f"{names[layer]} has forward hooks")
     if "forward" in vars(layer):
-        raise Unsupported(f"{names[layer]} has a forward of its own")
+        raise Unsupported(f"{names[layer]} has another forward than its class")

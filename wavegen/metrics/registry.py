@@ -28,8 +28,8 @@ DISTORTION = (
     ),
     decibels(
         "log_spectral_distance_db_without_pauses",
-        title="… where there is speech",
-        explanation="The same, without pauses.",
+        title="… without pauses",
+        explanation="The same in frames with speech only.",
         function=lambda s: log_spectral_distance_db(*s.signals, without_pauses=True),
     ),
     decibels(

@@ -12,7 +12,7 @@ class ReferenceSampler:
 
     For the same samples, the cached step gives the same parameters as the parallel forward (a test checks
     it), and the head applies the same minimum scale as in training. Works on any device and in any precision,
-    at some hundred samples a second. The compiled engine is tested against it.
+    at a few hundred samples per second. The compiled engine is tested against it.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.

@@ -123,17 +123,17 @@ class _TileEmitter:
         given = Arguments(context, builder, signature, args)
         w, stride, x, o, count, s, sum_stride = (given.number(i) for i in (1, 2, 4, 6, 7, 9, 10))
 
-        def behind(place, *steps):
+        def plus(place, *steps):
             for step in steps:
                 place = builder.add(place, step)
             return place
 
-        starts = [behind(x, builder.load(given.element(5, behind(o, INTP(c))))) for c in range(self.columns)]
+        starts = [plus(x, builder.load(given.element(5, plus(o, INTP(c))))) for c in range(self.columns)]
         # LLVM turns these slots into registers.
         cells = {
             (r, c): (
                 cgutils.alloca_once(builder, FLOATS),
-                given.element(8, behind(s, builder.mul(sum_stride, INTP(c)), INTP(LANES * r))),
+                given.element(8, plus(s, builder.mul(sum_stride, INTP(c)), INTP(LANES * r))),
             )
             for c in range(self.columns)
             for r in range(self.rows)
@@ -141,15 +141,15 @@ class _TileEmitter:
         for slot, address in cells.values():
             builder.store(load(builder, address), slot)
         with cgutils.for_range(builder, count, intp=INTP) as loop:
-            row = behind(w, builder.mul(loop.index, stride))
+            row = plus(w, builder.mul(loop.index, stride))
             kind = FLOATS if self.precision == FLOAT32 else WORDS
             weights = [
-                load(builder, given.element(0, behind(row, INTP(LANES * r))), kind) for r in range(self.rows)
+                load(builder, given.element(0, plus(row, INTP(LANES * r))), kind) for r in range(self.rows)
             ]
             for c, start in enumerate(starts):
-                first, second = builder.load(given.element(3, behind(start, loop.index))), None
+                first, second = builder.load(given.element(3, plus(start, loop.index))), None
                 if self.precision == BFLOAT16_WEIGHTS:
-                    second = builder.load(given.element(3, behind(start, loop.index, count)))
+                    second = builder.load(given.element(3, plus(start, loop.index, count)))
                 for r, weight in enumerate(weights):
                     slot, _ = cells[r, c]
                     total = builder.load(slot)
