@@ -110,9 +110,7 @@ def test_an_item_that_kills_costs_itself_alone(tmp_path):
 
 def test_an_item_that_kills_is_named_where_nothing_stands_for_it(tmp_path):
     function = partial(die_of_three, folder=tmp_path)
-    with pytest.raises(
-        UserError, match="processes died over 3: killed for want of memory perhaps, or crashed"
-    ):
+    with pytest.raises(UserError, match="two processes died while they worked on 3: they were killed"):
         list(map_in_processes(function, list(range(8)), num_jobs=2, title="squares", unit="item"))
 
 
@@ -131,7 +129,7 @@ def test_the_first_is_done_before_the_others_begin(tmp_path):
 def test_processes_that_cannot_start_are_not_tried_for_ever(tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("import os; os._exit(3)")
     monkeypatch.syspath_prepend(tmp_path)  # of the new processes too
-    with pytest.raises(UserError, match="a process died as it started"):
+    with pytest.raises(UserError, match="a worker process died at its start"):
         list(map_in_processes(abs, [1, 2, 3], num_jobs=2, title="x", unit="item", if_it_dies=abs))
 
 

@@ -66,7 +66,7 @@ def test_folders_without_a_voice_are_named(run, tmp_path):
     (tmp_path / "empty").mkdir()
     assert_refused(tmp_path / "empty", "is not the folder of a trained model", "manifest.json is missing")
     (run / "teacher.safetensors").unlink()
-    assert_refused(run, run, "holds no weights")
+    assert_refused(run, run, "contains no weights")
 
 
 def test_a_voice_goes_with_corpora_of_its_sample_rate_and_layout(run, mini_corpus):

@@ -136,7 +136,7 @@ def test_every_command_of_a_configuration_gives_a_run_that_can_be_resumed(comman
         ("{x: '${oc.env:HOME}'}", "the interpolation"),
         ("{x: 'a ${oc.create:{_target_:os.getpid}}'}", "the interpolation"),
         ("{1: x}", "the key 1"),
-        ("{x: 2020-01-01}", "holds a date"),
+        ("{x: 2020-01-01}", "contains a date"),
     ],
 )
 def test_anything_else_is_refused(node, reason, depth):

@@ -19,8 +19,8 @@ def check_order(callbacks: Sequence[lightning.Callback]) -> None:
                 raise RuntimeError(_wrong(callback, "before", other))
         for other in callbacks[place + 1 :]:
             if isinstance(other, getattr(callback, "behind", ())):
-                raise RuntimeError(_wrong(callback, "behind", other))
+                raise RuntimeError(_wrong(callback, "after", other))
 
 
 def _wrong(callback: lightning.Callback, where: str, other: lightning.Callback) -> str:
-    return f"{type(callback).__name__} must stand {where} {type(other).__name__} in the list of callbacks"
+    return f"{type(callback).__name__} must come {where} {type(other).__name__} in the list of callbacks"

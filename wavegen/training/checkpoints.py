@@ -138,7 +138,7 @@ def resumable(folder: Path, max_steps: int) -> Path | None:
     if reasons:
         path, reason = next(iter(reasons.items()))
         raise UserError(
-            f"{path} cannot be read as a training checkpoint ({reason}); delete it to train this stage anew"
+            f"{path} cannot be read as a training checkpoint ({reason}); delete it to train this stage again"
         )
     return None
 
