@@ -21,6 +21,7 @@ from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 from wavegen.training.speech_stages import (
     check_distillable,
+    check_lender,
     fill_in_voice,
     find_lent_teacher,
     obtain_teacher,
@@ -31,6 +32,7 @@ from wavegen.training.speech_stages import (
 def main(config: DictConfig) -> None:
     config = resume_config(config)
     check_trainings(config)
+    check_lender(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     lent, corpus = find_lent_teacher(config, corpus)

@@ -17,6 +17,7 @@ from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
 from wavegen.training.data import SegmentData
@@ -120,6 +121,20 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     )
 
 
+def check_lender(config: DictConfig) -> None:
+    """Raises UserError where ``teacher_checkpoint`` is no run folder: before a corpus is prepared for it."""
+    if (source := _lender(config)) is not None:
+        read_manifest(source)
+
+
+def _lender(config: DictConfig) -> Path | None:
+    """The run folder of a lent teacher: once the run has taken the teacher in, the run itself."""
+    if config.teacher_checkpoint is None:
+        return None
+    kept = Path(config.run) / "teacher.safetensors"
+    return Path(config.run if kept.exists() else config.teacher_checkpoint)
+
+
 def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
     """The voice whose teacher ``teacher_checkpoint`` gives, None to train one; and the corpus as it sees it.
 
@@ -128,10 +143,9 @@ def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None,
     Raises:
         UserError: where it has no teacher, or does not fit the corpus.
     """
-    if config.teacher_checkpoint is None:
+    source = _lender(config)
+    if source is None:
         return None, corpus
-    kept = Path(config.run) / "teacher.safetensors"
-    source = Path(config.run if kept.exists() else config.teacher_checkpoint)
     voice = require_match(load_voice(source), corpus, source)
     if voice.teacher is None:
         raise UserError(f"{source} has no teacher.safetensors to distil")
