@@ -21,6 +21,7 @@ from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 from wavegen.training.speech_stages import (
     check_distillable,
+    check_teacher_checkpoint,
     fill_in_voice,
     find_teacher_voice,
     obtain_teacher,
@@ -31,6 +32,7 @@ from wavegen.training.speech_stages import (
 def main(config: DictConfig) -> None:
     config = resume_config(config)
     check_trainings(config)
+    check_teacher_checkpoint(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     teacher_voice, corpus = find_teacher_voice(config, corpus)

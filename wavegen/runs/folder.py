@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
+from wavegen.runs.manifest import what_is_no_folder
 from wavegen.untrusted.arguments import check_calls
 from wavegen.untrusted.plain_yaml import read_plain_yaml
 from wavegen.untrusted.targets import refuse_foreign_targets
@@ -30,6 +31,8 @@ def resume_config(config: DictConfig) -> DictConfig:
     if config.resume is None:
         return config
     path = Path(config.resume) / CONFIG
+    if wrong := what_is_no_folder(Path(config.resume)):
+        raise UserError(f"resume={config.resume} {wrong}")
     if not path.exists():
         raise UserError(f"resume={config.resume} is not a run folder: {path} is missing")
     content = read_plain_yaml(path)

@@ -32,9 +32,8 @@ def read_manifest(run: Path) -> dict[str, Any]:
         UserError: if the run folder does not exist, or has no manifest of this format.
     """
     path = run / MANIFEST
-    if not run.is_dir():
-        what = "is a file, not a run folder" if run.exists() else "does not exist, expected a run folder"
-        raise UserError(f"{run} {what}; train a voice with 'wavegen distill'")
+    if wrong := what_is_no_folder(run):
+        raise UserError(f"{run} {wrong}; train a voice with 'wavegen distill'")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -50,3 +49,10 @@ def read_manifest(run: Path) -> dict[str, Any]:
     if not isinstance(manifest.get("models"), dict):
         raise UserError(f"{path} has no valid entry 'models', expected dict")
     return manifest
+
+
+def what_is_no_folder(run: Path) -> str | None:
+    """What to say of a path that is given for a run folder and is none; None for a folder."""
+    if run.is_dir():
+        return None
+    return "is a file, not a run folder" if run.exists() else "does not exist, expected a run folder"

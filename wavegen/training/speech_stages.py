@@ -17,6 +17,7 @@ from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
 from wavegen.training.data import SegmentData
@@ -119,6 +120,20 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     )
 
 
+def check_teacher_checkpoint(config: DictConfig) -> None:
+    """Raises UserError if ``teacher_checkpoint`` is not a run folder; called before a corpus is prepared."""
+    if (run := _teacher_run(config)) is not None:
+        read_manifest(run)
+
+
+def _teacher_run(config: DictConfig) -> Path | None:
+    """The run folder of ``teacher_checkpoint``; the run itself once it has a copy of that teacher."""
+    if config.teacher_checkpoint is None:
+        return None
+    copied = Path(config.run) / "teacher.safetensors"
+    return Path(config.run if copied.exists() else config.teacher_checkpoint)
+
+
 def find_teacher_voice(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
     """The voice of ``teacher_checkpoint`` (None to train a teacher), and the corpus with the voice's encoder.
 
@@ -127,10 +142,9 @@ def find_teacher_voice(config: DictConfig, corpus: Corpus) -> tuple[Voice | None
     Raises:
         UserError: if the voice has no teacher, or does not match the corpus.
     """
-    if config.teacher_checkpoint is None:
+    source = _teacher_run(config)
+    if source is None:
         return None, corpus
-    kept = Path(config.run) / "teacher.safetensors"
-    source = Path(config.run if kept.exists() else config.teacher_checkpoint)
     voice = require_match(load_voice(source), corpus, source)
     if voice.teacher is None:
         raise UserError(f"{source} has no teacher.safetensors to distil")
