@@ -65,23 +65,6 @@ def test_a_signal_to_all_processes_ends_them_at_once_and_quietly(tmp_path, heede
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_worker_whose_main_process_is_gone_heeds_signals():
-    code = (
-        "import os, sys, time; from wavegen.interruption import leave_signals_to_main\n"
-        "if os.fork(): time.sleep(3600)\n"
-        "leave_signals_to_main(); print(os.getpid(), flush=True); time.sleep(3600)"
-    )
-    main = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    worker = psutil.Process(int(main.stdout.readline()))
-    worker.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    assert worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
-    main.kill()
-    main.wait()
-    worker.send_signal(signal.SIGTERM)
-    assert psutil.wait_procs([worker], timeout=60)[1] == []
-
-
 def test_no_items():
     assert list(map_in_processes(describe, [], num_jobs=1, title="squares", unit="item")) == []
 

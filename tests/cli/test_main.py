@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from wavegen import __version__
 from wavegen.cli.composition import compose_config
-from wavegen.cli.help import find_recipes
 from wavegen.cli.main import main
+from wavegen.cli.recipes import find_recipes
 from wavegen.resources import resource_directory
 
 RECIPES = {

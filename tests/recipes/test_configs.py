@@ -103,9 +103,11 @@ def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
         default = f"- {group}: {name}\n" in (CONFIGS / f"{recipe}.yaml").read_text(encoding="utf-8")
         assert f"{group}={name}" in words or default, "the command runs another file"
     if recipe == "prepare":
+        if group != "corpus":  # a folder holds one corpus, and this one differs
+            words += [f"corpus.directory={tmp_path / 'corpus'}"]
         assert main([recipe, *words]) == 0
         corpus = ensure_prepared(composition.compose_config(recipe, words, configs=CONFIGS).corpus)
-        assert (corpus.name, len(list(corpus.utterances("test")))) == (name, 1)
+        assert (corpus.name, len(list(corpus.utterances("test")))) == (plain.corpus.name, 1)
         return
     words += [f"run={tmp_path / 'run'}", *brief("teacher")]
     words += brief("student") if recipe == "distill" else []

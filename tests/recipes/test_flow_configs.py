@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.cli import composition
-from wavegen.cli.help import find_recipes
 from wavegen.cli.main import main
+from wavegen.cli.recipes import find_recipes
 from wavegen.resources import resource_directory
 from wavegen.runs import weights
 from wavegen.training.density_stage import load_density

@@ -235,7 +235,7 @@ def test_an_espeak_voice_that_is_a_path_is_named(voice, tmp_path, capsys, name):
     """espeak reads a file of that name, and such a one ends the process."""
     rewrite(voice, lambda content: content["front_end"].update(voice=name))
     words = [f"checkpoint={voice}", "text=hello", "model=teacher", f"output={tmp_path / 'a.wav'}"]
-    assert f"the espeak voice '{name}' is no name" in refused(capsys, "synthesize", *words)
+    assert f"the espeak voice '{name}' is not a valid name" in refused(capsys, "synthesize", *words)
 
 
 def test_a_run_with_parts_of_ones_own_says_how_it_goes_on(tmp_path, capsys, monkeypatch):

@@ -54,7 +54,7 @@ def test_a_file_more_is_a_target_more(tmp_path, monkeypatch):
 @pytest.mark.parametrize("pages", ["README.md", "docs/*.md", "benchmarks/*.py"])
 def test_what_is_documented_is_allowed(pages):
     text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob(pages))
-    documented = set(TYPED.findall(text))
+    documented = {name for name in TYPED.findall(text) if not name.endswith(".NAME.CLASS")}
     assert documented and documented <= allowed_targets()
 
 
