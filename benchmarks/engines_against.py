@@ -5,8 +5,8 @@
     scripts/as-avx2 .venv/bin/python benchmarks/engines_against.py ../before
 
 Each checkout has its own process, which waits while the other one computes. The nets are those of
-configs/benchmark.yaml. The script prints the medians of both, and of the ratios within each round: samples per
-second, and how many times per second a stream's first block can be computed.
+configs/benchmark.yaml. The script prints the medians of both, and of the ratios within each round: samples
+per second, and how many times per second a stream's first block can be computed.
 """
 
 import argparse
