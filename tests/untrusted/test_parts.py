@@ -45,7 +45,7 @@ def test_what_is_no_dataclass_cannot_be_described():
     [
         (
             None,
-            "x.json does not describe a wavegen.audio.pitch.PraatPitch .*, expected a mapping with a _target_",
+            "x.json does not describe a wavegen.audio.pitch.PraatPitch .*, expected a mapping",
         ),
         ({"min_hz": 60.0}, "does not describe a .*PyinPitch, expected a mapping"),
         ({"_target_": "os.system", "command": "true"}, "names the target 'os.system'"),
