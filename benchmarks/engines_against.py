@@ -1,12 +1,12 @@
-"""The compiled engines of this checkout against those of another one, in turns: what did a change gain?
+"""Compares the speed of the compiled engines of this checkout and another one, interleaved.
 
     git worktree add ../before COMMIT
     .venv/bin/python benchmarks/engines_against.py ../before
     scripts/as-avx2 .venv/bin/python benchmarks/engines_against.py ../before
 
-Each checkout gets a process of its own that waits while the other one speaks. The nets are those of
-configs/benchmark.yaml. Printed are the medians of both, and of the ratios of neighbouring rounds: samples a
-second, and how many times a second a stream's first block could be spoken.
+Each checkout has its own process, which waits while the other one computes. The nets are those of
+configs/benchmark.yaml. The script prints the medians of both, and of the ratios within each round: samples
+per second, and how many times per second a stream's first block can be computed.
 """
 
 import argparse
@@ -40,10 +40,10 @@ CASES |= {
 
 
 def speak_when_asked() -> None:
-    """The process of one checkout: a case a line of standard input, its samples a second a line of output."""
+    """The process of one checkout: reads one case per line and prints the seconds of its synthesis."""
     try:
         from wavegen.benchmark.nets import make_context, make_student, make_teacher
-    except ImportError:  # where it was before
+    except ImportError:  # the module's place in older versions
         from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
     from wavegen.synthesis.parallel import ParallelSampler
     from wavegen.synthesis.sequential import SequentialSampler
@@ -74,7 +74,7 @@ def speak_when_asked() -> None:
 
 
 def main() -> None:
-    """Starts both, lets them take turns and prints the table."""
+    """Start both processes, measure in turns and print the table."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("other", type=Path, nargs="?", help="the other checkout")
@@ -111,7 +111,7 @@ def main() -> None:
         if options.only not in name:
             continue
         size = 2400 if case[3] else 48000
-        for worker in workers:  # compiles, and touches all that is touched once
+        for worker in workers:  # compiles and warms up
             seconds(worker, case, size)
         took = max(seconds(worker, case, size) for worker in workers)
         if case[3]:

@@ -14,7 +14,7 @@ def test_resources_of_a_wheel_come_before_what_lies_beside_it(tmp_path: Path) ->
     assert resource_directory("configs", package_directory=package) == tmp_path / "site-packages" / "configs"
     (package / "_share" / "configs").mkdir(parents=True)
     assert resource_directory("configs", package_directory=package) == package / "_share" / "configs"
-    with pytest.raises(UserError, match="no recipes/: looked for .*_share/recipes and .*install it again"):
+    with pytest.raises(UserError, match="no recipes/: expected .*_share/recipes or .*install wavegen again"):
         resource_directory("recipes", package_directory=package)
 
 

@@ -1,8 +1,8 @@
 """Distil a WaveNet teacher into a student that speaks all its samples at once.
 
-With no teacher_checkpoint given it trains a teacher first; with no corpus prepared it prepares the default.
-Then both are evaluated on test utterances, and a report with players is written. Started again on the same
-folder, it goes on where it stands.
+Without teacher_checkpoint it trains a teacher first; without a prepared corpus it prepares the default. Then
+both models are evaluated on test utterances, and a report with players is written. If it is started again
+with the same folder, it continues from the last checkpoint.
 
 Examples:
   wavegen distill

@@ -37,7 +37,7 @@ def test_a_number_that_is_none_is_named_with_its_count(teacher, value):
     with torch.no_grad():
         teacher.conditioner.taps[1:] = value
     with pytest.raises(
-        UserError, match=r"2 of the numbers of 'conditioner.taps', of shape \(3,\), are NaN or"
+        UserError, match=r"2 of the elements of 'conditioner.taps', of shape \(3,\), are NaN or"
     ):
         check_finite(teacher)
 
@@ -47,7 +47,7 @@ def test_buffers_count_and_whole_numbers_do_not():
     module.register_buffer("order", torch.arange(3))
     check_finite(module)
     module.register_buffer("scale", torch.tensor(float("inf")))
-    with pytest.raises(UserError, match="1 of the numbers of 'scale'"):
+    with pytest.raises(UserError, match="1 of the elements of 'scale'"):
         check_finite(module)
 
 
@@ -97,7 +97,7 @@ CHANGES = [
     (_kernel, "input has a kernel of 3"),
     (_subclass, "layers.1.output is a Sub"),
     (_hook, "layers.0.dilated has forward hooks"),
-    (_own_forward, "output.3 has a forward of its own"),
+    (_own_forward, "output.3 has another forward than its class"),
     (_slope, "output.2 has the slope 0.1"),
     (_longer, "output has 5 layers"),
 ]

@@ -25,14 +25,14 @@ def test_the_same_configuration_may_go_on_and_another_may_not(tmp_path):
     open_run(duality(*words))
     open_run(duality(*words, "trainer.num_jobs=3", "evaluation.num_points=7"))
     before = (tmp_path / "config.yaml").read_bytes()
-    with pytest.raises(UserError, match=f"{tmp_path} holds a run with another 'seed'; give run= another"):
+    with pytest.raises(UserError, match=f"{tmp_path} contains a run with another 'seed'; give run= another"):
         open_run(duality(*words, "seed=5"))
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="the run folder .*file/run cannot be made"):
+    with pytest.raises(UserError, match="the run folder .*file/run cannot be created"):
         open_run(duality(f"run={tmp_path / 'file' / 'run'}"))
 
 
@@ -42,7 +42,7 @@ def test_links_are_followed_within_the_run_only(tmp_path):
     open_run(duality(f"run={run}"))
     (run / "figures").mkdir()
     (run / "figures" / "outside").symlink_to(tmp_path)
-    with pytest.raises(UserError, match="figures/outside is a link out of the run, to "):
+    with pytest.raises(UserError, match="figures/outside is a link out of the run folder, to "):
         open_run(duality(f"run={run}"))
 
 
@@ -57,12 +57,12 @@ def test_a_resumed_run_is_the_one_that_was_started(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda content: content.pop("targets"), "is of another recipe: it has no 'targets'"),
-        (lambda content: content.update(targets=3), "targets is 3, expected settings"),
-        (lambda content: content["evaluation"].update(rm=1), "evaluation has the key 'rm', which no"),
+        (lambda content: content.pop("targets"), "belongs to another recipe: it has no 'targets'"),
+        (lambda content: content.update(targets=3), "targets is 3, expected a group of settings"),
+        (lambda content: content["evaluation"].update(rm=1), "evaluation has the unknown key 'rm'"),
         (
             lambda content: content["targets"].update(x={"_target_": "os.system"}),
-            "targets.x names the target 'os.system'.*goes on by the command that started it",
+            "targets.x names the target 'os.system'.*repeat the command that started it",
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_configuration_that_cannot_be_resumed_is_named(tmp_path, change, reaso
 
 
 def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(UserError, match="is no run: .*config.yaml is missing"):
+    with pytest.raises(UserError, match="is not a run folder: .*config.yaml is missing"):
         resume_config(duality(f"resume={tmp_path}"))
 
 

@@ -113,7 +113,7 @@ def test_weights_of_another_model_are_named(run):
         ),
         (lambda teacher: teacher.update(head=WAVENET), "head is a wavegen.nets.wavenet.WaveNet"),
         (lambda teacher: teacher.update(_convert_="none"), "has the key '_convert_'"),
-        (lambda teacher: teacher.clear(), "describes no model"),
+        (lambda teacher: teacher.clear(), "does not describe a model"),
         (lambda teacher: teacher.update(teacher.pop("wavenet")["dilations"]), "has the argument 'head'"),
         (lambda teacher: teacher["wavenet"].update(skip_channels=-1), "cannot be built"),
     ],

@@ -36,15 +36,18 @@ def test_sequences_become_lists_of_their_parts():
 
 
 def test_what_is_no_dataclass_cannot_be_described():
-    with pytest.raises(TypeError, match="object is no dataclass"):
+    with pytest.raises(TypeError, match="object is not a dataclass"):
         describe(object())
 
 
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        (None, "x.json describes no wavegen.audio.pitch.PraatPitch .*, expected a mapping with a _target_"),
-        ({"min_hz": 60.0}, "describes no .*PyinPitch, expected a mapping"),
+        (
+            None,
+            "x.json does not describe a wavegen.audio.pitch.PraatPitch .*, expected a mapping",
+        ),
+        ({"min_hz": 60.0}, "does not describe a .*PyinPitch, expected a mapping"),
         ({"_target_": "os.system", "command": "true"}, "names the target 'os.system'"),
         (describe(PROSODY), "describes a .*RegisterProsody, expected a wavegen.audio.pitch.PraatPitch"),
         ({**describe(PraatPitch()), "min_hz": "low"}, "x.json: min_hz is 'low', expected a number"),

@@ -49,8 +49,8 @@ class CheckpointFiles(TorchCheckpointIO):
                     path.replace(path.with_name(PREVIOUS))
             _sync_folder(path.parent)
         except (UserError, BadZipFile) as error:
-            reason = str(error) if isinstance(error, UserError) else f"{path} does not read back ({error})"
-            kept = "; the checkpoint before it is kept" if path.exists() else ""
+            reason = str(error) if isinstance(error, UserError) else f"{path} cannot be read back ({error})"
+            kept = "; the previous checkpoint is unchanged" if path.exists() else ""
             raise UserError(f"{reason}{kept}") from error
 
 

@@ -15,7 +15,7 @@ from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 TARGET, PARTIAL = "_target_", "_partial_"
-# In a setting, in a comment that shows one, or in a comment as an alternative.
+# Finds targets in settings, in commented-out settings, and after "or" in comments.
 NAMED = re.compile(r"(?:_target_: |\bor )((?:wavegen|torch|lightning)(?:\.\w+)+)")
 MODEL_PACKAGES = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")
 # Arguments of other packages' classes that may be text. All others may not: text could be a path to write to.

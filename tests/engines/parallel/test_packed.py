@@ -91,5 +91,5 @@ def test_words_take_half_the_elements():
 def test_flows_of_other_frames_are_named():
     student = small_student(conditioning=[frame_part(4)])
     student.steps[1].conditioner.conditioning.parts[0] = frame_part(5).requires_grad_(False)
-    with pytest.raises(Unsupported, match=r"the flows' conditioning has \[4, 5\] samples a frame"):
+    with pytest.raises(Unsupported, match=r"the flows differ in samples per frame: \[4, 5\]"):
         packed_of(student)

@@ -100,5 +100,5 @@ def test_what_cannot_be_packed_is_named():
         PackedTeacher(small_teacher().double(), FLOAT32)
     teacher = small_teacher()
     teacher.conditioner.layers[2].dilated.bias[0] = float("nan")
-    with pytest.raises(UserError, match="1 of the numbers of 'conditioner.layers.2.dilated.bias'"):
+    with pytest.raises(UserError, match="1 of the elements of 'conditioner.layers.2.dilated.bias'"):
         PackedTeacher(teacher, FLOAT32)
