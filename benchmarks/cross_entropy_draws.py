@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/cross_entropy_draws.py RUN [--corpus DIR] [--repeats 32]
 
-One pass of student and teacher over a dev segment is held fixed; what varies is where the student's law is
-evaluated. Prints, for independent and stratified draws, the standard deviation of the estimate over repeats
-(nats per sample, and of the estimate at a single time step) and the median time of draws + density +
-gradient, and writes ``benchmarks/results/cross_entropy_draws.json``.
+One pass of student and teacher over a dev segment is fixed; only the draws from the student's conditionals
+change. The script prints, for independent and stratified draws, the standard deviation of the estimate over
+repeats (nats per sample, and at a single time step) and the median time of draws + density + gradient. It
+writes ``benchmarks/results/cross_entropy_draws.json``.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from wavegen.runtime import prepare_process
 
 
 def evaluated(density, conditionals, draws):
-    """One evaluation with its gradient: the cross-entropy of every step."""
+    """The cross-entropy of every step, evaluated once with its gradient."""
     leaf = conditionals.loc.detach().requires_grad_()
     law = type(conditionals)(leaf, conditionals.log_scale.detach())
     cross_entropy = -density.log_prob(law.icdf(draws(leaf))).mean(0)

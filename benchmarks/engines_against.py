@@ -1,11 +1,12 @@
-"""The compiled engines of this checkout against those of another one, in turns: what did a change gain?
+"""Compares the speed of the compiled engines of this checkout and another one, interleaved.
 
     git worktree add ../before COMMIT
     .venv/bin/python benchmarks/engines_against.py ../before
     scripts/as-avx2 .venv/bin/python benchmarks/engines_against.py ../before
 
-Each checkout gets a process of its own that waits while the other one speaks. The nets are those of
-configs/benchmark.yaml. Printed are the medians of both, and of the ratios of neighbouring rounds.
+Each checkout has its own process, which waits while the other one computes. The nets are those of
+configs/benchmark.yaml. The script prints the medians of both, and of the ratios within each round: samples
+per second, and how many times per second a stream's first block can be computed.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import yaml
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent.parent
+FIRST_BLOCK = 0
 CASES = {
     f"{net}, {precision}, {threads} threads, {items} utterances": (net, precision, threads, items)
     for net, batch_sizes in (("teacher", (1, 16)), ("student", (1,)))
@@ -29,12 +31,20 @@ CASES = {
     for items in batch_sizes
     for threads in (1, 2)
 }
-"""By name: the net, its precision, threads, and utterances at once."""
+CASES |= {
+    f"{net}, {precision}, first block of a stream": (net, precision, 2, FIRST_BLOCK)
+    for net in ("teacher", "student")
+    for precision in ("float32", "bfloat16")
+}
+"""By name: the net, its precision, threads, and utterances at once or ``FIRST_BLOCK``."""
 
 
 def speak_when_asked() -> None:
-    """The process of one checkout: a case a line of standard input, its samples a second a line of output."""
-    from wavegen.benchmark.nets import make_context, make_student, make_teacher
+    """The process of one checkout: reads one case per line and prints the seconds of its synthesis."""
+    try:
+        from wavegen.benchmark.nets import make_context, make_student, make_teacher
+    except ImportError:  # the module's place in older versions
+        from wavegen.evaluation.benchmark.nets import make_context, make_student, make_teacher
     from wavegen.synthesis.parallel import ParallelSampler
     from wavegen.synthesis.sequential import SequentialSampler
 
@@ -50,14 +60,21 @@ def speak_when_asked() -> None:
         if case not in ready:
             ready[case] = samplers[net](nets[net], precision=precision, num_threads=threads)
         torch.set_num_threads(threads)
-        context = make_context(config["conditioning"], size, items)
+        context = make_context(config["conditioning"], size, max(items, 1))
+        generator = torch.Generator().manual_seed(0)
         start = time.perf_counter()
-        ready[case].sample(context, torch.full((items,), size), generator=torch.Generator().manual_seed(0))
+        if items == FIRST_BLOCK:
+            stream = ready[case].stream(context, size, generator=generator)
+            next(stream)
+        else:
+            ready[case].sample(context, torch.full((items,), size), generator=generator)
         print(json.dumps(time.perf_counter() - start), flush=True)
+        if items == FIRST_BLOCK:
+            stream.close()
 
 
 def main() -> None:
-    """Starts both, lets them take turns and prints the table."""
+    """Start both processes, measure in turns and print the table."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("other", type=Path, nargs="?", help="the other checkout")
@@ -93,13 +110,15 @@ def main() -> None:
     for name, case in tqdm(CASES.items(), disable=None):
         if options.only not in name:
             continue
-        size = 2400
-        for worker in workers:  # compiles, and touches all that is touched once
+        size = 2400 if case[3] else 48000
+        for worker in workers:  # compiles and warms up
             seconds(worker, case, size)
         took = max(seconds(worker, case, size) for worker in workers)
-        size = 120 * max(20, round(size * options.call_s / took / 120))
+        if case[3]:
+            size = 120 * max(20, round(size * options.call_s / took / 120))
         rounds = [[seconds(worker, case, size) for worker in workers] for _ in range(options.rounds)]
-        here, other = (case[3] * size / statistics.median(times) for times in zip(*rounds, strict=True))
+        amount = case[3] * size or 1
+        here, other = (amount / statistics.median(times) for times in zip(*rounds, strict=True))
         ratios = sorted(other_s / here_s for here_s, other_s in rounds)
         spread = f"{statistics.median(ratios):8.3f}   {ratios[0]:.3f} {ratios[-1]:.3f}"
         tqdm.write(f"{name:44}{here:10,.0f}{other:10,.0f}{spread}")

@@ -1,17 +1,17 @@
-"""Speed of masked flows and of Glow against zuko, nflows and normflows, on a CPU, in one run.
+"""Compares the speed of masked flows and of Glow with zuko, nflows and normflows, on a CPU, in one run.
 
     .venv/bin/python benchmarks/flows_against_peers.py [--repeats 15] [--threads 2] [--quick]
 
-The contestants take turns within every repetition, so that what else the machine does meets all of them;
-medians are reported, and ratios of medians. Equal sizes, by the peers' own documented interfaces:
+The libraries are interleaved in every repetition, so that other load on the machine affects all of them.
+Medians and their ratios are reported. Sizes are equal; the peers are used by their documented interfaces:
 
 - MAF: 5 layers, 64 features, batch 512, ReLU nets of two hidden layers, the order of the features reversed
-  from layer to layer, on data whose features are correlated. Scales are bounded in each, by each library's
-  own function. Sampling is compared with weights as the training steps before it leave them.
+  from layer to layer, on data with correlated features. Scales are bounded by each library's own function.
+  Sampling is compared with the weights after the training steps.
 - Glow: 3 levels of 8 steps, affine couplings, 1×1 convolutions as P L (U + diag s), standard normal priors,
-  16 images 3×32×32. A step of ours holds an actnorm, a convolution and a coupling, as a ``GlowBlock`` does.
+  16 images 3×32×32. A step of wavegen has an actnorm, a convolution and a coupling, like a ``GlowBlock``.
 
-Everybody is trained by the same optimiser, Adam (``fused=True``). Prints a table; writes
+All are trained by the same optimiser, Adam (``fused=True``). The script prints a table and writes
 ``benchmarks/results/flows_against_peers.json`` and ``.png``.
 """
 
@@ -39,7 +39,7 @@ Job = Callable[[], object]
 
 
 def in_turns(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of every repetition of every job, all of them once in each round."""
+    """Milliseconds of every repetition of every job; each round runs every job once."""
     subjects = [
         Subject({"job": name}, lambda size, job=job: job(), torch.get_num_threads(), largest=1)
         for name, job in jobs.items()
@@ -109,7 +109,7 @@ def measure_masked_flows(hidden: list[int], repeats: int) -> dict:
         "zuko": lambda: zukos().log_prob(x),
         "nflows": lambda: nflowss.log_prob(x),
     }
-    # a function of its own binds each density: loops share their variables with the functions made in them
+    # the default argument binds each density: functions made in a loop share the loop's variable
     step = {
         name: training_step(model, lambda density=log_prob[name]: -density().mean())
         for name, model in models.items()
@@ -163,7 +163,7 @@ def measure_glow(hidden_channels: int, num_steps: int, repeats: int) -> dict:
     levels = torch.randint(256, (NUM_IMAGES, *IMAGE_SHAPE)).float()
     step = {
         "wavegen": training_step(ours, lambda: -ours().log_prob(levels).mean()),
-        # theirs is handed dequantised images; ours dequantises as its first layer
+        # normflows needs dequantised images; wavegen's first layer dequantises
         "normflows": training_step(
             theirs, lambda: theirs.forward_kld((levels + torch.rand_like(levels)) / 256)
         ),
@@ -180,7 +180,7 @@ def measure_glow(hidden_channels: int, num_steps: int, repeats: int) -> dict:
 
 
 def report(title: str, models: dict[str, nn.Module], results: dict[str, dict[str, list[float]]]) -> dict:
-    """Prints the medians of one model and returns them with its sizes."""
+    """Print the medians of one model and return them with its sizes."""
     sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
     print(f"\n{title}; parameters: " + ", ".join(f"{name} {size:,}" for name, size in sizes.items()))
     rows = []
@@ -189,13 +189,13 @@ def report(title: str, models: dict[str, nn.Module], results: dict[str, dict[str
         fastest = min(value for name, value in medians.items() if not name.startswith("wavegen"))
         ratio = fastest / medians["wavegen"]
         cells = "  ".join(f"{name} {value:8.2f}" for name, value in medians.items())
-        print(f"  {job:>14}  {cells}   ms; the faster peer takes {ratio:.2f} times ours")
+        print(f"  {job:>14}  {cells}   ms; the faster peer takes {ratio:.2f} times as long as wavegen")
         rows.append({"job": job, "median_ms": medians, "peer_over_ours": ratio, "all_ms": milliseconds})
     return {"model": title, "parameters": sizes, "jobs": rows}
 
 
 def draw(reports: list[dict], path: Path) -> None:
-    """Bars of the medians in units of ours, one panel a model."""
+    """Bars of the medians in units of wavegen's, one panel per model."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="repetitions of each job")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--quick", action="store_true", help="small nets, one repetition: does it run?")
+    parser.add_argument("--quick", action="store_true", help="small nets, one repetition, to test the script")
     arguments = parser.parse_args()
     prepare_process()
     torch.set_num_threads(arguments.threads)

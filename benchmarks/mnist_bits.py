@@ -1,16 +1,17 @@
-"""Bits per dimension of the named image flows on MNIST, at equal numbers of parameters and steps.
+"""Measures bits per dimension of the named image flows on MNIST, at equal numbers of parameters and steps.
 
     python benchmarks/mnist_bits.py DATA/mnist.npz [--runs runs/mnist-bits] [--jobs 2] [--groups models]
 
-Every cell is one ``wavegen flow`` run of its own, with one thread; runs that are done are not trained again,
-runs that were killed go on. Three questions:
+Every cell is one ``wavegen flow`` run with one thread. Finished runs are not trained again; killed runs are
+resumed. Three comparisons:
 
-- ``models``: NICE, RealNVP, Glow, Flow++: same preprocessing, about 102,000 parameters, batches and steps;
-- ``ablation``: Glow's, additive or affine coupling × reversed, shuffled or 1×1-convolved channels;
-- ``dequantization``: variational against uniform noise, the same Glow, the same processor time of training.
+- ``models``: NICE, RealNVP, Glow, Flow++, with the same preprocessing, about 102,000 parameters, and the same
+  batches and steps;
+- ``ablation``: Glow with additive or affine coupling × reversed, shuffled or 1×1-convolved channels;
+- ``dequantization``: variational and uniform noise, with the same Glow and the same CPU time of training.
 
-Each model's learning rate is the best of 2e-3, 5e-3, 1e-2 (NICE: to 5e-2) after 300 steps, judged on images
-kept out of the training part. Bits are counted over 784 dimensions, intervals over seeds (Student's t, 95 %).
+Each model's learning rate is the best of 2e-3, 5e-3, 1e-2 (NICE: up to 5e-2) after 300 steps, on images that
+are not in the training part. Bits are counted over 784 dimensions, intervals over seeds (Student's t, 95 %).
 """
 
 import argparse
@@ -55,7 +56,7 @@ PERMUTATIONS = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training and evaluation: its folder below the runs', and what it overrides."""
+    """One training and evaluation: its folder name and its overrides."""
 
     name: str
     overrides: tuple[str, ...]
@@ -74,7 +75,7 @@ class Run:
 
 
 def run_all(runs: dict[Run, int], arguments: argparse.Namespace) -> dict[str, dict]:
-    """Runs what is not there yet, ``--jobs`` at a time; metrics by the run's name."""
+    """Run what is missing, ``--jobs`` at a time; returns metrics by the run's name."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CI": "1"}
 
     def one(run: Run) -> tuple[str, dict]:
@@ -129,7 +130,7 @@ def models(arguments: argparse.Namespace) -> dict[str, dict]:
 def ablation(arguments: argparse.Namespace) -> dict[str, dict]:
     def run(coupling: str, permutation: str, seed: int) -> Run:
         if (coupling, permutation) == ("affine", "1×1"):
-            return model_run("Glow", seed)  # the model as compared with the others
+            return model_run("Glow", seed)  # the same run as in the comparison of models
         extra = (*COUPLINGS[coupling], *PERMUTATIONS[permutation])
         name = f"{coupling}-{permutation.replace('×', 'x')}"
         return model_run("Glow", seed, group="ablation", name=name, extra=extra)
@@ -141,7 +142,7 @@ def ablation(arguments: argparse.Namespace) -> dict[str, dict]:
 
 
 def dequantization(arguments: argparse.Namespace) -> dict[str, dict]:
-    """Both kinds of noise for the same processor time: a pilot of 50 steps says what a step of each costs."""
+    """Both kinds of noise with the same CPU time; a pilot of 50 steps measures the cost of a step of each."""
     kinds = ("uniform", "variational")
 
     def run(kind: str, seed: int, stage: str) -> Run:
@@ -167,11 +168,11 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/mnist-bits"))
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
-    parser.add_argument("--seeds", type=int, default=3, help="of the comparison of models")
-    parser.add_argument("--ablation-seeds", type=int, default=2, help="of the other two")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of the comparison of models")
+    parser.add_argument("--ablation-seeds", type=int, default=2, help="seeds of the other comparisons")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--dequantization-s", type=float, default=240, help="processor seconds of training")
+    parser.add_argument("--dequantization-s", type=float, default=240, help="CPU seconds of training")
     parser.add_argument("--test-images", type=int, default=2000)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "mnist_bits.json")
     arguments = parser.parse_args()

@@ -1,10 +1,11 @@
-"""What rounded weights cost: the teacher's bits per sample and the student's waveform in bfloat16.
+"""Measures the effect of bfloat16: on the teacher's bits per sample and on the student's waveform.
 
     .venv/bin/python benchmarks/rounded_weights.py RUN [--utterances 12] [--json RESULT]
 
-RUN is the folder of a trained voice; its corpus' test utterances are read. The teacher is given the
-recordings (16-bit mass, as in the reports) by the sequential engine, in float32 and with weights rounded to
-bfloat16. The student speaks the same noise in both; what differs is stated as a signal-to-noise ratio.
+RUN is the folder of a trained voice; the test utterances of its corpus are used. The sequential engine scores
+the recordings under the teacher (16-bit mass, as in the reports) in float32 and with weights rounded to
+bfloat16. The student uses the same noise in both precisions; the difference is given as a signal-to-noise
+ratio.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def teacher_bits(teacher, waveform, context) -> dict[str, float]:
 
 
 def student_noise_db(student, num_samples, context, seed) -> float:
-    """Signal-to-noise ratio of the rounded student's waveform against the exact one's, in dB."""
+    """Signal-to-noise ratio of the student's waveform in bfloat16 relative to float32, in dB."""
     exact, rounded = (
         ParallelSampler(student, precision=precision)
         .sample(context, torch.tensor([num_samples]), generator=torch.Generator().manual_seed(seed))

@@ -1,14 +1,13 @@
-"""Whether two checkouts train the same weights: the recipes run in both, with the same seeds, in float32.
+"""Tests whether two checkouts train the same weights: runs the recipes in both, with equal seeds, in float32.
 
     git worktree add ../before COMMIT
     .venv/bin/python benchmarks/same_weights.py ../before
     .venv/bin/python benchmarks/same_weights.py ../before --only teacher distill
 
-A change of the plan must not change what the recipes compute. Each recipe takes a few steps in each checkout.
-Each checkout prepares the corpus itself; the samples and frames that it then trains on are the other's, since
-the resamplers differ. The script compares all tensors of all weights, bit for bit,
-and lists which numbers of metrics.json differ. It reads again from --runs what has run already. It ends with
-status 1 where weights differ.
+A refactoring must not change the results of the recipes. Each recipe runs for a few steps in each checkout.
+Each checkout prepares the corpus itself, but this one then trains on the other's samples and frames, because
+the resamplers differ. The script compares all tensors of all weights, bit for bit, and lists the numbers of
+metrics.json that differ. Runs that exist in --runs are not repeated. The exit status is 1 if weights differ.
 """
 
 import argparse
@@ -43,17 +42,17 @@ RECIPES = {
     "gallery": "gallery run={runs}/gallery optimisation.max_steps=40 evaluation.num_points=1000",
     "duality": "duality run={runs}/duality optimisation.max_steps=40 evaluation.num_points=1000",
 }
-"""By name: the command line, ``{runs}`` the folder of the checkout's runs."""
+"""The command line of each recipe; ``{runs}`` is the folder of the checkout's runs."""
 
 
 OLD_POWER_LOSS = (
     "objective.power.loss._target_=same_weights.PerBatchPowerLoss ~objective.power.loss.resolutions_ms"
 )
-"""The power loss has a level of its own now; what came before is put in its place for the comparison."""
+"""The power loss is normalised per corpus now; for the comparison it is replaced by its old form."""
 
 
 class PerBatchPowerLoss(nn.Module):
-    """The power loss as it was before it had a level of its own: in units of the batch's RMS magnitude."""
+    """The old form of the power loss, in units of the batch's RMS magnitude."""
 
     def __init__(
         self, *, sample_rate: int, low_band_hz: float, low_band_weight: float, log_weight: float
@@ -84,7 +83,7 @@ class PerBatchPowerLoss(nn.Module):
 
 
 def run(checkout: Path, name: str, runs: Path, extra: str = "") -> Path:
-    """The folder of a recipe's run; a run that is there already is not made again."""
+    """Run a recipe unless its run exists already; returns the run's folder."""
     done = runs / f"{name}.done"
     if not done.exists():
         command = f"{RECIPES[name].format(runs=runs)} {extra}".split()
@@ -105,22 +104,22 @@ def run(checkout: Path, name: str, runs: Path, extra: str = "") -> Path:
 
 
 def take_recordings(other: Path, here: Path) -> None:
-    """Puts the other corpus's recordings and frames in the place of ours, which another resampler made."""
+    """Replace the recordings and frames by the other corpus's, because the resamplers differ."""
     ours = {path.name: path for path in here.glob("*/**/*.[wn][ap][vy]")}
     for path in (*other.glob("audio/**/*.wav"), *other.glob("frames/**/*.npy")):
         shutil.copyfile(path, ours[path.name])
 
 
 def compare(before: Path, after: Path) -> tuple[int, int, float]:
-    """How many tensors there are, how many are not bit-identical, and their greatest difference."""
+    """The number of tensors, the number that are not bit-identical, and their largest difference."""
     count, different, greatest = 0, 0, 0.0
     files = {path.relative_to(before) for path in before.rglob("*.safetensors")}
     if files != {path.relative_to(after) for path in after.rglob("*.safetensors")} or not files:
-        sys.exit(f"{before} and {after} hold other files of weights")
+        sys.exit(f"{before} and {after} contain different files of weights")
     for file in sorted(files):
         left, right = load_file(before / file), load_file(after / file)
         if left.keys() != right.keys():
-            sys.exit(f"{file}: other tensors, {sorted(left.keys() ^ right.keys())}")
+            sys.exit(f"{file}: the names of tensors differ: {sorted(left.keys() ^ right.keys())}")
         for name, tensor in left.items():
             count += 1
             if not torch.equal(tensor, right[name]):
@@ -130,7 +129,7 @@ def compare(before: Path, after: Path) -> tuple[int, int, float]:
 
 
 def numbers(node: object, key: str = "") -> dict[str, float]:
-    """The numbers of a nested container by their dotted names; times are left out."""
+    """The numbers of a nested container by their dotted names, without times."""
     if isinstance(node, dict):
         return {
             k: v for name, item in node.items() for k, v in numbers(item, f"{key}.{name}".strip(".")).items()
@@ -142,7 +141,7 @@ def numbers(node: object, key: str = "") -> dict[str, float]:
 
 
 def compare_metrics(before: Path, after: Path) -> str:
-    """A sentence on the numbers of metrics.json, where there is one."""
+    """A sentence about the numbers of metrics.json, if it exists."""
     paths = before / "metrics.json", after / "metrics.json"
     if not all(path.exists() for path in paths):
         return ""
@@ -153,7 +152,7 @@ def compare_metrics(before: Path, after: Path) -> str:
 
 
 def main() -> None:
-    """Runs what is missing and prints a line a recipe."""
+    """Run what is missing and print one line per recipe."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -161,7 +160,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(RECIPES), default=list(RECIPES), metavar="RECIPE")
     parser.add_argument("--runs", type=Path, default=HERE / "runs/same_weights")
     parser.add_argument(
-        "--only-other", action="store_true", help="run the other checkout's alone, compare nothing"
+        "--only-other", action="store_true", help="run only the other checkout, without a comparison"
     )
     options = parser.parse_args()
     if not (options.other / "wavegen").is_dir():

@@ -1,11 +1,11 @@
-"""Whether trained image flows come back: float32 round trips against the condition number.
+"""Measures round trips of trained image flows in float32, relative to the condition number.
 
     python benchmarks/trained_flow_round_trips.py RUN [RUN ...]
 
-RUN is a folder of ``wavegen flow``. For ``--events`` test images and as many samples at temperature 1.2:
-y → z → y in float32, the largest error, and the count of values that are not finite. Rounding is amplified
-by up to the condition number of the Jacobian ∂f/∂y (here: the median over ``--points`` of the events, by
-autograd in float64), so that the error is given in its units too.
+RUN is a folder of ``wavegen flow``. For ``--events`` test images and as many samples at temperature 1.2, the
+script measures y → z → y in float32: the largest error, and the number of values that are not finite. The
+condition number of the Jacobian ∂f/∂y (the median over ``--points`` of the events, by autograd in float64)
+amplifies rounding, so the error is also given relative to it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 
 
 def condition_number(bijection, y: torch.Tensor) -> float:
-    """Of ∂f/∂y at one event, in float64."""
+    """The condition number of ∂f/∂y at one event, in float64."""
 
     def flat(value):
         return bijection(value.reshape(1, *y.shape))[0].flatten()

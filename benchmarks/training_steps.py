@@ -1,12 +1,12 @@
-"""Training steps, plainly written and as wavegen trains: speed in turns, and how exact the gradients are.
+"""Measures training steps in plain form and in wavegen's forms: speed and gradient errors.
 
     python benchmarks/training_steps.py [--threads 2] [--repeats 5] [--segment-s 0.3333] [--compile]
 
-A step is forward, backward and Adam's update. The distillation step passes the student forwards and
-backwards through a frozen teacher. Plain is one ``conv1d`` after the other in float32; every form takes its
-turn in every round, so that what else the machine does meets all, and ratios to the plain form's median
-count. Shapes are those of ``configs/benchmark.yaml``. Gradient errors are relative, against the plain form
-in float64, of a short segment.
+A step is forward, backward and Adam's update. The distillation step passes the student's sample forwards and
+backwards through a frozen teacher. The plain form is one ``conv1d`` after the other in float32. All forms are
+interleaved, so that other load on the machine affects all of them; compare ratios to the plain form's median.
+Shapes are those of ``configs/benchmark.yaml``. Gradient errors are relative to the plain form in float64, on
+a short segment.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def compiled(**arguments: object) -> WaveNet:
 
 
 def gradient_errors(config: dict, num_frames: int = 8) -> dict[str, float]:
-    """Of a divergence's gradient by all of the student's weights: ``|g − exact| / |exact|`` of every form."""
+    """``|g − exact| / |exact|`` of every form, for the gradient of a divergence by the student's weights."""
     samples = num_frames * config["conditioning"]["hop_samples"]
     context = make_context(config["conditioning"], samples)
     noise, uniforms = torch.rand(2, 1, samples, generator=torch.Generator().manual_seed(1)).clamp(
@@ -74,7 +74,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="timed calls of each form, in turns")
     parser.add_argument("--segment-s", type=float, default=None, help="seconds of each of two segments")
     parser.add_argument(
-        "--layers", type=int, default=None, help="of the teacher and of each flow; few: a try"
+        "--layers",
+        type=int,
+        default=None,
+        help="layers of the teacher and of each flow; few: a quick test",
     )
     parser.add_argument("--compile", action="store_true", help="also with torch.compile; minutes on a CPU")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "training_steps.json")
@@ -103,7 +106,7 @@ def main() -> None:
     for form, error in errors.items():
         print(f"gradient error of a distillation step, {form:20} {error:.1e}")
     for reason in left_out().get("training", ()):
-        print(f"left out: {reason}")
+        print(f"not measured: {reason}")
     record = {"config": config, "steps": [m.record() for m in measured], "gradient_errors": errors}
     record["left_out"] = left_out().get("training", [])
     write_bytes(arguments.output, (json.dumps(record, indent=1) + "\n").encode())

@@ -1,10 +1,10 @@
-"""Runs a command and says how long it took and how much memory it and all its processes held at their peak.
+"""Runs a command and prints its duration and the peak memory of all its processes.
 
 Usage: python scripts/measure.py NAME COMMAND [ARGUMENT ...]
 
 Memory is the proportional set size (pages that several processes share are counted once), summed over the
-process tree twice a second. The command's exit status is handed on, and so are SIGTERM and SIGHUP to it: it
-shall save what it has, and this script outlives it.
+process tree twice per second. This script exits with the command's status. It forwards SIGTERM and SIGHUP to
+the command, so that the command can save its state, and ends after it.
 """
 
 import signal
@@ -32,7 +32,7 @@ def main() -> int:
     started, peak_bytes = time.monotonic(), 0
     process = subprocess.Popen(command)
     for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) != signal.SIG_IGN:  # as under nohup
+        if signal.getsignal(signum) != signal.SIG_IGN:  # ignored under nohup
             signal.signal(signum, lambda number, _: process.send_signal(number))
     while True:
         try:
@@ -43,7 +43,7 @@ def main() -> int:
                 peak_bytes = max(peak_bytes, tree_memory_bytes(psutil.Process(process.pid)))
             except psutil.NoSuchProcess:
                 continue
-        except KeyboardInterrupt:  # the command has it too: let it save what it has
+        except KeyboardInterrupt:  # the command receives it too and saves its state
             continue
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{name}: {minutes} min {seconds} s, peak memory {peak_bytes / 2**30:.2f} GiB", flush=True)

@@ -1,8 +1,8 @@
 """A plugin of mypy: submodules and buffers of a torch module have any type.
 
 torch declares what ``nn.Module.__getattr__`` finds as ``Tensor | Module``, and the members of a
-``ModuleList`` as ``Module``. The class of a submodule is known where it is set, so every use would need
-a cast.
+``ModuleList`` as ``Module``. The class of a submodule is known where it is set, so every use would
+need a cast.
 """
 
 from collections.abc import Callable

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from wavegen.errors import UserError
-from wavegen.resources import resource_directory
-
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -48,6 +45,7 @@ def _imported_distributions(directory: Path) -> dict[str, Path]:
 @pytest.mark.parametrize("directory", ["wavegen", "recipes", "scripts"])
 def test_every_import_is_a_declared_dependency(directory: str) -> None:
     extras = [PROJECT["optional-dependencies"][extra] for extra in ("pyro", "tables")]
+    extras += [PROJECT["optional-dependencies"]["test"]] if directory == "scripts" else []
     declared = {_name(requirement) for requirement in sum(extras, PROJECT["dependencies"])}
     undeclared = {
         name: str(path.relative_to(ROOT))
@@ -89,16 +87,6 @@ def test_constraints_pin_all_that_is_installed_and_tested() -> None:
     for name in ("torch", "torchaudio", "lightning", "hydra-core", "lhotse"):
         if version(name).partition("+")[0] != pins[name]:
             pytest.skip(f"this environment was not made with constraints.txt: {name} {version(name)}")
-
-
-def test_resources_of_a_wheel_come_before_what_lies_beside_it(tmp_path: Path) -> None:
-    package = tmp_path / "site-packages" / "wavegen"
-    (tmp_path / "site-packages" / "configs").mkdir(parents=True)
-    assert resource_directory("configs", package_directory=package) == tmp_path / "site-packages" / "configs"
-    (package / "_share" / "configs").mkdir(parents=True)
-    assert resource_directory("configs", package_directory=package) == package / "_share" / "configs"
-    with pytest.raises(UserError, match="no recipes/: looked for .*_share/recipes and .*install it again"):
-        resource_directory("recipes", package_directory=package)
 
 
 def test_scripts_are_executable_bash() -> None:

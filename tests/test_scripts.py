@@ -158,7 +158,7 @@ def test_all_tests_run_in_processes_that_may_die_and_the_engines_as_on_lesser_cp
     asked = [line.split() for line in (tests_checkout / "asked.txt").read_text().splitlines()]
     cpus = ["own", "own"]
     for name, cpu in (("AVX2", "haswell"), ("SSE2", "x86-64")):
-        if f"engines as on {name}: left out, as this machine cannot imitate it" not in result.stdout:
+        if f"engines as on {name}: skipped, because this machine cannot imitate it" not in result.stdout:
             assert f"== engines as on {name}\n" in result.stdout
             cpus.append(cpu)
     assert [words[0] for words in asked] == cpus
@@ -173,7 +173,7 @@ def test_arguments_select_tests_and_leave_the_lesser_cpus_out(tests_checkout) ->
     assert result.returncode == 0
     asked = (tests_checkout / "asked.txt").read_text().splitlines()
     assert len(asked) == 2 and all(line.endswith(" tests/flows -x") for line in asked)
-    assert "engines as on AVX2: left out, as arguments select tests" in result.stdout
+    assert "engines as on AVX2: skipped, because arguments select tests" in result.stdout
 
 
 def test_a_step_that_fails_is_named_in_the_end(tests_checkout) -> None:

@@ -1,4 +1,4 @@
-"""wavegen: neural speech synthesis by WaveNet distillation, on one core of normalising flows."""
+"""wavegen: neural speech synthesis by WaveNet distillation, based on normalising flows."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -1,4 +1,4 @@
-"""``python -m wavegen`` is the same as ``wavegen``."""
+"""Runs the command line for ``python -m wavegen``."""
 
 import sys
 

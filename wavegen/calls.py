@@ -1,4 +1,4 @@
-"""Making what a configuration describes."""
+"""Instantiates what a configuration describes."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from wavegen.errors import UserError
 
 
 def build(config: Any, **options: Any) -> Any:
-    """What ``config`` calls, made by ``hydra.utils.instantiate``. A constructor's ``UserError`` stays one."""
+    """``hydra.utils.instantiate``, but a constructor's ``UserError`` is raised as it is."""
     try:
         return instantiate(config, **options)
-    except InstantiationException as error:  # hydra wraps whatever was raised
+    except InstantiationException as error:  # hydra wraps every exception
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from error
         raise

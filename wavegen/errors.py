@@ -1,9 +1,9 @@
-"""The one exception that is written for the user and not for the developer."""
+"""Defines ``UserError``, the exception whose message is for the user."""
 
 
 class UserError(Exception):
-    """A mistake the user can mend.
+    """A mistake that the user can correct.
 
-    The message is one sentence that names the file, key or shape, says what was expected and what was
-    got. The command line prints it as ``error: …`` without a traceback and exits with status 2.
+    The message is one sentence that names the file, key or shape, what was expected and what was got. The
+    command line prints it as ``error: …`` without a traceback and exits with status 2.
     """

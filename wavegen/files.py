@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; what is no regular file is written through to."""
+"""Writes files atomically; devices and pipes receive the finished content."""
 
 import errno
 import os
@@ -13,25 +13,26 @@ from pathlib import Path
 from wavegen.errors import UserError
 
 LEFT_OVERS = ".wavegen-*.tmp"
-"""Names of unfinished files, which a killed process leaves behind, as a pattern."""
+"""Pattern of the names of temporary files, which a killed process does not delete."""
 
 _MOST_LINKS = 40
-"""Symbolic links that Linux follows for one name."""
+"""Maximum number of symbolic links that Linux follows for one name."""
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary file to write to; ``path`` gets its content once the block has ended well.
+    """A temporary file to write to; ``path`` gets its content when the block ends without an exception.
 
-    A regular file is replaced in one step and keeps its permissions; a new one gets those of the umask, and
-    missing folders are made. A symbolic link stays: the file that it leads to is replaced, or made. A device,
-    a pipe or an open file (``/dev/stdout``) stays as well, and the finished content is copied into it. So is
-    a file that may be written to in a folder that may not: then a full disk can tear it.
+    A regular file is replaced in one step and keeps its permissions. A new file gets the permissions of the
+    umask, and missing folders are created. If ``path`` is a symbolic link, the file that it points to is
+    replaced or created. If it is a device, a pipe or an open file (``/dev/stdout``), the finished content is
+    copied into it. The same holds for a writable file in a folder that is not writable; then the write is not
+    atomic if the disk is full.
 
-    Where the block fails the temporary file goes, and what ``path`` held stays.
+    If the block fails, the temporary file is deleted and the content of ``path`` is unchanged.
 
     Raises:
-        UserError: naming ``path`` and the reason, for any OSError (no right, no room), which is its cause.
+        UserError: for any OSError (no permission, disk full), which is its cause; names ``path``.
     """
     path = Path(path)
     try:
@@ -46,13 +47,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """The whole content or the old file. Raises UserError as :func:`atomic_path` does."""
+    """Write the content atomically. Raises UserError as :func:`atomic_path` does."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def _followed(path: Path) -> Path:
-    """What the links lead to, whether it is there or not; the links of /proc name open files and stay."""
+    """The target of the links, which need not exist; links in /proc are open files and are not followed."""
     for _ in range(_MOST_LINKS):
         if not path.is_symlink() or path.parent.resolve().is_relative_to("/proc"):
             return path
@@ -61,7 +62,7 @@ def _followed(path: Path) -> Path:
 
 
 def _is_replaced(target: Path, mode: int | None) -> bool:
-    """Whether a new file takes the name: of a regular file or of none, in a folder that may be changed."""
+    """Whether a new file replaces the target: a regular or missing file in a writable folder."""
     if mode is None:
         return True
     if target.is_symlink() or not stat.S_ISREG(mode):
@@ -73,10 +74,10 @@ def _is_replaced(target: Path, mode: int | None) -> bool:
 
 @contextmanager
 def _replacing(target: Path, mode: int | None) -> Iterator[Path]:
-    """A new file in the same folder, which takes the name of ``target`` in the end."""
+    """A new file in the same folder, which is renamed to ``target`` at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / LEFT_OVERS.replace("*", secrets.token_hex(8))
-    # Whoever may not read what is replaced must not read this meanwhile; the umask acts on new files' 666.
+    # A file that replaces another one stays private until then; for a new file the umask applies to 666.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         permissions = os.fstat(handle).st_mode if mode is None else mode
@@ -91,7 +92,7 @@ def _replacing(target: Path, mode: int | None) -> Iterator[Path]:
 
 @contextmanager
 def _copying(target: Path) -> Iterator[Path]:
-    """A file elsewhere, whose content goes into what stands at ``target`` in the end."""
+    """A file in a temporary folder, whose content is copied into ``target`` at the end."""
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "content"
         temporary.touch()

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end: Ctrl-C, batch systems' SIGTERM, a closed terminal's SIGHUP."""
+"""Handles the signals that end a process: Ctrl-C, SIGTERM of batch systems, SIGHUP of a closed terminal."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal has asked this process to end, with the status 128 + its number.
+    """Raised when a signal ends this process, with exit status 128 + the signal's number.
 
-    Like ``KeyboardInterrupt`` it is no ``Exception``: what is made for failures lets it pass.
+    Like ``KeyboardInterrupt`` it is not an ``Exception``, so that error handlers do not catch it.
 
     Args:
         signum: the signal's number.
-        kept: a clause on what was saved, for the last words; empty where there is nothing to tell.
+        kept: a clause about what was saved, for the last message; empty for none.
     """
 
     def __init__(self, signum: int, kept: str = "") -> None:
@@ -29,10 +29,10 @@ class Interrupted(BaseException):
 def handling(
     handler: Callable[[int, FrameType | None], None], signals: Iterable[int] = SIGNALS
 ) -> Iterator[tuple[int, ...]]:
-    """The handler in force while the block runs, and which signals it handles.
+    """Install the handler for the block; gives the signals that it handles.
 
-    What is ignored stays ignored, so that ``nohup`` holds. Outside of the main thread nothing is handled,
-    because Python only lets that one do so.
+    Ignored signals stay ignored, so that ``nohup`` works. Only the main thread can handle signals in Python;
+    in another thread nothing is changed.
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
@@ -48,15 +48,15 @@ def handling(
 
 
 def raise_interrupted(signum: int, frame: FrameType | None) -> None:
-    """A handler that ends what runs at once."""
+    """A handler that raises ``Interrupted`` at once."""
     raise Interrupted(signum)
 
 
 def leave_signals_to_main(*_: object) -> None:
-    """In a worker process: whoever signals all processes means the main one, which ends its workers itself.
+    """In a worker process, ignore signals as long as the main process runs, which ends its workers itself.
 
-    Were they to die of it, the main process would take that for a failure. Once it is gone they heed signals.
-    The arguments are ignored.
+    If a worker ended on a signal to all processes, the main process would report a failure. The arguments are
+    ignored.
     """
     main = os.getppid()
 
@@ -69,5 +69,5 @@ def leave_signals_to_main(*_: object) -> None:
 
 
 def say(line: str) -> None:
-    """A line on standard error that a handler may write in the midst of another one."""
+    """Write a line to standard error; safe in a signal handler that interrupts another write."""
     os.write(2, f"\n{line}\n".encode())

@@ -1,4 +1,4 @@
-"""Finds ``configs/`` and ``recipes/``, in a checkout and in an installed wheel alike."""
+"""Finds ``configs/`` and ``recipes/`` in a checkout and in an installed wheel."""
 
 from pathlib import Path
 
@@ -8,20 +8,19 @@ PACKAGE_DIRECTORY = Path(__file__).resolve().parent
 
 
 def resource_directory(name: str, *, package_directory: Path = PACKAGE_DIRECTORY) -> Path:
-    """Returns the directory ``name`` ("configs" or "recipes") that belongs to this very wavegen.
+    """The directory ``name`` ("configs" or "recipes") of this installation of wavegen.
 
-    A wheel carries it inside the package, as ``wavegen/_share/<name>``; a checkout has it beside the
-    package. The packaged one is looked for first: beside an installed package lies whatever else
-    is in ``site-packages``.
+    A wheel has it inside the package, as ``wavegen/_share/<name>``; a checkout has it beside the package. The
+    former is tried first, because ``site-packages`` may contain another directory of that name.
 
     Raises:
-        UserError: neither exists.
+        UserError: if neither exists.
     """
     candidates = (package_directory / "_share" / name, package_directory.parent / name)
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
     raise UserError(
-        f"this installation of wavegen has no {name}/: looked for {candidates[0]} and {candidates[1]}; "
-        "install it again"
+        f"this installation of wavegen has no {name}/: expected {candidates[0]} or {candidates[1]}; "
+        "install wavegen again"
     )

@@ -1,4 +1,4 @@
-"""Standard output as the place of a recipe's product: bytes for the next program, and nothing else."""
+"""Writes a recipe's product to standard output: only bytes for the next program."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ from typing import BinaryIO
 from wavegen.errors import UserError
 
 CLOSED_PIPE_STATUS = 141
-"""The exit status of a program whose reader has gone: 128 + SIGPIPE, as shells count."""
+"""The exit status of a program whose reader has closed the pipe: 128 + SIGPIPE, as in shells."""
 
 
 def is_standard_output(path: str) -> bool:
-    """Whether ``path`` means standard output: ``-``, or a name of where it goes, such as ``/dev/stdout``."""
+    """Whether ``path`` means standard output: ``-``, or a path of the same file, such as ``/dev/stdout``."""
     if path == "-":
         return True
     with suppress(OSError):
@@ -24,7 +24,7 @@ def is_standard_output(path: str) -> bool:
 def check_output(path: str) -> None:
     """
     Raises:
-        UserError: where ``path`` means standard output, and that is closed or a terminal.
+        UserError: if ``path`` means standard output, and standard output is closed or a terminal.
     """
     if not is_standard_output(path):
         return
@@ -38,19 +38,19 @@ def check_output(path: str) -> None:
 
 
 def say_beside(path: str, message: str) -> None:
-    """Prints the message: to standard output, or to standard error where ``path`` means standard output."""
+    """Print the message to standard output, or to standard error if ``path`` means standard output."""
     print(message, file=sys.stderr if is_standard_output(path) else sys.stdout)
 
 
 @contextmanager
 def standard_output() -> Iterator[BinaryIO]:
-    """Standard output, to write bytes to; what is printed as long as this lasts goes to standard error.
+    """Standard output as a binary file; inside the block, ``print`` writes to standard error.
 
-    A write that finds no reader any more (``| head``) ends the process quietly.
+    If the reader has closed the pipe (``| head``), the process ends without a message.
 
     Raises:
-        UserError: for any other OSError (no room).
-        SystemExit: with ``CLOSED_PIPE_STATUS``, where the reader has gone.
+        UserError: for any other OSError (disk full).
+        SystemExit: with ``CLOSED_PIPE_STATUS``, if the reader has closed the pipe.
     """
     sys.stdout.flush()
     kept = os.dup(1)

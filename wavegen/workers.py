@@ -1,4 +1,4 @@
-"""One function over many items, in several processes, under a progress bar."""
+"""Maps a function over items in several processes, with a progress bar."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def available_cores() -> int:
-    """Cores that this process may use: a container or ``taskset`` may allow fewer than there are."""
+    """Cores that this process may use: a container or ``taskset`` may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -34,25 +34,25 @@ def map_in_processes(
     if_it_dies: Callable[[Item], Result] | None = None,
     first_alone: bool = False,
 ) -> Iterator[tuple[Item, Result]]:
-    """Pairs of item and result, in the order of the items, as they are done; in this process for one job.
+    """Pairs of item and result, in the order of the items, as they become available; no workers for one job.
 
-    Workers run one thread of torch each. They are spawned, not forked: a fork of a process whose libraries
-    run threads may inherit a lock that is never released; so ``function`` and items are pickled. A signal
-    that ends the main process ends them in the midst of their items, so ``function`` writes its files whole.
+    Each worker uses one thread of torch. Workers are spawned, not forked, because a fork of a process with
+    threads may inherit a lock that is never released; so ``function`` and items are pickled. A signal that
+    ends the main process kills workers within an item, so ``function`` must write its files atomically.
 
     Args:
-        function: what it raises is raised here.
-        items: one after the other, each given to whichever process is free.
-        num_jobs: processes.
+        function: its exceptions are raised here.
+        items: each is given to the next free process.
+        num_jobs: number of processes.
         title, unit: of the progress bar.
-        if_it_dies: the result of an item whose process died over it (was killed for want of memory, or
-            crashed), and a second one too. The others are done all the same.
-        first_alone: the first item is done before any other is begun. What is compiled at first use is then
-            compiled and kept by one process, and the others find it.
+        if_it_dies: makes the result of an item for which two processes have died (killed for lack of memory,
+            or crashed). The other items are not affected.
+        first_alone: finish the first item before any other starts. Code that is compiled at first use is then
+            compiled and cached by one process only.
 
     Raises:
-        UserError: a process died over an item, twice, and ``if_it_dies`` is not given; processes die as they
-            start.
+        UserError: if two processes died for the same item and ``if_it_dies`` is None; if a process dies at
+            its start.
     """
     bar = {"total": len(items), "desc": title, "unit": unit, "disable": None}
     if num_jobs <= 1:
@@ -64,14 +64,14 @@ def map_in_processes(
         yield from tqdm(workers.results(), **bar)
     except (KeyboardInterrupt, Interrupted):
         for worker in set(active_children()) - others:
-            worker.kill()  # an item may take minutes, and a batch system waits for seconds
+            worker.kill()  # an item may take minutes, but a batch system waits only seconds
         raise
     finally:
         workers.shut_down()
 
 
 class _Workers(Generic[Item, Result]):
-    """Pools of one process each, so that it is known which item a process died of."""
+    """Pools of one process each, so that it is known for which item a process died."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class _Workers(Generic[Item, Result]):
         self.running[pool.submit(self.function, self.items[number])] = pool, number
 
     def _collect(self) -> list["_Pool"]:
-        """Waits until something is done; the pools that are free now."""
+        """Wait until an item is done; returns the pools that are free."""
         free = []
         for future in wait(self.running, return_when=FIRST_COMPLETED).done:
             pool, number = self.running.pop(future)
@@ -119,7 +119,7 @@ class _Workers(Generic[Item, Result]):
             except BrokenProcessPool as error:
                 pool.renew()
                 self.deaths[number] += 1
-                if self.deaths[number] == 1:  # who kills for want of memory may hit anybody: once more
+                if self.deaths[number] == 1:  # for lack of memory the system kills any process: try again
                     self._give(pool, number)
                     continue
                 self.done[number] = self._without(self.items[number], error)
@@ -129,13 +129,14 @@ class _Workers(Generic[Item, Result]):
     def _without(self, item: Item, error: BrokenProcessPool) -> Result:
         if self.if_it_dies is None:
             raise UserError(
-                f"processes died over {repr(item)[:200]}: killed for want of memory perhaps, or crashed"
+                f"two processes died while they worked on {repr(item)[:200]}: they were killed, perhaps for "
+                f"lack of memory, or crashed"
             ) from error
         return self.if_it_dies(item)
 
 
 class _Pool:
-    """One process, and another after its death."""
+    """One process, which is replaced when it dies."""
 
     def __init__(self) -> None:
         self._start()
@@ -143,14 +144,16 @@ class _Pool:
     def submit(self, function: Callable[[Item], Result], item: Item) -> Future:
         try:
             return self._executor.submit(function, item)
-        except BrokenProcessPool:  # it was killed while it had nothing to do
+        except BrokenProcessPool:  # it was killed while it was idle
             self.renew()
             return self._executor.submit(function, item)
 
     def renew(self) -> None:
-        """Raises UserError where the last process had died as it started: so would the next."""
+        """Start a new process; raises UserError if the last one died at its start, as the next one would."""
         if self._begun.exception() is not None:
-            raise UserError("a process died as it started: there may be too little memory for so many")
+            raise UserError(
+                "a worker process died at its start: there may be too little memory for so many processes"
+            )
         self.shut_down()
         self._start()
 
@@ -159,7 +162,7 @@ class _Pool:
 
     def _start(self) -> None:
         self._executor = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
-        self._begun = self._executor.submit(os.getpid)  # at once, while others start
+        self._begun = self._executor.submit(os.getpid)  # starts the process now, in parallel with others
 
 
 def _begin() -> None:
@@ -173,7 +176,7 @@ def _begin() -> None:
 
 
 def _end_with_the_main_process() -> None:
-    """Who is killed cannot end its workers, and these would wait for work for ever."""
+    """End this worker when the main process has been killed; otherwise it would wait for work forever."""
     main = parent_process()
     assert main is not None  # this runs in workers only
     main.join()

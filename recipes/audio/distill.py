@@ -1,8 +1,8 @@
 """Distil a WaveNet teacher into a student that speaks all its samples at once.
 
-With no teacher_checkpoint given it trains a teacher first; with no corpus prepared it prepares the default.
-Then both are evaluated on test utterances, and a report with players is written. Started again on the same
-folder, it goes on where it stands.
+Without teacher_checkpoint it trains a teacher first; without a prepared corpus it prepares the default. Then
+both models are evaluated on test utterances, and a report with players is written. If it is started again
+with the same folder, it continues from the last checkpoint.
 
 Examples:
   wavegen distill
@@ -21,8 +21,9 @@ from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 from wavegen.training.speech_stages import (
     check_distillable,
+    check_teacher_checkpoint,
     fill_in_voice,
-    find_lent_teacher,
+    find_teacher_voice,
     obtain_teacher,
     train_student,
 )
@@ -31,12 +32,13 @@ from wavegen.training.speech_stages import (
 def main(config: DictConfig) -> None:
     config = resume_config(config)
     check_trainings(config)
+    check_teacher_checkpoint(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
-    lent, corpus = find_lent_teacher(config, corpus)
-    check_distillable(config, corpus, lent)
+    teacher_voice, corpus = find_teacher_voice(config, corpus)
+    check_distillable(config, corpus, teacher_voice)
     run = open_run(config)
-    teacher = obtain_teacher(config, corpus, run, lent)
+    teacher = obtain_teacher(config, corpus, run, teacher_voice)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

@@ -1,10 +1,10 @@
 """Measure a trained voice on test utterances and write a listening report.
 
-Teacher and student speak test utterances from their true phones, timing and pitch; beside them stand the
-recording, Griffin-Lim and white noise. Written are metrics.json, samples/*.wav, figures/*.png and
-report.html, which opens in any browser and needs no network. The corpus is the run's own, unless a
-prepared one (corpus.directory=DIR) or another to prepare (corpus=…) is given; what is measured on another
-corpus goes to a folder of its own inside the run.
+Teacher and student speak test utterances from their true phones, timing and pitch. They are compared with the
+recording, Griffin-Lim and white noise. The recipe writes metrics.json, samples/*.wav, figures/*.png and
+report.html, which opens in any browser and needs no network. The default corpus is the run's own; give a
+prepared one (corpus.directory=DIR) or another one to prepare (corpus=…). Results for another corpus are
+written to a separate folder in the run.
 
 Examples:
   wavegen evaluate checkpoint=runs/distill-espeak-8000

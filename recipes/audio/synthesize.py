@@ -1,8 +1,9 @@
 """Speak a text with a trained voice, into a 16-bit WAV file or a player.
 
-The text is spoken as it stands, whatever its punctuation. It may also come from a file, or from standard
-input with text_file=-. The student speaks by default; model=teacher lets the teacher speak, sample by
-sample. output=- is standard output: a player behind a pipe sounds while the rest is still being spoken.
+The text may contain any punctuation. It may also come from a file, or from standard input with text_file=-.
+The student is used by default; with model=teacher, the teacher generates one sample after another. output=-
+is
+standard output: a player behind a pipe starts before all samples are computed.
 
 Examples:
   wavegen synthesize text="Good morning, how are you?" checkpoint=runs/quickstart output=morning.wav
@@ -38,5 +39,5 @@ def main(config: DictConfig) -> None:
     say_beside(
         config.output,
         f"{config.output}: {speech.duration_s:.2f} s of speech at {speech.sample_rate} Hz by the "
-        f"{config.model}, made in {seconds:.2f} s in {explain_precision(config.precision, config.model)}",
+        f"{config.model}, computed in {seconds:.2f} s in {explain_precision(config.precision, config.model)}",
     )

@@ -1,7 +1,7 @@
 """Train a WaveNet teacher by maximum likelihood of 16-bit samples.
 
-Prepares the corpus where that has not been done, and writes a run folder with checkpoints, TensorBoard logs
-and the averaged weights. Started again on the same folder, it goes on where it stands.
+Prepares the corpus if necessary, and writes a run folder with checkpoints, TensorBoard logs and the averaged
+weights. If it is started again with the same folder, it continues from the last checkpoint.
 
 Examples:
   wavegen teacher

@@ -1,11 +1,12 @@
-"""Fit one stack of flows to densities by forward and by reverse KL; see which covers and which seeks modes.
+"""Fit one stack of flows to densities by forward and by reverse KL: one covers modes, the other seeks modes.
 
-The two objectives need opposite things. Forward KL (maximum likelihood) knows the target by samples and asks
-the model for densities: the stack is read as MAF, whose density is one pass. Reverse KL (variational
-inference) knows the target by its unnormalised density and asks the model for samples with their densities:
-the same stack is read as IAF, whose generation is one pass. Where the model cannot be the target, the
-first spreads over all of its modes, the second keeps to some. The targets' normalisers and samples are known,
-so that both divergences of both fits are measured.
+The two objectives have opposite requirements. Forward KL (maximum likelihood) needs samples of the target and
+densities of the model: the stack is used as MAF, whose density is one pass. Reverse KL (variational
+inference)
+needs the unnormalised density of the target and samples of the model with their densities: the same stack is
+used as IAF, whose generation is one pass. If the model cannot equal the target, the first covers all modes
+and the second only some. The targets' normalisers and samples are known, so both divergences of both fits are
+measured.
 
 Examples:
   wavegen duality

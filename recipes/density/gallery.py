@@ -1,8 +1,9 @@
-"""Fit every flow to every data set of the plane; one figure of their densities.
+"""Fit every flow to every data set of the plane, and draw all densities in one figure.
 
-Moons, rings, a pinwheel and a checkerboard against planar, radial and Sylvester flows, MAF, IAF, RealNVP and
-a neural spline flow, all by maximum likelihood. The data's densities are known, so the best possible
-log-likelihood stands beside the models'. A fit that the run's folder has is not made again.
+The data sets are moons, rings, a pinwheel and a checkerboard. The models are planar, radial and Sylvester
+flows, MAF, IAF, RealNVP and a neural spline flow, all fitted by maximum likelihood. The data's densities are
+known, so the best possible log-likelihood is shown beside the models'. Fits that the run's folder already
+contains are not repeated.
 
 Examples:
   wavegen gallery

@@ -1,9 +1,9 @@
 """Fit a flow to images or to the rows of a table, and measure it on held-out data.
 
-By default a small Glow on scikit-learn's digits. Written are the weights, metrics.json (bits per dimension of
-images, nats of rows), figures/*.png (samples, temperatures, interpolations, attributes, reconstructions) and
-report.html, which opens in any browser and needs no network. Started again on the same folder, it goes on
-where it stands.
+By default a small Glow on scikit-learn's digits. The recipe writes the weights, metrics.json (bits per
+dimension of images, nats of rows), figures/*.png (samples, temperatures, interpolations, attributes,
+reconstructions) and report.html, which opens in any browser and needs no network. If it is started again with
+the same folder, it continues from the last checkpoint.
 
 Examples:
   wavegen flow

@@ -1,11 +1,12 @@
 """Measure speed and memory of samplers, student and training on this machine.
 
-The machine's best matrix product, the teacher with and without cached states, the student plainly and by its
-engine, training steps, time to first audio, peak memory, and cost against length, depth and width; beside
-them, where it is installed (`pip install 'wavegen[bench]'`), the peer's sampler. What is compared takes turns
-in one process. Every table is printed when it is measured; a slow machine measures less, to end in time, and
-what it would do by a reference loop is left out. Absolute figures are the machine's and the moment's: read
-ratios.
+It measures the machine's best matrix product, the teacher with and without cached states, the student in
+PyTorch and in its engine, training steps, time to first audio, peak memory, and cost against length, depth
+and width. The peer's sampler is included if it is installed (`pip install 'wavegen[bench]'`). Subjects that
+are compared run interleaved in one process. Every table is printed when it is complete. A slow machine
+measures less, to end in time, and skips products that torch would compute in a reference loop. Absolute
+figures depend
+on the machine and its load: compare ratios.
 
 Examples:
   wavegen benchmark
@@ -24,6 +25,6 @@ def main(config: DictConfig) -> None:
     sections = chosen_sections(config.only)
     run = open_run(config)
     report = Report(run)
-    results = measure(OmegaConf.to_container(config, resolve=True), sections, report.tell)
+    results = measure(OmegaConf.to_container(config, resolve=True), sections, report.show)
     report.finish(results)
     print(f"The figure is {run / 'benchmark.png'}.")

@@ -163,8 +163,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "2,000 channels": (lambda p: wav_with(p, channels=2000), "cannot be read"),
     "10^30": (lambda p: soundfile.write(p, tone() * 1e30, RATE, "FLOAT"), r"samples of 5e\+29"),
     "a 16-bit scale": (lambda p: soundfile.write(p, tone() * 2**15, RATE, "FLOAT"), "within \\[-1, 1\\]"),
-    "an infinity": (lambda p: soundfile.write(p, tone() / 0.0, RATE, "DOUBLE"), "infinities or NaN"),
-    "a double beyond float": (lambda p: soundfile.write(p, np.full(9, 1e300), RATE, "DOUBLE"), "infinities"),
+    "an infinity": (lambda p: soundfile.write(p, tone() / 0.0, RATE, "DOUBLE"), "infinity or NaN"),
+    "a double beyond float": (
+        lambda p: soundfile.write(p, np.full(9, 1e300), RATE, "DOUBLE"),
+        "infinity or NaN",
+    ),
     "seven minutes of silence": (lambda p: soundfile.write(p, np.zeros(420 * RATE), RATE), "lasts 420.00 s"),
     "a folder": (Path.mkdir, "is a folder, expected an audio file"),
     "a pipe": (os.mkfifo, "is a device or a pipe"),

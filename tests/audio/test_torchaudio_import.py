@@ -66,7 +66,7 @@ def test_repair_leaves_a_working_torchaudio_alone(fake) -> None:
 
 def test_repair_leaves_a_cuda_torch_alone(fake) -> None:
     lib = fake(BROKEN_BY_EXTENSION, cuda="13.0")
-    with pytest.raises(UserError, match="torch is no CPU build"):
+    with pytest.raises(UserError, match="torch is not a CPU build"):
         torchaudio_import.repair()
     assert all(path.suffix == ".so" for path in lib.iterdir())
 
@@ -94,6 +94,6 @@ def test_repair_command_can_be_started_while_torchaudio_is_broken() -> None:
 def test_command_reports(capsys: pytest.CaptureFixture[str], fake) -> None:
     fake(BROKEN_BY_EXTENSION)
     assert torchaudio_import.main([]) == 2
-    assert "error: torchaudio does not import" in capsys.readouterr().err
+    assert "error: torchaudio cannot be imported" in capsys.readouterr().err
     assert torchaudio_import.main(["--repair"]) == 0
     assert "moved _torchaudio.abi3.so, libtorchaudio.abi3.so aside" in capsys.readouterr().out

@@ -70,12 +70,12 @@ def test_a_stream_is_heard_from_the_header_on(tmp_path):
 def test_a_stream_refuses_what_is_no_number_or_no_wav(tmp_path):
     file = io.BytesIO()
     blocks = [torch.zeros(10), torch.tensor([0.0, float("nan")])]
-    with pytest.raises(UserError, match="holds NaN or infinity"):
+    with pytest.raises(UserError, match="contains NaN or infinity"):
         stream_waveform(file, blocks, 12, RATE)
     assert len(file.getvalue()) == 44 + 20
-    with pytest.raises(ValueError, match="expected 12 samples in all, got 10"):
+    with pytest.raises(ValueError, match="expected 12 samples in total, got 10"):
         stream_waveform(io.BytesIO(), blocks[:1], 12, RATE)
-    with pytest.raises(UserError, match="less than 4 GiB"):
+    with pytest.raises(UserError, match="smaller than 4 GiB"):
         stream_waveform(io.BytesIO(), [], 1 << 31, RATE)
 
 

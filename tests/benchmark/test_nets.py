@@ -33,7 +33,7 @@ def test_context_covers_the_samples(small_config):
 
 @pytest.mark.parametrize("waveform", [torch.tensor([0.1, float("nan")]), torch.zeros(5)])
 def test_what_is_no_sound_is_refused(waveform):
-    with pytest.raises(UserError, match="the silent one spoke no sound"):
+    with pytest.raises(UserError, match="the silent one made a waveform that is not finite or is constant"):
         check_sound(waveform, "the silent one")
     sound = torch.tensor([0.1, -0.1])
     assert check_sound(sound, "sound") is sound

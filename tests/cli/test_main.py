@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from wavegen import __version__
 from wavegen.cli.composition import compose_config
-from wavegen.cli.help import find_recipes
 from wavegen.cli.main import main
+from wavegen.cli.recipes import find_recipes
 from wavegen.resources import resource_directory
 
 RECIPES = {
@@ -425,6 +425,70 @@ def test_every_real_recipe_has_help_and_a_configuration(capsys: pytest.CaptureFi
         )
         assert main([recipe, "--config"]) == 0
         assert "_verbatim_" not in capsys.readouterr().out
+
+
+TEACHER_GROUPS = "its groups are corpus, conditioning, teacher, optimisation@teacher_training, trainer"
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("synthesize txt=hello", "synthesize has no key 'txt'; did you mean text?"),
+        ("synthesize text_fil=a.txt", "synthesize has no key 'text_fil'; did you mean text_file or text?"),
+        ("flow flow_modle=glow", "flow has no key 'flow_modle'; did you mean flow_model?"),
+        (
+            "distill max_step=3",
+            "distill has no key 'max_step'; did you mean teacher_training.max_steps or "
+            "student_training.max_steps?",
+        ),
+        ("teacher student=tiny", f"the recipe teacher has no group student; {TEACHER_GROUPS}"),
+        ("teacher +student=tiny", f"the recipe teacher has no group student; {TEACHER_GROUPS}"),
+        (
+            "teacher optimisation=teacher",
+            f"the recipe teacher has no group optimisation; {TEACHER_GROUPS}",
+        ),
+        ("teacher corpus@x=espeak", f"the recipe teacher has no group corpus@x; {TEACHER_GROUPS}"),
+        ("synthesize corpus=espeak", "the recipe synthesize has no group corpus; it has no groups"),
+        ("benchmark teacher=tiny", "teacher holds several settings: expected teacher.NAME=…, got tiny"),
+        (
+            "distill experiment=mnist_glow",
+            "experiment=mnist_glow is for the recipe flow, not distill: expected one of ljspeech_cpu, "
+            "parallel_wavenet",
+        ),
+        (
+            "distill experiment=nonsense",
+            "experiment=nonsense: no such choice, expected one of ljspeech_cpu, parallel_wavenet",
+        ),
+        (
+            "teacher experiment=ljspeech_cpu",
+            "experiment=ljspeech_cpu is for the recipe distill, not teacher: teacher has no experiment",
+        ),
+        (
+            "gallery optimisation=duality",
+            "optimisation=duality is for the recipe duality, not gallery: expected gallery",
+        ),
+        (
+            "distill optimisation@teacher_training=student",
+            "optimisation@teacher_training=student is for another training: expected teacher",
+        ),
+        (
+            "flow context=null",
+            "context=null: flow needs a context, expected one of labels, none",
+        ),
+        ("flow ~context", "~context: flow needs a context, expected one of labels, none"),
+    ],
+)
+def test_mistakes_in_real_commands_are_said_in_the_recipe_s_own_words(
+    command: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 2
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
+@pytest.mark.parametrize("argument", ["experiment=null", "~experiment"])
+def test_none_may_be_chosen_where_none_is_the_default(argument: str) -> None:
+    configs = resource_directory("configs")
+    assert compose_config("flow", [argument], configs=configs) == compose_config("flow", [], configs=configs)
 
 
 def test_synthesize_speaks_any_text() -> None:

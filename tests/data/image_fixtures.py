@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from wavegen.data.images.image_set import PARTS
+
 
 def images(count: int, *shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, size=(count, *shape), dtype=np.uint8)
@@ -62,3 +64,11 @@ def table_rows(count: int = 60, *, seed: int = 0) -> np.ndarray:
 def write_csv(path: Path, *, count: int = 60) -> None:
     lines = ["height,weight,age", *(",".join(map(repr, map(float, row))) for row in table_rows(count))]
     path.write_text("\n".join(lines) + "\n")
+
+
+def parts(data):
+    return [getattr(data, part) for part in PARTS]
+
+
+def rows(tensor):
+    return [tuple(row.flatten().tolist()) for row in tensor]

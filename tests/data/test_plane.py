@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wavegen.data.plane import Checkerboard, EightGaussians, Moons, Pinwheel, Rings, TwoSpirals
-from wavegen.distributions.energies import TwoCrescents, Waves, forked_wave, split_wave, wave
+from wavegen.distributions.energies import TwoCrescents, forked_wave, split_wave, wave
 from wavegen.errors import UserError
 
 DENSITIES = {
@@ -83,28 +83,6 @@ def test_more_quadrature_nodes_change_nothing():
         torch.testing.assert_close(density.log_prob(x), before, rtol=1e-9, atol=1e-9)
 
 
-def test_energies_are_the_papers():
-    x = torch.randn(50, 2, dtype=torch.float64)
-    first, second = x.unbind(-1)
-    w1 = torch.sin(2 * math.pi * first / 4)
-    w2 = 3 * torch.exp(-0.5 * ((first - 1) / 0.6) ** 2)
-    w3 = 3 / (1 + torch.exp(-(first - 1) / 0.3))
-
-    def bell(distance, scale):
-        return torch.exp(-0.5 * (distance / scale) ** 2)
-
-    expected = {
-        TwoCrescents(): bell(x.norm(dim=-1) - 2, 0.4) * (bell(first - 2, 0.6) + bell(first + 2, 0.6)),
-        wave(3.0): bell(second - w1, 0.4) * bell(first, 3),
-        split_wave(3.0): (bell(second - w1, 0.35) + bell(second - w1 + w2, 0.35)) * bell(first, 3),
-        forked_wave(3.0): (bell(second - w1, 0.4) + bell(second - w1 + w3, 0.35)) * bell(first, 3),
-    }
-    for density, value in expected.items():
-        torch.testing.assert_close(density.log_density(x), value.log(), rtol=1e-10, atol=1e-10)
-
-
 def test_what_is_not_of_the_plane_is_refused():
     with pytest.raises(UserError, match=r"expected points of shape \(\.\.\., 2\), got \(5, 3\)"):
         Moons().log_prob(torch.zeros(5, 3))
-    with pytest.raises(UserError, match="as many scales as centres, 1, got 2"):
-        Waves(centres=[torch.sin], scales=[0.1, 0.2])

@@ -144,5 +144,5 @@ def test_a_part_is_known_by_what_it_declares():
 def test_unknown_parts_and_hops_that_differ_are_named():
     with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 is a Undeclared of unknown rate"):
         ConditioningWindows(Conditioning([part_of("phase", 4), Undeclared()]))
-    with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 has 5 samples a frame"):
+    with pytest.raises(Unsupported, match=r"conditioning\.parts\.1 has 5 samples per frame, another .* 4"):
         ConditioningWindows(Conditioning([part_of("phase", 4), part_of("shared", 5)]))

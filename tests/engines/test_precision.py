@@ -26,5 +26,5 @@ def test_auto_is_what_the_engines_multiply_fastest(monkeypatch, features, gain, 
     for asked in ("float32", "bfloat16"):
         assert ParallelSampler(None, precision=asked).precision == asked
         assert SequentialSampler(None, precision=asked).precision == asked
-        assert precision.explain_precision(asked, "student") == f"{asked}, as asked"
+        assert precision.explain_precision(asked, "student") == f"{asked}, as configured"
     assert precision.explain_precision("auto", "student") == f"{student}, the fastest here"

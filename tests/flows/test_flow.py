@@ -21,8 +21,6 @@ from wavegen.flows import (
 )
 from wavegen.nets.made import MADE
 
-BASES = [StandardLogistic, StandardNormal, StandardUniform]
-
 
 def maf(features=3, context_features=2, seed=0):
     torch.manual_seed(seed)
@@ -157,7 +155,7 @@ def test_values_and_contexts_that_do_not_fit_are_refused():
     for direction in (flow(context).generate, flow(context).normalise):
         # eight values are a multiple of four, and yet it is not told which context belongs to which
         for batch in ((5,), (4, 2)):
-            with pytest.raises(UserError, match=r"broadcasts against \(4,\), .* got \("):
+            with pytest.raises(UserError, match=r"broadcasts against .* \(4,\) .* got \("):
                 direction(torch.zeros(*batch, 3, dtype=torch.float64))
         value, term = direction(torch.zeros(3, dtype=torch.float64))
         assert value.shape == (4, 3) and term.shape == (4,)
@@ -166,18 +164,3 @@ def test_values_and_contexts_that_do_not_fit_are_refused():
             flow(wrong)
     with pytest.raises(UserError, match="the batch in dimension 0, got int for speaker"):
         flow({"speaker": 3})
-
-
-@pytest.mark.parametrize("base", BASES)
-def test_bases_follow_type_and_add_no_weights(base):
-    module = base((4, 2)).double()
-    distribution = module()
-    assert distribution.event_shape == (4, 2) and distribution.batch_shape == ()
-    x = distribution.rsample((3,))
-    assert x.dtype == torch.float64 and x.shape == (3, 4, 2)
-    assert distribution.log_prob(x).shape == (3,)
-    assert not module.state_dict()
-
-
-def test_uniform_base_is_minus_infinity_outside():
-    assert StandardUniform((2,))().log_prob(torch.tensor([0.5, 1.5])).item() == -math.inf

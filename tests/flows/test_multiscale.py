@@ -4,7 +4,6 @@ import torch
 from wavegen.errors import UserError
 from wavegen.flows import (
     Affine,
-    Chain,
     Compose,
     Elementwise,
     FactorOut,
@@ -55,16 +54,6 @@ def test_a_flow_knows_the_shape_of_its_data():
         distribution.log_prob(torch.randn(3, 1, 4, 6))
 
 
-def test_terms_under_a_reshaping_are_summed_once():
-    """Elementwise maps before and behind it count every element of the event."""
-    flow = Compose(Sigmoid(), Reshape((2, 3), (6,)), Sigmoid())
-    x = torch.randn(5, 2, 3, dtype=torch.float64)
-    _, first = Sigmoid()(x)
-    _, second = Sigmoid()(torch.sigmoid(x))
-    assert (flow.event_dim, flow.latent_event_dim) == (2, 1)
-    torch.testing.assert_close(flow(x)[1], (first + second).sum((1, 2)))
-
-
 def test_temperature_scales_the_noise():
     flow = Flow(bijection=Squeeze(), base=StandardNormal((4, 2, 2)))
     torch.manual_seed(0)
@@ -93,11 +82,7 @@ def test_temperature_scales_the_noise():
             lambda: FactorOut(Slice(2, 2, prior=StandardNormal((2, 4, 4)), event_dim=3)),
             "expected an inner bijection, got Slice",
         ),
-        (lambda: Reshape((2, 3), (5,)), "as many elements as"),
-        (lambda: Reshape((2, 3), (6,))(torch.zeros(1, 3, 2)), r"expected events of shape \(2, 3\)"),
         (lambda: Flow(bijection=Squeeze(), base=StandardNormal((3, 2, 2))), "divisible by 4, got 3"),
-        (lambda: Compose(Reshape((4,), (2, 2)), event_dim=0), "expected event_dim of at least 1"),
-        (lambda: Chain(torch.nn.ReLU()), "Chain: expected a Transform at position 0, got ReLU"),
     ],
 )
 def test_what_does_not_fit_is_named(call, message):

@@ -216,7 +216,7 @@ def test_errors_say_what_was_expected():
         Augment(2, noise=LinearNormal(2)).inverse(torch.zeros(3, 2))
     with pytest.raises(UserError, match="event_dim of at least 1, got 0"):
         Augment(2, noise=LinearNormal(2), event_dim=0)
-    with pytest.raises(UserError, match="base of values from 0, got -1.0"):
+    with pytest.raises(UserError, match="base values of at least 0, got -1.0"):
         AbsoluteValue().inverse(torch.tensor([1.0, -1.0]))
 
 

@@ -78,7 +78,7 @@ def test_it_goes_to_other_processes():
     [
         (
             {"mel": torch.zeros(1, 80, 5)},
-            "no entry 'mel', expected some of features, cycles, voiced, speaker",
+            "no entry 'mel', expected one of features, cycles, voiced, speaker",
         ),
         ({"features": torch.zeros(3)}, r"features \(3,\), expected features \(features, frames\)"),
         ({"features": torch.zeros(2, 3, 5), "voiced": torch.ones(5)}, r"voiced \(5,\), expected"),

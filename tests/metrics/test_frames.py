@@ -1,13 +1,8 @@
 """Which frames hold speech, and how the level is taken there."""
 
-import math
-
-import pytest
 import torch
 
-from wavegen.errors import UserError
 from wavegen.metrics.frames import speech_frames, speech_samples
-from wavegen.metrics.level import level_rms
 
 RATE = 16000
 
@@ -33,13 +28,3 @@ def test_batch_members_have_their_own_loudest_frame():
 
 def test_silence_has_no_speech():
     assert not speech_frames(torch.zeros(4000), RATE).any()
-
-
-def test_level_overall_and_in_marked_frames():
-    waveform = torch.cat([torch.full((8000,), 0.5), torch.zeros(8000)])
-    assert level_rms(waveform) == pytest.approx(0.5 / math.sqrt(2))
-    assert level_rms(waveform, torch.arange(200) < 100) == pytest.approx(0.5)
-    assert level_rms(waveform, torch.arange(200) >= 100) == 0.0
-    assert math.isnan(level_rms(waveform, torch.zeros(200)))
-    with pytest.raises(UserError, match="one frame"):
-        level_rms(torch.zeros(10), torch.zeros(11))

@@ -26,7 +26,7 @@ def test_rmse_counts_only_frames_voiced_in_both():
     assert rmse == pytest.approx(math.sqrt((9 + 16) / 2))
     assert voicing_error(reference_voiced, estimate_voiced) == 0.5
     assert math.isnan(f0_rmse_hz(reference, torch.zeros(4), estimate, estimate_voiced))
-    with pytest.raises(UserError, match="one non-empty shape"):
+    with pytest.raises(UserError, match="two non-empty tracks"):
         voicing_error(torch.zeros(3), torch.zeros(4))
 
 

@@ -84,7 +84,7 @@ def test_an_all_zero_reference_has_no_speech_to_compare():
 
 
 def test_unequal_lengths_are_refused():
-    with pytest.raises(UserError, match="one shape"):
+    with pytest.raises(UserError, match="the same shape"):
         log_spectral_distance_db(torch.zeros(100), torch.zeros(101), RATE)
     with pytest.raises(UserError, match="order"):
         mel_cepstra(torch.zeros(20, 3), order=20)

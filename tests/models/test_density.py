@@ -29,7 +29,7 @@ def test_a_flow_offers_everything_and_a_distribution_alone_is_enough():
     assert isinstance(image_flow(), DensityModel) and offers(image_flow(), *OPTIONAL)
     histograms = Histograms((1, 2, 2), 4)
     assert isinstance(histograms, DensityModel) and not any(offers(histograms, name) for name in OPTIONAL)
-    with pytest.raises(ValueError, match="no density offers"):
+    with pytest.raises(ValueError, match="unknown methods"):
         offers(histograms, "latent")
 
 

@@ -6,7 +6,7 @@ import torch
 from wavegen.errors import UserError
 from wavegen.nets.convolutional import GainedConvolutionNet, GlowNet
 from wavegen.nets.gated_attention import GatedAttentionNet
-from wavegen.nets.residual_net import ResidualBlock, ResidualNet
+from wavegen.nets.residual_net import ResidualNet
 
 SIZE = (4, 6)
 BUILDERS = {
@@ -64,15 +64,6 @@ def test_images_of_a_batch_are_treated_apart(build):
     net = perturbed(build()).double()
     images = torch.randn(3, 3, *SIZE, dtype=torch.float64)
     torch.testing.assert_close(net(images)[1:2], net(images[1:2]), rtol=1e-10, atol=1e-10)
-
-
-def test_residual_blocks_start_as_the_identity_and_add_to_it():
-    block = ResidualBlock(3).double()
-    x = torch.randn(2, 3, *SIZE, dtype=torch.float64)
-    assert torch.equal(block(x), x)
-    with torch.no_grad():
-        block.second.bias.add_(1.0)
-    torch.testing.assert_close(block(x), x + 1)
 
 
 def test_contexts_that_do_not_fit_are_refused(build):

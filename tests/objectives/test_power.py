@@ -112,7 +112,7 @@ def test_windows_last_as_long_at_every_sample_rate(sample_rate):
 def test_what_it_cannot_measure_is_refused(recording):
     with pytest.raises(UserError, match="less than a sample at 8000 Hz"):
         PowerLoss(resolutions_ms=[(40, 0.05)], sample_rate=SAMPLE_RATE)
-    with pytest.raises(UserError, match="has no level yet"):
+    with pytest.raises(UserError, match="has no reference level"):
         PowerLoss(resolutions_ms=[(40, 10)], sample_rate=SAMPLE_RATE).distance(recording, recording)
 
 

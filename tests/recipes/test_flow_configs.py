@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.cli import composition
-from wavegen.cli.help import find_recipes
 from wavegen.cli.main import main
+from wavegen.cli.recipes import find_recipes
 from wavegen.resources import resource_directory
 from wavegen.runs import weights
 from wavegen.training.density_stage import load_density
@@ -162,7 +162,7 @@ def test_a_density_that_is_no_flow_is_trained_measured_and_reported(tmp_path, mo
     figures = {path.stem for path in (run / "figures").glob("*.png")}
     assert figures == {"samples", "loss_curves"}
     report = (run / "report.html").read_text()
-    assert "bits per dimension" in report and "There and back" not in report and "Temperature" not in report
+    assert "bits per dimension" in report and "Reconstructions" not in report and "Temperature" not in report
     before = (run / "flow.safetensors").stat().st_mtime_ns
     runpy.run_path(str(recipe))["main"](config)
     assert (run / "flow.safetensors").stat().st_mtime_ns == before

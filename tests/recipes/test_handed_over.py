@@ -95,9 +95,9 @@ def test_a_run_handed_over_executes_nothing(hand_over, tmp_path, capsys, monkeyp
         ("teacher", "teacher_training.optimizer.lr", "high", "teacher_training.optimizer.lr is 'high'"),
         ("teacher", "seed", "${oc.env:HOME}", "interpolation"),
         ("teacher", "corpus.source._convert_", "all", "the key '_convert_'"),
-        ("teacher", "corpus", "null", "corpus is None, expected settings"),
+        ("teacher", "corpus", "null", "corpus is None, expected a group of settings"),
         ("teacher", "corpus.directory", "null", "corpus.directory is None"),
-        ("distill", "evaluation.run_directory", "/etc", "evaluation has the key 'run_directory'"),
+        ("distill", "evaluation.run_directory", "/etc", "evaluation has the unknown key 'run_directory'"),
         (
             "distill",
             "objective.divergence.loss.draws",
@@ -235,7 +235,7 @@ def test_an_espeak_voice_that_is_a_path_is_named(voice, tmp_path, capsys, name):
     """espeak reads a file of that name, and such a one ends the process."""
     rewrite(voice, lambda content: content["front_end"].update(voice=name))
     words = [f"checkpoint={voice}", "text=hello", "model=teacher", f"output={tmp_path / 'a.wav'}"]
-    assert f"the espeak voice '{name}' is no name" in refused(capsys, "synthesize", *words)
+    assert f"the espeak voice '{name}' is not a valid name" in refused(capsys, "synthesize", *words)
 
 
 def test_a_run_with_parts_of_ones_own_says_how_it_goes_on(tmp_path, capsys, monkeypatch):
@@ -253,7 +253,7 @@ def test_a_run_with_parts_of_ones_own_says_how_it_goes_on(tmp_path, capsys, monk
     assert main(["gallery", *words]) == 0
     message = refused(capsys, "gallery", f"resume={run}")
     assert "datasets.mine names the target 'my_targets.Mine'" in message
-    assert "goes on by the command that started it, without resume=" in message
+    assert "repeat the command that started it, without resume=" in message
     written = (run / "weights" / "mine-maf.safetensors").stat().st_mtime_ns
     assert main(["gallery", *words]) == 0
     assert (run / "weights" / "mine-maf.safetensors").stat().st_mtime_ns == written
@@ -274,5 +274,5 @@ def test_links_out_of_a_run_are_not_followed(hand_over, tmp_path, capsys, words)
     (run / "figures" / "here.png").symlink_to(run / "config.yaml")
     (run / "metrics.json").symlink_to(letters)
     message = refused(capsys, "duality", *(word.format(run=run) for word in words))
-    assert f"{run / 'metrics.json'} is a link out of the run, to {letters}" in message
+    assert f"{run / 'metrics.json'} is a link out of the run folder, to {letters}" in message
     assert letters.read_text(encoding="utf-8") == "dear all"

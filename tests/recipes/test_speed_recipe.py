@@ -131,7 +131,7 @@ def test_what_the_cpu_does_not_multiply_is_left_out_and_said(tmp_path, capsys, m
     monkeypatch.setattr(precisions, "multiplies_bfloat16", lambda: False)
     assert main(["benchmark", *BRIEF, "only=[machine,training]", f"run={tmp_path / 'run'}"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count(f"left out: {precisions.NO_PRODUCTS}") == 2
+    assert printed.count(f"not measured: {precisions.NO_PRODUCTS}") == 2
     results = json.loads((tmp_path / "run" / "benchmark.json").read_text(encoding="utf-8"))
     assert {r["precision"] for r in results["peak"] + results["training"]} == {"float32"}
     assert results["left_out"]["peak"] == [precisions.NO_PRODUCTS]
@@ -146,7 +146,8 @@ def test_without_time_all_is_measured_a_little(tmp_path, capsys):
     assert results["student_length"]["streams"][-1]["length_s"] < 2
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert (
-        "To end within 0.0001 minutes: " in said and " calls are shorter or fewer, teacher's lengths" in said
+        "To end within 0.0001 minutes: " in said
+        and " subjects have shorter or fewer calls, teacher's lengths" in said
     )
 
 

@@ -26,7 +26,7 @@ GOOD = {
 def test_a_good_voice_is_told_so():
     verdicts = [finding.verdict for finding in findings(GOOD, 16000)]
     assert verdicts == ["good", "good", "plain", "good", "good", "plain"]
-    assert "4 times real time and 100 times as fast" in findings(GOOD, 16000)[-1].text
+    assert "4 times real time, 100 times as fast" in findings(GOOD, 16000)[-1].text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def make_float_context(make_context):
 
 
 @pytest.mark.parametrize("family", [Logistic, Normal])
-@pytest.mark.filterwarnings("ignore:the student is spoken by PyTorch")
+@pytest.mark.filterwarnings("ignore:the student runs in PyTorch")
 def test_it_is_the_students_map_of_its_noise(make_student, make_context, family):
     student, context = make_student(family), make_context(2, 5)
     spoken = ParallelSampler(student).sample(context, torch.tensor([20, 20]), generator=seeded(4))
@@ -106,7 +106,7 @@ def test_a_stream_looks_one_frame_ahead(student, make_float_context):
     assert 59 * 4 <= differs < 60 * 4
 
 
-@pytest.mark.filterwarnings("ignore:the student is spoken by PyTorch")
+@pytest.mark.filterwarnings("ignore:the student runs in PyTorch")
 def test_the_plain_form_has_the_same_noise(student, make_float_context):
     context, num_samples = make_float_context(1, 1250), 5000
     compiled = ParallelSampler(student).sample(context, torch.tensor([num_samples]), generator=seeded())

@@ -33,7 +33,7 @@ def test_standard_output_carries_the_bytes_of_the_file_and_nothing_else(
     content = (tmp_path / "a.wav").read_bytes()
     assert streamed.out == content and len(content) > 44 + 2 * 8000
     assert streamed.err.startswith(f"{output}: ".encode())
-    assert f"s of speech at 8000 Hz by the {speaker}, made in " in streamed.err.decode()
+    assert f"s of speech at 8000 Hz by the {speaker}, computed in " in streamed.err.decode()
     assert streamed.err.decode().endswith(f" s in {fastest_precision(speaker)}, the fastest here\n")
 
 

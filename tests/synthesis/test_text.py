@@ -75,7 +75,7 @@ def test_the_named_model_speaks(voice):
     assert isinstance(sampler_of(voice, "teacher", 1.0), SequentialSampler)
     with pytest.raises(UserError, match="model must be 'student' or 'teacher', got 'parrot'"):
         speak(voice, "Oh.", model="parrot")
-    with pytest.raises(UserError, match="no student; it has a teacher: model=teacher"):
+    with pytest.raises(UserError, match="no student; it has a teacher: use model=teacher"):
         speak(dataclasses.replace(voice, student=None), "Oh.")
 
 

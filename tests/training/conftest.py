@@ -1,9 +1,19 @@
 """Configurations small enough for seconds, composed from the project's own files."""
 
+import warnings
+from functools import partial
+
+import lightning
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from wavegen.cli import composition
 from wavegen.resources import resource_directory
+from wavegen.training.budget import Budget
+from wavegen.training.data import StepNumbers
+from wavegen.training.module import TrainingModule
+from wavegen.training.quiet import quiet_lightning
 
 SMALL = [
     "teacher.wavenet.dilations.num_layers=3",
@@ -94,3 +104,85 @@ def killed_at():
         patch.setattr(fit_module, "StepSeed", SeedSaveAndDie)
 
     return arrange
+
+
+class Clock:
+    def __init__(self, minutes):
+        self.minutes = minutes
+
+    def elapsed(self):
+        return 60 * self.minutes, 0.0
+
+
+class OneProcess:
+    class strategy:
+        broadcast = staticmethod(lambda value: value)
+
+
+@pytest.fixture
+def budget_at():
+    """``budget_at(minutes, **limits)``: a budget of which so many minutes are used up."""
+
+    def make(minutes, **limits):
+        budget = Budget(**limits)
+        budget.clock = Clock(minutes)
+        budget.on_before_optimizer_step(OneProcess, None, None)
+        return budget
+
+    return make
+
+
+class Line(TrainingModule):
+    """Fits a number to the numbers that it is shown; its rate and loss are easy to follow by hand."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.value = torch.nn.Parameter(torch.tensor(0.0, dtype=torch.float64))
+        self.seen, self.validated = [], []
+
+    def training_step(self, number):
+        self.seen.append(int(number))
+        return self.check_finite("square", (self.value - number).square())
+
+    def validation_step(self, number, batch_idx):
+        self.validated.append((self.trainer.global_step, self.value.item()))
+        return {"cost": (self.value - 1).abs(), "size": 1}
+
+
+@pytest.fixture
+def fit_line(tmp_path):
+    """``fit_line(callbacks, max_steps=, validate_every_steps=, …)``: the fitted module, by a real trainer."""
+
+    def fit(
+        callbacks=(),
+        *,
+        max_steps=4,
+        validate_every_steps=None,
+        ckpt_path=None,
+        module=None,
+        progress_bar=False,
+        **settings,
+    ):
+        defaults = {"optimizer": partial(torch.optim.SGD, lr=0.1), "budget": Budget(max_steps=max_steps)}
+        module = module or Line(**{**defaults, **settings})
+        data = StepNumbers()
+        if validate_every_steps:
+            data.val_dataloader = lambda: DataLoader([torch.tensor(0.0)], batch_size=None)
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            max_steps=max_steps,
+            callbacks=list(callbacks),
+            val_check_interval=validate_every_steps,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=progress_bar,
+            enable_model_summary=False,
+        )
+        with quiet_lightning(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer.fit(module, data, ckpt_path=ckpt_path)
+        return module
+
+    return fit

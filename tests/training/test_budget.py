@@ -6,22 +6,16 @@ import signal
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.interruption import Interrupted
-from wavegen.objectives.distillation import WeightedTerm
 from wavegen.runs.folder import open_run
 from wavegen.training import clock as clock_module
 from wavegen.training.budget import Budget
 from wavegen.training.density import DensityTraining
-from wavegen.training.distillation import DistillationTraining
-from wavegen.training.progress_bar import StepProgress
 from wavegen.training.schedule import OneCycle
-from wavegen.training.settings import check_trainings, optimisation
 from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
 
 
@@ -207,87 +201,13 @@ def test_what_is_no_budget_is_named(budget, reason):
         Budget(**budget)
 
 
-@pytest.mark.parametrize(
-    ("override", "reason"),
-    [
-        ("student_training.max_minutes=soon", "student_training.max_minutes must be a number above 0"),
-        ("teacher_training.max_steps=0", "teacher_training.max_steps must be a whole number of at least 1"),
-        ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup is a share"),
-        (
-            "teacher_training.validate_every_steps=0",
-            "teacher_training.validate_every_steps must be at least 1",
-        ),
-    ],
-)
-def test_a_recipe_is_told_before_its_first_training(compose_config, override, reason):
-    with pytest.raises(UserError, match=reason):
-        check_trainings(compose_config("distill", override))
-    check_trainings(compose_config("distill"))
-
-
-def test_a_schedule_that_counts_steps_is_refused(compose_config):
-    settings = compose_config("teacher").teacher_training
-    counting = {"_target_": "torch.optim.lr_scheduler.ConstantLR", "_partial_": True}
-    settings = OmegaConf.merge(settings, {"schedule": None}, {"schedule": counting})
-    with pytest.raises(
-        UserError, match="ConstantLR counts steps, expected .*wavegen.training.schedule.OneCycle"
-    ):
-        optimisation(settings)
-
-
-class Clock:
-    def __init__(self, minutes):
-        self.minutes = minutes
-
-    def elapsed(self):
-        return 60 * self.minutes, 0.0
-
-
-class OneProcess:
-    class strategy:
-        broadcast = staticmethod(lambda value: value)
-
-
-def budget_at(minutes, **limits):
-    budget = Budget(**limits)
-    budget.clock = Clock(minutes)
-    budget.on_before_optimizer_step(OneProcess, None, None)
-    return budget
-
-
-def test_progress_is_that_of_whichever_is_further():
+def test_progress_is_that_of_whichever_is_further(budget_at):
     budget = budget_at(3.0, max_steps=200, max_minutes=10)
     assert [budget.progress(step) for step in (0, 50, 60, 70, 200, 300)] == [0.3, 0.3, 0.3, 0.35, 1.0, 1.0]
     assert [budget.as_steps(step) for step in (0, 70, 300)] == [60, 70, 200]
     assert budget_at(11.0, max_steps=200, max_minutes=10).progress(0) == 1.0
     unlimited = budget_at(1e9, max_steps=380)
     assert [unlimited.as_steps(step) for step in range(381)] == list(range(381)), "to the digit"
-
-
-@pytest.mark.parametrize(
-    ("minutes", "step", "weight"), [(0, 0, 0.2), (0, 100, 1.1), (0, 200, 2.0), (0, 300, 2.0), (2.5, 7, 1.1)]
-)
-def test_a_term_warms_up_by_steps_or_by_their_share_of_the_minutes(monkeypatch, minutes, step, weight):
-    module = DistillationTraining(
-        teacher=nn.Linear(1, 1),
-        student=nn.Linear(1, 1),
-        terms=nn.ModuleDict({"divergence": WeightedTerm(loss=nn.Identity(), weight=2.0, warmup_steps=200)}),
-        optimizer=torch.optim.Adam,
-        budget=budget_at(minutes, max_steps=400, max_minutes=10),
-    )
-    monkeypatch.setattr(DistillationTraining, "global_step", step)
-    assert module.weight("divergence") == pytest.approx(weight, rel=1e-12)
-    module.eval()
-    assert module.weight("divergence") == 2.0
-
-
-def test_the_bar_tells_how_many_steps_there_will_be():
-    bar = StepProgress("teacher", budget_at(2.0, max_steps=400, max_minutes=10))
-    assert bar.total_train_batches == 400, "before the first step nobody knows"
-    bar._step = 30
-    assert bar.total_train_batches == 150
-    bar._step = 300
-    assert bar.total_train_batches == 400
 
 
 @pytest.mark.parametrize("max_steps", [1, 2, 3, 10, 20])

@@ -27,11 +27,11 @@ def test_order_and_absence_are_accepted():
 
 @pytest.mark.parametrize("wrong", [Early, BestOnDev])
 def test_what_must_come_before_the_average_is_refused_behind_it(wrong):
-    with pytest.raises(RuntimeError, match=f"{wrong.__name__} must stand before PolyakAverage"):
+    with pytest.raises(RuntimeError, match=f"{wrong.__name__} must come before PolyakAverage"):
         check_order([PolyakAverage(0.5), wrong.__new__(wrong)])
 
 
 @pytest.mark.parametrize("wrong", [Late, StopOnSignal])
 def test_what_must_come_behind_the_average_is_refused_before_it(wrong):
-    with pytest.raises(RuntimeError, match=f"{wrong.__name__} must stand behind PolyakAverage"):
+    with pytest.raises(RuntimeError, match=f"{wrong.__name__} must come after PolyakAverage"):
         check_order([wrong.__new__(wrong), PolyakAverage(0.5)])

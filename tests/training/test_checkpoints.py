@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_replaced_by_the_one_before(tmp_path, caplog, spo
         assert resumable(tmp_path, 10) == tmp_path / "previous.ckpt"
     (record,) = caplog.records
     assert "last.ckpt cannot be read (" in record.getMessage()
-    assert record.getMessage().endswith("going on from previous.ckpt, step 2")
+    assert record.getMessage().endswith("resuming from previous.ckpt, step 2")
     save(tmp_path, 4)  # the spoilt one must not take the place of the good one
     assert [read_step(tmp_path / name) for name in ("last.ckpt", "previous.ckpt")] == [4, 2]
 
@@ -84,7 +84,7 @@ def test_nothing_that_can_be_read_is_said(tmp_path):
 
 def test_a_checkpoint_beyond_the_end_is_named(tmp_path):
     save(tmp_path, 11)
-    with pytest.raises(UserError, match="stands at step 11, expected at most max_steps = 10"):
+    with pytest.raises(UserError, match="is at step 11, expected at most max_steps = 10"):
         resumable(tmp_path, 10)
 
 
@@ -100,7 +100,7 @@ def test_what_does_not_read_back_takes_no_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "_write", write_through_a_bad_cable)
     with pytest.raises(
-        UserError, match=r"last.ckpt does not read back \(.*\); the checkpoint before it is kept"
+        UserError, match=r"last.ckpt cannot be read back \(.*\); the previous checkpoint is unchanged"
     ):
         save(tmp_path, 3)
     assert names(tmp_path) == ["last.ckpt", "previous.ckpt"]
@@ -123,7 +123,7 @@ def test_a_write_that_stops_half_way_leaves_what_there_was(tmp_path, limited_fil
     save(tmp_path, 1, 2)
     with pytest.raises(UserError) as caught:
         save(tmp_path, 3, num_values=10**5)
-    assert str(caught.value).endswith("; the checkpoint before it is kept")
+    assert str(caught.value).endswith("; the previous checkpoint is unchanged")
     assert names(tmp_path) == ["last.ckpt", "previous.ckpt"]
     assert [read_step(tmp_path / name) for name in names(tmp_path)] == [2, 1]
 
@@ -146,7 +146,9 @@ def test_a_full_disk_is_said_and_leaves_what_there_was(small_filesystem):
     save(small_filesystem, 1, 2)
     with pytest.raises(UserError) as caught:
         save(small_filesystem, 3, num_values=10**6)
-    assert f"last.ckpt: {os.strerror(errno.ENOSPC)}; the checkpoint before it is kept" in str(caught.value)
+    assert f"last.ckpt: {os.strerror(errno.ENOSPC)}; the previous checkpoint is unchanged" in str(
+        caught.value
+    )
     assert names(small_filesystem) == ["last.ckpt", "previous.ckpt"]
     save(small_filesystem, 4)
     assert resumable(small_filesystem, 10) == small_filesystem / "last.ckpt"
@@ -160,7 +162,7 @@ def test_a_disk_that_fills_up_while_training_costs_no_step_that_was_saved(
     ballast = small_filesystem / "ballast"
     ballast.write_bytes(bytes(2**21 - 2**17))  # leaves room for two checkpoints of 54 KiB, not for a third
     run = small_filesystem / "run"
-    with pytest.raises(UserError, match="No space left on device; the checkpoint before it is kept"):
+    with pytest.raises(UserError, match="No space left on device; the previous checkpoint is unchanged"):
         train_flow(run, often)
     assert not (run / "flow.safetensors").exists()
     assert read_step(run / "checkpoints" / "flow" / "last.ckpt") >= 1

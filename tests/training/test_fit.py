@@ -1,7 +1,5 @@
 """What fitting promises beside the weights: the average it keeps, and what it writes into the log."""
 
-import copy
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -27,26 +25,6 @@ loss divergence kl_nats cross_entropy_nats entropy_nats kl_standard_error power
 student_mean student_std student_peak student_log_scale recording_std
 """.split()
 SPOKEN = "speech_level speech_harmonicity_db recording_level recording_harmonicity_db".split()
-
-
-@pytest.mark.parametrize("decay", [0.5, 0.998])
-def test_the_average_follows_its_recursion(decay):
-    torch.manual_seed(0)
-    module = torch.nn.Linear(3, 2).double()
-    callback = PolyakAverage(decay)
-    callback.weights = {name: tensor.detach().clone() for name, tensor in module.named_parameters()}
-    expected = copy.deepcopy(list(module.parameters()))
-    callback.update(dict(module.named_parameters()))  # the first update copies
-    for count in range(1, 40):
-        with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.add_(torch.randn_like(parameter))
-            rate = 1 - min(decay, (1 + count) / (10 + count))
-            for mean, parameter in zip(expected, module.parameters(), strict=True):
-                mean.add_(rate * (parameter - mean))
-        callback.update(dict(module.named_parameters()))
-    for mean, parameter in zip(expected, callback.weights.values(), strict=True):
-        torch.testing.assert_close(parameter, mean, rtol=1e-12, atol=1e-12)
 
 
 class Trajectory(PolyakAverage):

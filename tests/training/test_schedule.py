@@ -82,10 +82,10 @@ def test_a_training_too_short_to_warm_up_falls_from_the_start(num_steps):
 @pytest.mark.parametrize(
     ("shares", "reason"),
     [
-        ({"warmup": 1.0}, "schedule.warmup is a share of the training, at least 0 and below 1, got 1.0"),
+        ({"warmup": 1.0}, "schedule.warmup must be a share of the training, at least 0 and below 1, got 1.0"),
         ({"warmup": -0.1}, "schedule.warmup .* got -0.1"),
         ({"warmup": float("nan")}, "schedule.warmup .* got nan"),
-        ({"initial": 2}, "schedule.initial is a share of the highest rate, from 0 to 1, got 2"),
+        ({"initial": 2}, "schedule.initial must be a share of the highest rate, 0 to 1, got 2"),
         ({"final": -1e-3}, "schedule.final .* got -0.001"),
     ],
 )

@@ -12,7 +12,7 @@ from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.speech_stages import (
     check_distillable,
     fill_in_voice,
-    find_lent_teacher,
+    find_teacher_voice,
     train_student,
     train_teacher,
 )
@@ -135,13 +135,13 @@ def test_teacher_of_another_sample_rate_or_layout_is_refused(compose_config, min
     config = compose_config("distill", f"teacher_checkpoint={tmp_path / 'a'}", f"run={tmp_path / 'b'}")
     faster = dataclasses.replace(mini_corpus, sample_rate=16000)
     with pytest.raises(UserError, match="8000 Hz but the corpus has 16000 Hz"):
-        find_lent_teacher(config, faster)
+        find_teacher_voice(config, faster)
     encoder = mini_corpus.encoder
     layout = dataclasses.replace(encoder.layout, phones=encoder.layout.phones[:-1])
     encoder = type(encoder)(layout, encoder.mean.tolist(), encoder.std.tolist())
     other = dataclasses.replace(mini_corpus, encoder=encoder)
     with pytest.raises(UserError, match="feature layout"):
-        find_lent_teacher(config, other)
+        find_teacher_voice(config, other)
 
 
 def test_ctrl_c_during_a_validation_saves_weights_and_average_untorn(

@@ -111,7 +111,7 @@ def test_all_three_signals_are_taken_and_given_back(train_flow, signals_at, tmp_
         train_flow(tmp_path)
     assert caught.value.signum == signum
     assert [signal.getsignal(each) for each in SIGNALS] == before
-    assert f"\n{signum.name}: saving the flow as soon as its step is done\n" in capfd.readouterr().err
+    assert f"\n{signum.name}: saving the flow after the current step\n" in capfd.readouterr().err
 
 
 def test_more_signals_while_saving_do_not_cost_the_checkpoint(
@@ -133,7 +133,7 @@ def test_more_signals_while_saving_do_not_cost_the_checkpoint(
     assert (caught.value.signum, len(num_saved)) == (signal.SIGINT, 1)
     said = capfd.readouterr().err
     assert said.count("SIGINT: saving the flow") == 1
-    assert said.count("wavegen ends when the flow is saved; Ctrl-\\ ends it at once") == 1
+    assert said.count("wavegen ends after the flow is saved; Ctrl-\\ ends it at once") == 1
     assert read_step(tmp_path / "checkpoints" / "flow" / "last.ckpt") == 5
     train_flow(tmp_path)
     check_flow_run(tmp_path, train_whole_flow)

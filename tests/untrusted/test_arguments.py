@@ -181,5 +181,5 @@ def test_every_annotation_has_words(hint):
 
 
 def test_what_a_constructor_tells_the_user_is_not_wrapped():
-    with pytest.raises(UserError, match="the espeak voice '../x' is no name"):
+    with pytest.raises(UserError, match="the espeak voice '../x' is not a valid name"):
         build(call("wavegen.linguistics.frontends.espeak.front_end.EspeakFrontEnd", voice="../x"))

@@ -54,7 +54,7 @@ def test_a_file_more_is_a_target_more(tmp_path, monkeypatch):
 @pytest.mark.parametrize("pages", ["README.md", "docs/*.md", "benchmarks/*.py"])
 def test_what_is_documented_is_allowed(pages):
     text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob(pages))
-    documented = set(TYPED.findall(text))
+    documented = {name for name in TYPED.findall(text) if not name.endswith(".NAME.CLASS")}
     assert documented and documented <= allowed_targets()
 
 
@@ -136,7 +136,7 @@ def test_every_command_of_a_configuration_gives_a_run_that_can_be_resumed(comman
         ("{x: '${oc.env:HOME}'}", "the interpolation"),
         ("{x: 'a ${oc.create:{_target_:os.getpid}}'}", "the interpolation"),
         ("{1: x}", "the key 1"),
-        ("{x: 2020-01-01}", "holds a date"),
+        ("{x: 2020-01-01}", "contains a date"),
     ],
 )
 def test_anything_else_is_refused(node, reason, depth):

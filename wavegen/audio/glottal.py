@@ -1,12 +1,12 @@
-"""Glottal phase: which fraction of the pitch period has passed, at every frame.
+"""Glottal phase: the fraction of the pitch period that has passed, at every frame.
 
-A net that hears only F0 values must integrate them by itself to know when the next pulse is due; given the
-unwrapped phase it needs to know no more than where in the period it stands. Cycles are counted continuously,
+A net that receives only F0 values must integrate them to predict the next glottal pulse. With the unwrapped
+phase it only needs the position within the period. Cycles are counted continuously,
 
     c(t) = ∫₀ᵗ F0(τ) dτ,
 
-whole numbers at glottal pulses, so that they can be interpolated linearly between frames and wrapped by sine
-and cosine.
+and are whole numbers at glottal pulses, so they can be interpolated linearly between frames and wrapped by
+sine and cosine.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ from wavegen.audio.pitch import FRAME_S, frame_centres_s
 
 
 def cycles_from_f0(f0_hz: np.ndarray) -> np.ndarray:
-    """Cycles (num_frames,) float64 at frame centres, by integrating ``f0_hz`` (num_frames,) from 0 at t = 0.
+    """Cycles (num_frames,) float64 at frame centres: the integral of ``f0_hz`` (num_frames,) from t = 0.
 
-    F0 is linear between frame centres (trapezoidal rule) and constant before the first.
+    F0 is linear between frame centres (trapezoidal rule) and constant before the first one.
     """
     f0_hz = np.asarray(f0_hz, np.float64)
     if len(f0_hz) == 0:
@@ -29,15 +29,15 @@ def cycles_from_f0(f0_hz: np.ndarray) -> np.ndarray:
 def cycles_from_pulses(
     pulses_s: np.ndarray, f0_hz: np.ndarray, voiced: np.ndarray, num_frames: int
 ) -> np.ndarray:
-    """Cycles (num_frames,) float64 at frame centres, a whole number exactly at every pulse.
+    """Cycles (num_frames,) float64 at frame centres, exactly a whole number at every pulse.
 
-    From one pulse to the next the count grows by the nearest whole number of periods (at least one) that
-    ``f0_hz`` says fit between them: linearly over a single voiced period, and elsewhere in proportion to the
-    integral of the interpolated F0, so that the count is continuous and rises through unvoiced stretches
-    too. Before the first and after the last pulse the integral goes on by itself; the count starts in [0, 1).
+    Between two pulses the count increases by the whole number of periods (at least one) nearest to the
+    integral of ``f0_hz``. The increase is linear within a single voiced period, and elsewhere proportional
+    to the integral of the interpolated F0, so the count is continuous and also increases in unvoiced parts.
+    Before the first and after the last pulse the count follows the integral. It starts in [0, 1).
 
     Args:
-        pulses_s: (pulses,) ascending; empty falls back on :func:`cycles_from_f0`.
+        pulses_s: (pulses,) ascending; if empty, :func:`cycles_from_f0` is used.
         f0_hz, voiced: (num_frames,) at frame centres.
     """
     pulses_s = np.unique(np.asarray(pulses_s, np.float64))
@@ -67,7 +67,7 @@ def cycles_from_pulses(
 def _integral_at(
     times_s: np.ndarray, centres_s: np.ndarray, integral: np.ndarray, f0_hz: np.ndarray
 ) -> np.ndarray:
-    """The integral of F0 between frame centres (linear there) and beyond the outermost ones (F0 held)."""
+    """The integral of F0: linear between frame centres; outside the outermost centres F0 is constant."""
     inside = np.interp(times_s, centres_s, integral)
     before = np.minimum(times_s - centres_s[0], 0.0) * f0_hz[0]
     behind = np.maximum(times_s - centres_s[-1], 0.0) * f0_hz[-1]

@@ -1,7 +1,7 @@
-"""Resynthesis without a model: Griffin-Lim from the recording's own mel spectrogram.
+"""Resynthesis without a model: the Griffin-Lim algorithm on the mel spectrogram of a recording.
 
-The phases that a mel spectrogram lacks are found by alternating projections. As copy-synthesis it is the
-baseline that a vocoder trained on anything has to beat.
+Alternating projections estimate the phases that a mel spectrogram lacks. This copy-synthesis is the baseline
+for any trained vocoder.
 
 Griffin and Lim, "Signal estimation from modified short-time Fourier transform" (1984); with the momentum of
 Perraudin, Balazs and Søndergaard, "A fast Griffin-Lim algorithm" (2013), both as implemented by librosa.
@@ -34,10 +34,10 @@ def griffin_lim(
     num_iterations: int = 60,
     seed: int = 0,
 ) -> Tensor:
-    """Waveform `(num_samples,)` whose STFT magnitude comes near `magnitude` `(bins, frames)`.
+    """Waveform `(num_samples,)` whose STFT magnitude approximates `magnitude` `(bins, frames)`.
 
-    `magnitude` is scaled as by `wavegen.audio.spectra.stft_magnitude`; the starting phases follow `seed`.
-    Raises UserError where the number of bins is not `fft_size // 2 + 1`.
+    `magnitude` is scaled as by `wavegen.audio.spectra.stft_magnitude`; `seed` sets the initial phases.
+    Raises UserError if the number of bins is not `fft_size // 2 + 1`.
     """
     import librosa
 
@@ -61,9 +61,9 @@ def griffin_lim(
 def griffin_lim_from_mel(
     waveform: Tensor, sample_rate: int, *, num_mels: int = 80, num_iterations: int = 60, seed: int = 0
 ) -> Tensor:
-    """Copy-synthesis of `waveform` `(time,)`: to its mel spectrogram and back, same length and gain.
+    """Copy-synthesis of `waveform` `(time,)` from its mel spectrogram, with the same length and gain.
 
-    Bands are spread back over the bins by non-negative least squares.
+    Non-negative least squares map mel bands back to frequency bins.
     """
     import librosa
 

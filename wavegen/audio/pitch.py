@@ -1,4 +1,4 @@
-"""Fundamental frequency, voicing and glottal pulses, at the centres of 5 ms frames."""
+"""Pitch trackers: fundamental frequency, voicing and glottal pulses at the centres of 5 ms frames."""
 
 from dataclasses import dataclass, field
 
@@ -8,17 +8,17 @@ import numpy as np
 from wavegen.errors import UserError
 
 FRAME_S = 0.005
-_WINDOW_PERIODS = 3  # Praat looks at three periods of the lowest pitch
+_WINDOW_PERIODS = 3  # Praat's window is three periods of the lowest pitch
 
 
 @dataclass(frozen=True)
 class PitchTrack:
-    """Pitch of ``num_frames`` frames of 5 ms; frame n is described at its centre, (n + ½) · 5 ms.
+    """Pitch of ``num_frames`` frames of 5 ms, at the frame centres (n + ½) · 5 ms.
 
     Args:
-        f0_hz: (num_frames,) > 0, log-linearly interpolated through unvoiced frames and held at both ends.
+        f0_hz: (num_frames,) > 0, log-linearly interpolated over unvoiced frames and constant at both ends.
         voiced: (num_frames,) in {0, 1}.
-        pulses_s: (pulses,) ascending times of glottal closure; empty where the tracker has none.
+        pulses_s: (pulses,) ascending times of glottal closure; empty if the tracker gives none.
     """
 
     f0_hz: np.ndarray
@@ -27,14 +27,14 @@ class PitchTrack:
 
 
 def frame_centres_s(num_frames: int) -> np.ndarray:
-    """Times (num_frames,) of the frames' centres."""
+    """Times (num_frames,) of the frame centres."""
     return (np.arange(num_frames) + 0.5) * FRAME_S
 
 
 def interpolate_log_f0(f0: np.ndarray, voiced: np.ndarray, default_hz: float = 120.0) -> np.ndarray:
-    """log F0 (frames,), linear through unvoiced frames, held before the first and after the last voiced one.
+    """log F0 (frames,): linear over unvoiced frames, constant before the first and after the last voiced one.
 
-    ``f0`` in Hz is looked at in voiced frames only. Nothing voiced: ``log(default_hz)`` throughout.
+    ``f0`` in Hz is read in voiced frames only. If no frame is voiced, the result is ``log(default_hz)``.
     """
     voiced = np.asarray(voiced) > 0.5
     if not voiced.any():
@@ -47,7 +47,7 @@ def interpolate_log_f0(f0: np.ndarray, voiced: np.ndarray, default_hz: float = 1
 class PraatPitch:
     """Praat's autocorrelation tracker (Boersma 1993), with the glottal pulses of "To PointProcess (cc)".
 
-    Through ``praat-parselmouth``, which is GPL-3; :class:`PyinPitch` does without it.
+    Uses ``praat-parselmouth``, which is licensed under the GPL 3; :class:`PyinPitch` avoids it.
 
     Raises:
         UserError: unless 1 ≤ min_hz < max_hz.
@@ -60,7 +60,7 @@ class PraatPitch:
         _check_range(self)
 
     def __call__(self, waveform: np.ndarray, sample_rate: int, num_frames: int) -> PitchTrack:
-        """Track ``waveform`` (samples,). Raises UserError where parselmouth is not installed."""
+        """Tracks ``waveform`` (samples,). Raises UserError if parselmouth is not installed."""
         try:
             import parselmouth
         except ImportError as error:
@@ -68,7 +68,7 @@ class PraatPitch:
                 "the Praat pitch tracker needs the package praat-parselmouth: install it, "
                 "or choose wavegen.audio.pitch.PyinPitch for the key pitch"
             ) from error
-        # Praat leaves half a window at both ends unanalysed; silence around the sound moves that outside.
+        # Praat does not analyse half a window at both ends; padding with silence moves that part outside.
         pad = round(_WINDOW_PERIODS / self.min_hz * sample_rate)
         sound = parselmouth.Sound(np.pad(waveform.astype(np.float64), pad), sampling_frequency=sample_rate)
         pitch = sound.to_pitch_ac(time_step=FRAME_S, pitch_floor=self.min_hz, pitch_ceiling=self.max_hz)
@@ -83,7 +83,7 @@ class PraatPitch:
 
 @dataclass(frozen=True)
 class PyinPitch:
-    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, no pulses, permissive licence.
+    """Probabilistic YIN (Mauch & Dixon 2014) by librosa: slower, without pulses, permissive licence.
 
     Raises:
         UserError: unless 1 ≤ min_hz < max_hz.
@@ -96,7 +96,7 @@ class PyinPitch:
         _check_range(self)
 
     def __call__(self, waveform: np.ndarray, sample_rate: int, num_frames: int) -> PitchTrack:
-        """Track ``waveform`` (samples,)."""
+        """Tracks ``waveform`` (samples,)."""
         frame_length = 1 << int(np.ceil(np.log2(_WINDOW_PERIODS * sample_rate / self.min_hz)))
         f0_hz, voiced, _ = librosa.pyin(
             waveform.astype(np.float64),
@@ -125,12 +125,12 @@ def _check_range(tracker: PitchTracker) -> None:
 def _at_frame_centres(
     times_s: np.ndarray, f0_hz: np.ndarray, is_voiced: np.ndarray, num_frames: int, pulses_s: np.ndarray
 ) -> PitchTrack:
-    """Voicing from the nearest estimate, log F0 from the two voiced estimates around."""
+    """Takes voicing from the nearest estimate, and log F0 from the two surrounding voiced estimates."""
     centres_s = frame_centres_s(num_frames)
     if not np.any(is_voiced):
         f0 = np.exp(interpolate_log_f0(np.zeros(num_frames), np.zeros(num_frames)))
         return PitchTrack(f0, np.zeros(num_frames), pulses_s)
-    # Estimates are evenly spaced; the rounding guards against a tie that float noise would decide.
+    # Estimates are evenly spaced; rounding avoids ties that depend on floating-point errors.
     step_s = times_s[1] - times_s[0] if len(times_s) > 1 else FRAME_S
     nearest = np.clip(np.round((centres_s - times_s[0]) / step_s - 1e-6), 0, len(times_s) - 1).astype(int)
     log_f0 = np.interp(centres_s, times_s[is_voiced], np.log(f0_hz[is_voiced]))

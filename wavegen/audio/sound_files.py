@@ -1,7 +1,8 @@
-"""Sound files from anywhere, read in blocks and within bounds.
+"""Reads untrusted sound files in blocks and within limits.
 
-A header can promise anything: memory is taken for what a file holds, never for what it says. What is no
-recording at all (a pipe, a rate of 1 Hz, samples of 10³⁰) is refused before it reaches arithmetic.
+A header may contain any value, so memory is allocated for the samples that a file contains, not for the
+number that its header states. Inputs that are not recordings (a pipe, a rate of 1 Hz, samples of 10³⁰) raise
+an error before they are processed.
 """
 
 import stat
@@ -15,29 +16,29 @@ import soundfile
 from wavegen.errors import UserError
 
 LONGEST_S = 3600.0
-"""An hour, 630 MB of float32 at 44.1 kHz, is what a file may last where nobody says otherwise."""
+"""Default limit of a file's duration: one hour, 630 MB of float32 at 44.1 kHz."""
 
-_RATES_HZ = (4000, 768_000)  # telephones have 8,000, the fastest converters 768,000
-_LOUDEST = (
-    16.0  # 24 dB above full scale: more than any mix leaves in a float file; 2¹⁵ is a file scaled by mistake
+_RATES_HZ = (4000, 768_000)  # telephones use 8,000, the fastest converters 768,000
+_MAX_AMPLITUDE = (
+    16.0  # 24 dB above full scale, more than any mix reaches; 2¹⁵ indicates a wrongly scaled file
 )
-_BLOCK_VALUES = 1 << 20  # of all channels together: 4 MB
-_UNKNOWN_FRAMES = 1 << 62  # libsndfile says 2⁶³ − 1 where a FLAC stream does not tell its length
+_BLOCK_VALUES = 1 << 20  # over all channels: 4 MB
+_UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2⁶³ − 1 if a FLAC stream does not state its length
 
 
 def read_waveform(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[np.ndarray, int]:
-    """Read an audio file (WAV, FLAC and whatever else libsndfile knows).
+    """Reads an audio file (WAV, FLAC and other formats of libsndfile).
 
     Args:
         path: of a regular file.
-        longest_s: what lasts longer is refused.
+        longest_s: longer files raise an error.
 
     Returns:
         the waveform, (channels, samples) float32, integer formats scaled to [−1, 1); the sample rate in Hz.
 
     Raises:
-        UserError: the file is missing, no regular file, unreadable, truncated, too long, of a rate that no
-            recording has, or holds infinities, NaN or values beyond ±16.
+        UserError: if the file is missing, not regular, unreadable, truncated, too long, has an implausible
+            sample rate, or contains infinity, NaN or values beyond ±16.
     """
     blocks, sample_rate, num_channels = _read(Path(path), longest_s, lambda block: block.T)
     waveform = np.concatenate([np.zeros((num_channels, 0), np.float32), *blocks], axis=1)
@@ -45,10 +46,10 @@ def read_waveform(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[np
 
 
 def read_mixed_down(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[np.ndarray, int, int]:
-    """As :func:`read_waveform`, the mean over all channels: its memory does not grow with their number.
+    """As :func:`read_waveform`, averaged over channels; memory does not grow with their number.
 
     Returns:
-        the waveform, (samples,) float32; the sample rate in Hz; the number of channels that there were.
+        the waveform, (samples,) float32; the sample rate in Hz; the number of channels of the file.
     """
     blocks, sample_rate, num_channels = _read(
         Path(path), longest_s, lambda block: block.mean(axis=1, dtype=np.float64).astype(np.float32)
@@ -56,11 +57,11 @@ def read_mixed_down(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[
     return np.concatenate([np.zeros(0, np.float32), *blocks]), sample_rate, num_channels
 
 
-class _InOrder(soundfile.SoundFile):
-    """A file read from its start to its end.
+class _SequentialFile(soundfile.SoundFile):
+    """A file that is read sequentially.
 
-    Where a file can seek, soundfile seeks after every block to where the file stands already; libsndfile then
-    gives other samples for MP3, and fails for a FLAC stream of unknown length.
+    For seekable files, soundfile seeks to the current position after every block. libsndfile then returns
+    other samples for MP3, and fails for a FLAC stream of unknown length.
     """
 
     def seekable(self) -> bool:
@@ -70,11 +71,11 @@ class _InOrder(soundfile.SoundFile):
 def _read(
     path: Path, longest_s: float, take: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[list[np.ndarray], int, int]:
-    """What ``take`` makes of each block (frames, channels); the sample rate and the number of channels."""
+    """The result of ``take`` for each block (frames, channels); the sample rate; the number of channels."""
     _check_regular(path)
     blocks, num_frames = [], 0
     try:
-        with _InOrder(path) as file:
+        with _SequentialFile(path) as file:
             promised, sample_rate, num_channels = file.frames, file.samplerate, file.channels
             _check_rate(path, sample_rate)
             if promised < _UNKNOWN_FRAMES:
@@ -88,18 +89,20 @@ def _read(
     except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).rstrip(".").rsplit(": ", 1)[-1]
         raise UserError(f"the audio file {path} cannot be read or is truncated: {reason}") from error
-    if num_frames < promised < _UNKNOWN_FRAMES or (is_wav and _wav_is_cut_short(path)):
-        raise UserError(f"the audio file {path} is truncated: its header promises more samples than it holds")
+    if num_frames < promised < _UNKNOWN_FRAMES or (is_wav and _wav_is_truncated(path)):
+        raise UserError(
+            f"the audio file {path} is truncated: its header states more samples than it contains"
+        )
     return blocks, sample_rate, num_channels
 
 
 def _check_regular(path: Path) -> None:
-    """Whoever opened a pipe would wait, and a device has no end."""
+    """Raises UserError unless ``path`` is a regular file: a pipe could block, and a device has no end."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise UserError(f"the audio file {path} does not exist") from error
-    except OSError as error:  # a name that is too long, a folder that may not be entered
+    except OSError as error:  # the name is too long, or access to the folder is denied
         raise UserError(f"the audio file {path} cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
@@ -117,24 +120,24 @@ def _check_rate(path: Path, sample_rate: int) -> None:
 def _check_length(path: Path, num_frames: int, sample_rate: int, longest_s: float) -> None:
     if num_frames > round(longest_s * sample_rate):
         raise UserError(
-            f"the audio file {path} lasts {num_frames / sample_rate:.2f} s or more by what it says, expected "
+            f"the audio file {path} lasts {num_frames / sample_rate:.2f} s or more by its header, expected "
             f"{longest_s:g} s at most"
         )
 
 
 def _check_values(path: Path, block: np.ndarray) -> None:
     if not np.isfinite(block).all():
-        raise UserError(f"the audio file {path} holds infinities or NaN")
+        raise UserError(f"the audio file {path} contains infinity or NaN, expected finite samples")
     peak = float(np.abs(block).max())
-    if peak > _LOUDEST:
+    if peak > _MAX_AMPLITUDE:
         raise UserError(
-            f"the audio file {path} holds samples of {peak:.3g}, expected them within [-1, 1] "
-            f"({_LOUDEST:g} at the very most)"
+            f"the audio file {path} contains samples of {peak:.3g}, expected values within [-1, 1] "
+            f"(at most {_MAX_AMPLITUDE:g})"
         )
 
 
-def _wav_is_cut_short(path: Path) -> bool:
-    """libsndfile quietly shortens a WAV file to what is there; the header's ``data`` size tells."""
+def _wav_is_truncated(path: Path) -> bool:
+    """Compares the header's ``data`` size with the file, because libsndfile does not report a short WAV."""
     size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(4) != b"RIFF":
@@ -144,7 +147,7 @@ def _wav_is_cut_short(path: Path) -> bool:
             file.seek(position)
             name, length = struct.unpack("<4sI", file.read(8))
             if name == b"data":
-                streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek back
+                streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek
                 return not streamed and position + 8 + length > size
             position += 8 + length + length % 2
     return True

@@ -1,7 +1,7 @@
-"""Short-time spectra, differentiable, over any leading dimensions: STFT magnitudes and mel spectrograms.
+"""Short-time spectra over any leading dimensions, differentiable: STFT magnitudes and mel spectrograms.
 
-Magnitudes are scaled by the window's sum, |X[k]| = |Σ_n w[n] x[n] e^(−2πi k n / N)| / Σ_n w[n], so that a
-sine of amplitude a shows as a/2 at its bin at every window length: spectra of several resolutions compare.
+Magnitudes are divided by the sum of the window, |X[k]| = |Σ_n w[n] x[n] e^(−2πi k n / N)| / Σ_n w[n]. A sine
+of amplitude a therefore gives a/2 at its bin for every window length, and resolutions are comparable.
 """
 
 from functools import lru_cache
@@ -12,8 +12,8 @@ from torch import Tensor
 from wavegen.audio.torchaudio_import import torchaudio_functional
 from wavegen.errors import UserError
 
-# Below this power the magnitude is constant. |X| has a unit vector for a gradient wherever it has one, so the
-# floor only has to keep 0/0 away; it sits at −200 dB, far under the 16-bit grid.
+# Below this power the magnitude is constant. Elsewhere the gradient of |X| has norm 1, so the floor only has
+# to avoid 0/0. It is at −200 dB, far below the 16-bit grid.
 POWER_FLOOR = 1e-20
 
 
@@ -24,12 +24,12 @@ def hann_window(window_samples: int, dtype: torch.dtype, device: torch.device) -
 
 
 def stft(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: int) -> Tensor:
-    """Complex STFT with a Hann window, scaled by the window's sum.
+    """Complex STFT with a Hann window, divided by the sum of the window.
 
-    `waveform` is `(…, time)`; the result `(…, fft_size // 2 + 1, 1 + time // hop_samples)`, frame i centred
-    on sample i · hop. The ends are padded with zeros, so that any length above zero works.
+    `waveform` is `(…, time)`; the result is `(…, fft_size // 2 + 1, 1 + time // hop_samples)`, with frame i
+    centred on sample i · hop. The ends are padded with zeros, so any length above zero works.
 
-    Raises UserError where the window is longer than the transform or the waveform is empty.
+    Raises UserError if the window is longer than the transform or the waveform is empty.
     """
     if not 0 < window_samples <= fft_size:
         raise UserError(f"stft: window_samples must be in 1…fft_size = {fft_size}, got {window_samples}.")
@@ -38,7 +38,7 @@ def stft(waveform: Tensor, *, fft_size: int, hop_samples: int, window_samples: i
             f"stft: the waveform must have at least one sample, got shape {tuple(waveform.shape)}."
         )
     if waveform.dtype not in (torch.float32, torch.float64):
-        waveform = waveform.float()  # half precision cannot hold a power spectrum's range
+        waveform = waveform.float()  # half precision does not cover the range of a power spectrum
     window = hann_window(window_samples, waveform.dtype, waveform.device)
     spectrum = torchaudio_functional().spectrogram(
         waveform,
@@ -86,7 +86,7 @@ def mel_spectrogram(
     window_samples: int,
     num_mels: int = 80,
 ) -> Tensor:
-    """Magnitudes summed within mel bands, linear in gain: `(…, time)` → `(…, num_mels, frames)`."""
+    """Sums magnitudes within mel bands, linear in gain: `(…, time)` → `(…, num_mels, frames)`."""
     magnitude = stft_magnitude(
         waveform, fft_size=fft_size, hop_samples=hop_samples, window_samples=window_samples
     )

@@ -1,9 +1,9 @@
-"""Imports torchaudio, and mends its installation beside a CPU build of torch.
+"""Imports torchaudio, and repairs its installation beside a CPU build of torch.
 
-torchaudio's Linux wheel links CUDA libraries. Beside a CPU torch, which brings none, its compiled
-extension fails to load and takes the whole import with it. torchaudio's own code treats that extension as
-optional: with the shared objects moved aside, ``transforms`` and ``functional`` work, and wavegen uses
-nothing else. Files are read and written with soundfile. To mend an installation::
+torchaudio's Linux wheel links CUDA libraries, which a CPU build of torch does not include. The compiled
+extension then fails to load, and so does the import of torchaudio. torchaudio treats that extension as
+optional: without its shared objects, ``transforms`` and ``functional`` work, and wavegen uses nothing else
+(soundfile reads and writes files). To repair an installation::
 
     python -m wavegen.audio.torchaudio_import --repair
 """
@@ -27,7 +27,7 @@ def import_torchaudio() -> ModuleType:
     """Returns the torchaudio module with ``transforms`` and ``functional`` imported.
 
     Raises:
-        UserError: torchaudio is missing or does not import; the sentence says what to do.
+        UserError: torchaudio is missing or cannot be imported; the message says what to do.
     """
     try:
         module = importlib.import_module("torchaudio")
@@ -36,7 +36,7 @@ def import_torchaudio() -> ModuleType:
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"torchaudio does not import beside this torch ({reason}): run `{REPAIR_COMMAND}`, "
+            f"torchaudio cannot be imported with this torch ({reason}): run `{REPAIR_COMMAND}`, "
             "or install the torchaudio that was built for your torch"
         ) from error
     return module
@@ -44,14 +44,14 @@ def import_torchaudio() -> ModuleType:
 
 @functools.cache
 def torchaudio_functional() -> ModuleType:
-    """``torchaudio.functional``, of which spectra and resampling are made. Raises as the above."""
+    """``torchaudio.functional``, used for spectra and resampling. Raises as :func:`import_torchaudio`."""
     return import_torchaudio().functional
 
 
 def find_import_failure() -> str | None:
-    """Returns the last line of the traceback that importing torchaudio gives, or None if all is well.
+    """Returns the last line of the traceback of importing torchaudio, or None if the import works.
 
-    It is imported in a process of its own: a failed import leaves half-initialised modules behind.
+    The import runs in another process, because a failed import leaves partly initialised modules.
     """
     result = _run_python("import torchaudio.functional, torchaudio.transforms")
     if result.returncode == 0:
@@ -61,13 +61,13 @@ def find_import_failure() -> str | None:
 
 
 def repair() -> list[Path]:
-    """Moves torchaudio's shared objects aside where they keep it from being imported beside a CPU torch.
+    """Moves torchaudio's shared objects aside if they prevent its import with a CPU build of torch.
 
     Returns:
-        The files that were moved, each under its old name; empty if torchaudio imports as it is.
+        The original paths of the moved files; empty if torchaudio can be imported.
 
     Raises:
-        UserError: torchaudio is not installed, or fails for another reason; nothing is changed then.
+        UserError: torchaudio is not installed, or fails for another reason; in that case nothing is changed.
     """
     failure = find_import_failure()
     if failure is None:
@@ -75,7 +75,7 @@ def repair() -> list[Path]:
     package_file = _package_file()
     if _run_python("import sys, torch; sys.exit(torch.version.cuda or torch.version.hip)").returncode != 0:
         raise UserError(
-            f"torchaudio does not import ({failure}), and torch is no CPU build that would explain it: "
+            f"torchaudio cannot be imported ({failure}), and torch is not a CPU build: "
             "install the torchaudio that was built for your torch"
         )
     moved = [(path, path.with_name(path.name + ASIDE_SUFFIX)) for path in _find_shared_objects(package_file)]
@@ -86,7 +86,7 @@ def repair() -> list[Path]:
         for path, aside in moved:
             aside.replace(path)
         raise UserError(
-            f"torchaudio does not import even without its compiled extension ({failure}): "
+            f"torchaudio cannot be imported even without its compiled extension ({failure}): "
             "install the torchaudio that was built for your torch"
         )
     return [path for path, _ in moved]
@@ -95,7 +95,7 @@ def repair() -> list[Path]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m wavegen.audio.torchaudio_import",
-        description="Says whether torchaudio imports beside the installed torch, and mends it if asked to.",
+        description="Reports whether torchaudio can be imported with the installed torch; can repair it.",
     )
     parser.add_argument("--repair", action="store_true", help="move the CUDA extension of torchaudio aside")
     if parser.parse_args(arguments).repair:
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"torchaudio: moved {', '.join(path.name for path in moved)} aside in {moved[0].parent}")
     failure = find_import_failure()
     if failure is not None:
-        print(f"error: torchaudio does not import ({failure}): run `{REPAIR_COMMAND}`", file=sys.stderr)
+        print(f"error: torchaudio cannot be imported ({failure}): run `{REPAIR_COMMAND}`", file=sys.stderr)
         return 2
     print("torchaudio: imports")
     return 0

@@ -1,4 +1,4 @@
-"""Writing waveforms, and the 16-bit grid."""
+"""Writes waveforms as 16-bit WAV files and streams, and rounds to the 16-bit grid."""
 
 import io
 import struct
@@ -14,21 +14,21 @@ from wavegen.errors import UserError
 from wavegen.files import write_bytes
 
 GRID_STEP = 2.0**-15
-"""Step of the 16-bit grid; its points are −1, −1 + 2⁻¹⁵, …, 1 − 2⁻¹⁵."""
+"""Step of the 16-bit grid, whose points are −1, −1 + 2⁻¹⁵, …, 1 − 2⁻¹⁵."""
 
 _Array = TypeVar("_Array", np.ndarray, torch.Tensor)
 
 
 def to_grid(x: _Array) -> _Array:
-    """Round ``x`` (array or tensor, any shape) to the nearest multiple of 2⁻¹⁵. Does not clip."""
+    """Rounds ``x`` (array or tensor, any shape) to the nearest multiple of 2⁻¹⁵. Does not clip."""
     return (x / GRID_STEP).round() * GRID_STEP
 
 
 def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample_rate: int) -> None:
-    """Write ``waveform`` (samples,) as 16-bit PCM WAV, complete or not at all.
+    """Writes ``waveform`` (samples,) as a 16-bit PCM WAV file, atomically.
 
     Raises:
-        UserError: the waveform holds NaN or infinity; the place cannot be written to, or the disk is full.
+        UserError: the waveform contains NaN or infinity; the path cannot be written to, or the disk is full.
         ValueError: ``waveform`` has more than one dimension.
     """
     pcm, encoded = to_pcm(waveform, f"{path} is not written"), io.BytesIO()
@@ -39,19 +39,19 @@ def write_waveform(path: str | Path, waveform: np.ndarray | torch.Tensor, sample
 def stream_waveform(
     file: BinaryIO, blocks: Iterable[np.ndarray | torch.Tensor], num_samples: int, sample_rate: int
 ) -> None:
-    """Write blocks (samples,) of a waveform of ``num_samples`` in all as they come: 16-bit PCM WAV.
+    """Writes blocks (samples,) of a waveform of ``num_samples`` in total as they arrive: 16-bit PCM WAV.
 
-    The bytes are those of :func:`write_waveform`; ``file`` need not seek, and is flushed after the header and
-    after each block, so that a player which reads it sounds at once.
+    The bytes are those of :func:`write_waveform`. ``file`` need not be seekable. It is flushed after the
+    header and after each block, so that a player which reads it starts at once.
 
     Raises:
-        UserError: a block holds NaN or infinity, then what stands before it is written; the waveform is
-            longer than a WAV file can be, 4 GiB.
-        ValueError: the blocks have another number of samples in all.
+        UserError: a block contains NaN or infinity (the blocks before it have been written); the waveform is
+            longer than a WAV file allows, 4 GiB.
+        ValueError: the blocks have another number of samples in total.
     """
     size, written = 2 * num_samples, 0
     if size + 36 >= 1 << 32:
-        raise UserError(f"a WAV file holds less than 4 GiB, got a waveform of {num_samples} samples")
+        raise UserError(f"a WAV file must be smaller than 4 GiB, got a waveform of {num_samples} samples")
     form = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
     layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)  # PCM, mono
     file.write(form + layout + struct.pack("<4sI", b"data", size))
@@ -62,25 +62,25 @@ def stream_waveform(
         file.flush()
         written += len(pcm)
     if written != num_samples:
-        raise ValueError(f"expected {num_samples} samples in all, got {written}")
+        raise ValueError(f"expected {num_samples} samples in total, got {written}")
 
 
 def to_pcm(waveform: np.ndarray | torch.Tensor, refusal: str) -> np.ndarray:
     """``waveform`` (samples,) as int16: the nearest multiples of 2⁻¹⁵, ties to even.
 
-    The only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
+    This is the only place where samples are clipped, to [−1, 1 − 2⁻¹⁵].
 
     Args:
         waveform: of any real type.
-        refusal: what is not done for samples that are no numbers, as the error's beginning.
+        refusal: the start of the error message for samples that are not finite; it says what is not done.
 
     Raises:
-        UserError: the waveform holds NaN or infinity.
+        UserError: the waveform contains NaN or infinity.
         ValueError: ``waveform`` has more than one dimension.
     """
     samples = np.asarray(torch.as_tensor(waveform).detach().cpu(), dtype=np.float64)
     if samples.ndim != 1:
         raise ValueError(f"expected a waveform of shape (samples,), got {samples.shape}")
     if not np.isfinite(samples).all():
-        raise UserError(f"{refusal}: its waveform holds NaN or infinity, expected finite samples")
+        raise UserError(f"{refusal}: its waveform contains NaN or infinity, expected finite samples")
     return np.clip(np.rint(samples / GRID_STEP), -32768, 32767).astype(np.int16)

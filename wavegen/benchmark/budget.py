@@ -1,4 +1,4 @@
-"""How a benchmark ends in time on a slow machine: every part has its share, and long calls are cut first."""
+"""Divides the time of a benchmark among its parts, and limits the longest calls on a slow machine."""
 
 import math
 import time
@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 
 class Budget:
-    """Time that is shared out among parts, which come one after the other.
+    """Time that is divided among parts, which run one after the other.
 
-    What a part does not use goes to those after it, and what it uses beyond its share they go without.
+    Time that a part does not use goes to the later parts; time beyond its share is taken from them.
 
     Args:
-        seconds: for all of them, from now on; infinite for as long as they take.
-        weights: of every part, in any unit: its share of the time that is left when it begins is its weight
-            over that of all parts that have not begun.
+        seconds: for all parts, from now on; infinite for no limit.
+        weights: of every part, in any unit. A part's share of the remaining time is its weight divided by
+            that of all parts that have not begun.
     """
 
     def __init__(self, seconds: float, weights: Mapping[str, float]) -> None:
@@ -21,16 +21,17 @@ class Budget:
         self._weights = dict(weights)
 
     def deadline(self, part: str) -> float:
-        """Until when, on the monotonic clock, the part may last that begins now."""
+        """The time on the monotonic clock until which a part that begins now may run."""
         now = time.monotonic()
         rest = sum(self._weights.values())
         return now + max(0.0, self.end - now) * self._weights.pop(part) / rest
 
 
 def longest_call_s(wanted_s: Sequence[float], total_s: float) -> float:
-    r"""The cap c on calls that would take ``wanted_s``, so that :math:`\sum_i \min(s_i, c)` is ``total_s``.
+    r"""The limit c of calls that would take ``wanted_s``, such that :math:`\sum_i \min(s_i, c)` is
+    ``total_s``.
 
-    Infinite where they need no cap. Short calls stay as they are, the long ones become equally long.
+    Infinite if no limit is needed. Short calls are unchanged; all longer ones get the same length.
     """
     left = total_s
     for index, seconds in enumerate(sorted(wanted_s)):

@@ -1,4 +1,4 @@
-"""Measurements that need a process of their own: what it imports, holds and has compiled is known."""
+"""Runs measurements in a new process, whose imports, memory and compiled code are known."""
 
 import json
 import os
@@ -13,13 +13,16 @@ from wavegen.errors import UserError
 def ask_child(
     module: str, settings: Mapping[str, Any], *, timeout_s: float | None = None, **environment: str
 ) -> Any:
-    """What a module, run as a program with the settings as JSON at its input, prints last, read as JSON.
+    """Run a module as a program with the settings as JSON on its standard input.
 
-    Its progress bars go where this process's go.
+    Progress bars of the child are shown.
+
+    Returns:
+        The last line of its standard output, read as JSON.
 
     Raises:
-        UserError: where it fails; what it said stands above.
-        subprocess.TimeoutExpired: where it is not done within ``timeout_s``; it is ended.
+        UserError: if the child fails; its messages are shown before.
+        subprocess.TimeoutExpired: if it takes longer than ``timeout_s``; it is killed.
     """
     done = subprocess.run(
         [sys.executable, "-m", module],
@@ -32,16 +35,16 @@ def ask_child(
     )
     if done.returncode:
         raise UserError(
-            f"a measuring process ({module}) ended with status {done.returncode}, expected 0; see above"
+            f"a benchmark process ({module}) ended with status {done.returncode}, expected 0; see above"
         )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def settings_of_child() -> dict[str, Any]:
-    """In the child: what it was asked to measure."""
+    """In the child: read the settings of the measurement."""
     return json.loads(sys.stdin.read())
 
 
 def answer(value: Any) -> None:
-    """In the child: its last words."""
+    """In the child: print the result."""
     print(json.dumps(value), flush=True)

@@ -1,4 +1,4 @@
-"""The benchmark as one picture: rates against real time, cost against length, depth and width."""
+"""Draws the benchmark's figure: rates, cost against length, rates against depth and width."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ INK = "#30343b"
 
 
 def benchmark_figure(results: Mapping[str, Any], path: Path) -> None:
-    """Draws what there is; panels of sections that were not run stay away."""
+    """Draw the results; panels of sections that were not run are left out."""
     bars = _best_of_threads(results.get("rates", ()))
     fits = {n: results[f"{n}_length"] for n in ("teacher", "student") if f"{n}_length" in results}
     shapes = [a for a in ("layers", "channels") if any(a in r for r in results.get("shape", ()))]
@@ -90,7 +90,7 @@ def _rates(axes: Axes, bars: Sequence[Mapping[str, Any]], results: Mapping[str, 
     axes.set_xscale("log")
     axes.set_xlim(min(rates) / 3, max(max(rates), sample_rate) * 6)
     axes.set_yticks(range(len(bars)), labels)
-    axes.set_xlabel("samples a second, all utterances together", fontsize=8, color=INK)
+    axes.set_xlabel("samples per second, all utterances together", fontsize=8, color=INK)
     _finish(axes, grid="x")
     axes.tick_params(axis="y", length=0)
 
@@ -111,13 +111,13 @@ def _lengths(axes: Axes, fits: Mapping[str, Mapping[str, Any]]) -> None:
     _plain_ticks(axes.xaxis)
     _plain_ticks(axes.yaxis)
     axes.set_xlabel("seconds of speech", fontsize=8, color=INK)
-    axes.set_ylabel("seconds to speak", fontsize=8, color=INK)
+    axes.set_ylabel("seconds of synthesis", fontsize=8, color=INK)
     _finish(axes)
     axes.legend(fontsize=7.5, frameon=False)
 
 
 def _plain_ticks(axis: Axis, subs: Sequence[float] = (1,)) -> None:
-    """On a logarithmic axis: plain numbers at powers of ten, or at ``subs`` of each."""
+    """Plain numbers on a logarithmic axis, at powers of ten or at ``subs`` times each power."""
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_minor_locator(NullLocator())
@@ -137,7 +137,7 @@ def _shapes(axes: Axes, records: Sequence[Mapping[str, Any]], axis: str) -> None
     axes.xaxis.set_minor_locator(NullLocator())
     _plain_ticks(axes.yaxis, subs=(1, 2, 5))
     axes.set_xlabel({"layers": "layers", "channels": "residual channels"}[axis], fontsize=8, color=INK)
-    axes.set_ylabel("samples a second", fontsize=8, color=INK)
+    axes.set_ylabel("samples per second", fontsize=8, color=INK)
     _finish(axes)
     axes.legend(fontsize=7.5, frameon=False)
 

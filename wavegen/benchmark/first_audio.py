@@ -1,4 +1,4 @@
-"""Time to first audio: how long after the call the first sound is there."""
+"""Measures the time to first audio: from the call to the first block of samples."""
 
 import math
 import subprocess
@@ -22,9 +22,9 @@ from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
 TEACHER_S = 0.02
-"""Of the teacher's sound: it comes sample by sample, so 'first' needs a length."""
+"""Length of the teacher's first audio in seconds, because it makes single samples."""
 UTTERANCE_S = 10.0
-"""What is asked for; a student's stream is left after its first block."""
+"""Length of the utterance in seconds; a student's stream is closed after its first block."""
 
 MODULE = "wavegen.benchmark.first_audio"
 
@@ -32,7 +32,7 @@ Call = Callable[[], torch.Tensor]
 
 
 def first_sounds(config: Mapping[str, Any], threads: int) -> dict[tuple[str, str], Callable[[], Call]]:
-    """By model and precision: builds the engine and returns the call that waits for its first sound."""
+    """By model and precision: a function that builds the engine and returns the call for its first audio."""
     rate, seed = config["sample_rate"], config["seed"]
     num_samples = round(UTTERANCE_S * rate)
     context = make_context(config["conditioning"], num_samples)
@@ -75,14 +75,14 @@ def _call_once(call: Call, size: int) -> None:
 def time_to_first_audio(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> list[dict[str, Any]]:
-    """Milliseconds from call to sound with everything loaded, medians, in this process."""
+    """Median milliseconds from the call to the first audio in this process, with all code loaded."""
     subjects, samples = [], {}
     for (title, precision), build in first_sounds(config, threads).items():
         call = build()
         samples[title, precision] = check_sound(call(), title).shape[-1]
         labels = {"subject": title, "precision": precision}
         subjects.append(Subject(labels, partial(_call_once, call), threads, largest=1))
-    # Short and cheap: many more than of what takes its time.
+    # These calls are short, so there are more repeats than elsewhere.
     measured = interleaved(
         subjects,
         repeats=4 * config["repeats"] + 1,
@@ -110,10 +110,10 @@ def time_to_first_audio(
 def fresh_processes(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> dict[str, list[dict[str, Any]]]:
-    """Seconds that a new process spends on building an engine and on its first sound.
+    """Seconds that a new process needs to build each engine and for its first audio.
 
-    Once with nothing compiled yet (as after an installation), once with what that process has kept on disk.
-    What is not done by ``deadline`` is not there.
+    One process starts without compiled code (as after an installation), a second one with the code that the
+    first has cached on disk. Measurements that do not end before ``deadline`` are left out.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as cache, suppress(subprocess.TimeoutExpired):
@@ -125,7 +125,7 @@ def fresh_processes(
 
 
 def main() -> None:
-    """In the child: engines one after the other; torch itself is loaded already."""
+    """In the child: measure the engines one after the other; torch is loaded already."""
     config = settings_of_child()
     prepare_process()
     torch.set_num_threads(config["threads"])

@@ -1,4 +1,4 @@
-"""The machine: what it is, and the most operations a second that its matrix product reaches."""
+"""Describes the machine, and measures the highest rate of its matrix product."""
 
 import math
 import platform
@@ -19,16 +19,16 @@ from wavegen.processor import features
 from wavegen.workers import available_cores
 
 FEATURES = ("avx2", "avx512f", "avx512bf16", "avx512vnni", "amx-bf16", "amx-int8", "neon", "bf16", "i8mm")
-"""As LLVM names them: what decides which products are fast."""
+"""CPU features, as named by LLVM, that determine which products are fast."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def describe_machine(threads: int) -> dict[str, Any]:
-    """Processor, cores, memory, versions and features: what figures of two machines differ by.
+    """Processor, cores, memory, versions and features of the machine.
 
-    Features are those that the engines are compiled for, which ``scripts/as-avx2`` makes fewer than the
-    processor's own; ``torch`` chooses its kernels by a capability of its own.
+    Features are those that the engines are compiled for; with ``scripts/as-avx2`` they are fewer than those
+    of the processor. ``torch`` selects its kernels by its own capability.
     """
     return {
         "processor": _processor(),
@@ -62,7 +62,7 @@ def _processor() -> str:
 
 
 def matrix_product(size: int, precision: str, threads: int) -> Subject:
-    """``torch.mm`` of two square matrices; its items are operations, 2 · size³ a product."""
+    """``torch.mm`` of two square matrices; its items are operations, 2 · size³ per product."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(size, size, generator=generator).to(DTYPES[precision]) for _ in range(2))
     out = torch.empty_like(a)
@@ -78,7 +78,7 @@ def matrix_product(size: int, precision: str, threads: int) -> Subject:
 def machine_peak(
     sizes: Sequence[int], threads: int, *, repeats: int, duration_s: float, deadline: float = math.inf
 ) -> dict[str, list[Measurement]]:
-    """Operations a second of every size, by precision that the CPU multiplies, the fastest size first."""
+    """Operations per second of every size, by precision that the CPU multiplies, the fastest size first."""
     subjects = [matrix_product(size, precision, threads) for precision in of_torch() for size in sizes]
     measured = interleaved(
         subjects, repeats=repeats, duration_s=duration_s, title="matrix products", deadline=deadline
@@ -92,6 +92,6 @@ def machine_peak(
 
 
 def fastest_product(peak: Mapping[str, list[Measurement]], precision: str) -> Subject:
-    """The product of the size that did best, to be run again beside what is held against it."""
+    """The product of the fastest size, to be run again together with the samplers."""
     best = peak[precision][0]
     return matrix_product(best.labels["matrix_size"], precision, best.threads)

@@ -1,6 +1,6 @@
-"""The nets whose speed is measured: of the shapes asked for, with random weights.
+"""Makes the nets whose speed is measured, with the configured shapes and random weights.
 
-Speed does not depend on what a net has learnt, as long as its numbers are finite and none is a denormal.
+Speed does not depend on the training of a net, as long as its numbers are finite and not denormal.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from wavegen.nets.conditioning import FrameConditioning, SharedUpsampling
 from wavegen.nets.wavenet import WaveNet, dilation_cycles
 
 CYCLE_LENGTH = 10
-"""Layers until dilations begin anew at 1."""
+"""Number of layers after which the dilations start again at 1."""
 
 
 def make_teacher(
@@ -30,12 +30,12 @@ def make_teacher(
     seed: int,
     wavenet: Callable[..., WaveNet] = WaveNet,
 ) -> WaveNetTeacher:
-    """A teacher of that shape with a mixture of logistics, ready to speak.
+    """A teacher of that shape with a mixture of logistics, in evaluation mode.
 
     Args:
         shape: ``num_layers``, ``num_components``, and the widths and kernel size that a WaveNet takes.
         conditioning: ``channels``, ``hop_samples``.
-        seed: of the weights, so that two classes of WaveNet get the same.
+        seed: of the weights; two classes of WaveNet get the same weights.
         wavenet: class of the net.
     """
     widths = dict(shape)
@@ -55,7 +55,7 @@ def make_student(
     seed: int,
     wavenet: Callable[..., WaveNet] = WaveNet,
 ) -> WaveNetStudent:
-    """A student of that shape over logistic noise; ``num_layers`` is a list, a number a flow."""
+    """A student of that shape with logistic noise; ``num_layers`` is a list with one number per flow."""
     widths = dict(shape)
     num_layers = widths.pop("num_layers")
     with torch.random.fork_rng(devices=[]):
@@ -82,7 +82,7 @@ def _builder(
 
 
 def make_context(conditioning: Mapping[str, Any], num_samples: int, batch_size: int = 1) -> SpeechContext:
-    """Random features at frame rate that cover so many samples, and a frame of lookahead."""
+    """Random features at frame rate that cover ``num_samples`` samples and one frame of lookahead."""
     frames = -(-num_samples // conditioning["hop_samples"]) + 1
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(batch_size, conditioning["channels"], frames, generator=generator)
@@ -90,14 +90,14 @@ def make_context(conditioning: Mapping[str, Any], num_samples: int, batch_size: 
 
 
 def check_sound(waveform: Tensor, what: str) -> Tensor:
-    """The waveform; times mean nothing where numbers are none, or vanish.
+    """The waveform, after a check: the time of a NaN or silent waveform is meaningless.
 
     Raises:
-        UserError: naming ``what``, where a sample is not finite or all are the same.
+        UserError: if a sample is not finite or all are the same; names ``what``.
     """
     if not torch.isfinite(waveform).all() or (waveform.numel() > 1 and waveform.std() < 1e-6):
         raise UserError(
-            f"{what} spoke no sound of finite, varying numbers, so its time says nothing; expected another "
-            f"seed or shape"
+            f"{what} made a waveform that is not finite or is constant, so its time is meaningless: choose "
+            f"another seed or shape"
         )
     return waveform

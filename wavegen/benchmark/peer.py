@@ -1,4 +1,4 @@
-"""The peer: cached sampling of ``wavenet_vocoder`` 0.1.1 from PyPI, at its fastest documented settings."""
+"""Measures the peer: cached sampling of ``wavenet_vocoder`` 0.1.1 from PyPI, with its fastest settings."""
 
 import importlib
 import warnings
@@ -17,7 +17,7 @@ MISSING = f"The peer ({PEER}) is not installed and was not measured: pip install
 
 
 def find_peer() -> ModuleType | None:
-    """The package, None where it is not installed."""
+    """The package, None if it is not installed."""
     try:
         return importlib.import_module("wavenet_vocoder")
     except ImportError:
@@ -25,22 +25,22 @@ def find_peer() -> ModuleType | None:
 
 
 def make_peer(package: ModuleType, config: Mapping[str, Any]) -> torch.nn.Module:
-    """A net of the teacher's shape; its output net is as wide as its skips, whatever ``output_channels`` is.
+    """A net of the teacher's shape; its output net always has the width of its skips.
 
-    Weight normalisation is taken out, as its documentation wants it for generation.
+    Weight normalisation is removed, as its documentation recommends for generation.
 
     Raises:
-        UserError: for a number of layers that its dilation cycles do not divide.
+        UserError: if its dilation cycles do not divide the number of layers.
     """
     shape = config["teacher"]
     stacks = max(1, shape["num_layers"] // CYCLE_LENGTH)
     if shape["num_layers"] % stacks:
         raise UserError(
-            f"teacher.num_layers: expected at most {CYCLE_LENGTH} or a multiple of it, as {PEER} takes them, "
-            f"got {shape['num_layers']}"
+            f"teacher.num_layers: expected at most {CYCLE_LENGTH} or a multiple of it for {PEER}, got "
+            f"{shape['num_layers']}"
         )
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore", FutureWarning)  # torch deprecates the weight_norm that it uses
+        warnings.simplefilter("ignore", FutureWarning)  # it uses torch's deprecated weight_norm
         torch.manual_seed(config["seed"])
         net = package.WaveNet(
             out_channels=3 * shape["num_components"],
@@ -59,7 +59,7 @@ def make_peer(package: ModuleType, config: Mapping[str, Any]) -> torch.nn.Module
 
 
 def peer_subjects(package: ModuleType, config: Mapping[str, Any], threads: int) -> list[Subject]:
-    """Its cached sampling of one utterance and of a batch, on one thread and on all."""
+    """The peer's cached sampling of one utterance and of a batch, on one thread and on all."""
     net = make_peer(package, config)
     return [
         _speaking(net, batch_size, config, count)
@@ -69,11 +69,11 @@ def peer_subjects(package: ModuleType, config: Mapping[str, Any], threads: int) 
 
 
 def _speaking(net: Any, batch_size: int, config: Mapping[str, Any], threads: int) -> Subject:
-    # Conditioning at sample rate is made beforehand: its upsampling is not what is compared.
+    # Conditioning at sample rate is made in advance, because upsampling is not compared.
     largest = config["sample_rate"]
     channels = config["conditioning"]["channels"]
     conditioning = make_context({"channels": channels, "hop_samples": 1}, largest, batch_size)["features"]
-    first = torch.zeros(batch_size, 1, 1)  # the only argument that tells it how many utterances to speak
+    first = torch.zeros(batch_size, 1, 1)  # the only argument that gives the batch size
 
     @torch.inference_mode()
     def run(size: int) -> None:

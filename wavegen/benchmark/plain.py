@@ -1,7 +1,7 @@
-"""The plain form of a WaveNet: one ``conv1d`` after the other, as papers and public code write it.
+"""The plain form of a WaveNet: one ``conv1d`` after the other, as in papers and public code.
 
-What faster forms of training and synthesis are measured against. It stays as it is while
-:class:`~wavegen.nets.wavenet.WaveNet` gets faster; a test holds both to the same numbers.
+It is the baseline of faster forms of training and synthesis. It is not optimised when
+:class:`~wavegen.nets.wavenet.WaveNet` is; a test checks that both compute the same numbers.
 """
 
 import torch
@@ -13,7 +13,7 @@ from wavegen.nets.wavenet import WaveNet
 
 
 class PlainWaveNet(WaveNet):
-    """A WaveNet, its parallel pass written with padding, convolutions and elementwise functions only."""
+    """A WaveNet whose parallel pass uses padding, convolutions and elementwise functions only."""
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         conditioning = self.project_context(context, x.shape[-1])
@@ -29,5 +29,5 @@ class PlainWaveNet(WaveNet):
             if out.shape[1] > layer.residual_channels:
                 skip = out[:, layer.residual_channels :]
                 skips = skip if skips is None else skips + skip
-        # Parameters of a distribution are never left in bfloat16.
+        # Parameters of a distribution are never in bfloat16.
         return self.output(stream if skips is None else skips).transpose(1, 2).to(self.input.weight.dtype)

@@ -1,8 +1,9 @@
-"""What is measured in which precision on this CPU, and why something is not.
+"""The precisions that are measured on this CPU, and the reasons for those that are not.
 
-A CPU without bfloat16 products multiplies such matrices by a reference loop in torch, a thousand times slower
-than in float32: one product of the machine's section would take more than ten minutes. Nothing of it is
-tried. The teacher's engine widens its weights by itself and is fast on every CPU.
+On a CPU without bfloat16 products, torch multiplies such matrices in a reference loop, a thousand times
+slower
+than in float32: one product of the machine section would take more than ten minutes. These are not measured.
+The teacher's engine converts its weights to float32 itself and is fast on every CPU.
 """
 
 from wavegen.engines.precision import PRECISIONS, student_multiplies_bfloat16
@@ -23,7 +24,7 @@ def of_student() -> tuple[str, ...]:
 
 
 def left_out() -> dict[str, list[str]]:
-    """By entry of the results: what of it is not measured here, and why."""
+    """By entry of the results: what is not measured on this CPU, and why."""
     torch_lacks = [] if multiplies_bfloat16() else [NO_PRODUCTS]
     lacks = {"peak": torch_lacks, "training": torch_lacks}
     lacks["rates"] = [f"student, one pass of conv1d, {reason}" for reason in torch_lacks]

@@ -1,4 +1,4 @@
-"""The benchmark's table, on a terminal of 100 columns, and its files."""
+"""Prints the benchmark's tables, for a terminal of 100 columns, and writes its files."""
 
 import json
 import textwrap
@@ -22,12 +22,12 @@ from wavegen.report.tables import text_table
 
 WIDTH = 100
 ENTRIES = ("peak", "rates", "training", "shape")
-"""Of the results: lists of what was timed."""
+"""Entries of the results that are lists of timed subjects."""
 NO_GPU = "No GPU was measured: its rows in benchmark.json are empty."
 
 
 class Report:
-    """Prints every table when what it needs is there, and writes the files in the end.
+    """Prints every table when its results are complete, and writes the files at the end.
 
     Args:
         run: the folder of ``benchmark.json`` and ``benchmark.png``.
@@ -35,25 +35,25 @@ class Report:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self._told: set[Callable] = set()
+        self._shown: set[Callable] = set()
 
-    def tell(self, results: Mapping[str, Any]) -> None:
-        """Prints the tables that have not been printed yet, of what has been measured."""
+    def show(self, results: Mapping[str, Any]) -> None:
+        """Print the tables that are complete and have not been printed yet."""
         for part in PARTS:
-            if part not in self._told and (lines := list(part(results))):
-                print("\n".join([*([""] if self._told else []), *lines]), flush=True)
-                self._told.add(part)
+            if part not in self._shown and (lines := list(part(results))):
+                print("\n".join([*([""] if self._shown else []), *lines]), flush=True)
+                self._shown.add(part)
 
     def finish(self, results: Mapping[str, Any]) -> None:
-        """Writes the files, and prints what is left to say."""
+        """Write the files, and print the remaining tables and notes."""
         results = complete(results)
         write_bytes(self.run / "benchmark.json", (json.dumps(results, indent=1) + "\n").encode())
         benchmark_figure(results, self.run / "benchmark.png")
-        self.tell(results)
+        self.show(results)
 
 
 def complete(results: Mapping[str, Any]) -> dict[str, Any]:
-    """The results of all sections, with what they say of one another."""
+    """The results of all sections, with notes and comparisons between sections."""
     return {
         **results,
         "notes": [*results["notes"], *warnings_of(results), *_shortened(results), NO_GPU],
@@ -68,7 +68,7 @@ def _shares_of_peak(results: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _shortened(results: Mapping[str, Any]) -> list[str]:
-    """That not everything was measured as long as it was asked for, where it is so."""
+    """A note about measurements that were shortened for lack of time; empty if there are none."""
     records = [record for name in ENTRIES for record in results.get(name, ())]
     cut = sum(record.get("shortened", False) for record in records)
     fresh = results.get("first_audio", {}).get("fresh_process")
@@ -78,21 +78,21 @@ def _shortened(results: Mapping[str, Any]) -> list[str]:
         if (found := results.get(f"{name}_length"))
         and found["streams"][-1]["length_s"] < max(results["settings"]["lengths"][f"{name}_s"])
     ]
-    parts = [f"{cut} of {len(records)} calls are shorter or fewer"] * bool(cut) + lengths
-    parts += ["new processes were not waited for"] * (fresh is not None and len(fresh) < 2)
+    parts = [f"{cut} of {len(records)} subjects have shorter or fewer calls"] * bool(cut) + lengths
+    parts += ["new processes were stopped"] * (fresh is not None and len(fresh) < 2)
     if not parts:
         return []
     return [f"To end within {results['settings']['max_minutes']:g} minutes: {', '.join(parts)}."]
 
 
 def warnings_of(results: Mapping[str, Any]) -> list[str]:
-    """What the subjects warned of when they first ran, each once."""
+    """The warnings of the subjects' first calls, without duplicates."""
     records = [record for name in ENTRIES for record in results.get(name, ())]
     return list(dict.fromkeys(f"{r['subject']}: {text}" for r in records for text in r["warnings"]))
 
 
 def number(value: float | None) -> str:
-    """Three digits that count, thousands separated; a dash for what was not measured."""
+    """Three significant digits with separated thousands; a dash for None."""
     if value is None:
         return "–"
     digits = f"{value:.3g}"
@@ -107,7 +107,7 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("torch", "numba"))
     features = ", ".join(machine["features"]) or "none of note"
-    if "compiled_for" in machine:  # not in files of the first layout
+    if "compiled_for" in machine:  # missing in files of the first format
         features = f"engines for {machine['compiled_for']}, {features}; torch {machine['torch_capability']}"
     yield from _wrapped(
         f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores ({features}); {versions}"
@@ -116,7 +116,7 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
 
 def _left_out(results: Mapping[str, Any], entry: str) -> Iterator[str]:
     for reason in results.get("left_out", {}).get(entry, ()):
-        yield from _wrapped(f"left out: {reason}")
+        yield from _wrapped(f"not measured: {reason}")
 
 
 def _peak(results: Mapping[str, Any]) -> Iterator[str]:
@@ -146,8 +146,8 @@ def _samplers(results: Mapping[str, Any]) -> Iterator[str]:
         if share is not None:
             operations = results["operations_per_sample"]["student"] / 1e6
             yield from _wrapped(
-                f"student, {precision}: {100 * share:.0f} % of the matrix product's operations a second "
-                f"({operations:.2f} million a sample)"
+                f"student, {precision}: {100 * share:.0f} % of the matrix product's operations per second "
+                f"({operations:.2f} million per sample)"
             )
 
 
@@ -183,8 +183,9 @@ def _first_audio(results: Mapping[str, Any]) -> Iterator[str]:
     yield from _left_out(results, "first_audio")
     if fresh:
         yield from _wrapped(
-            "In seconds: a new process, from the model to its first sound, the engines in this order; "
-            "compiling what is not compiled yet, or loading what an earlier process has compiled."
+            "In seconds: the time of a new process from the model to its first audio, with the engines in "
+            "this order. compiling: without compiled code; loading: with code that an earlier process has "
+            "compiled."
         )
 
 
@@ -209,8 +210,8 @@ def _lengths(results: Mapping[str, Any]) -> Iterator[str]:
             lengths = [stream["length_s"] for stream in found["streams"]]
             yield from _wrapped(
                 f"{name}, {lengths[0]:g} to {lengths[-1]:g} s of speech, {found['precision']}: "
-                f"{found['seconds_per_s']:.3f} s a second {found['seconds_at_0']:+.3f} s, "
-                f"off the line by {100 * found['largest_relative_residual']:.1f} % at most"
+                f"{found['seconds_per_s']:.3f} s per second {found['seconds_at_0']:+.3f} s, "
+                f"largest deviation from the line {100 * found['largest_relative_residual']:.1f} %"
             )
 
 
@@ -218,7 +219,7 @@ def _memory(results: Mapping[str, Any]) -> Iterator[str]:
     if "memory" in results:
         memory = results["memory"]
         yield from _wrapped(
-            f"memory of a stream of {memory['length_s']:g} s: {memory['peak_mb']:.0f} MB at the peak; "
+            f"memory of a stream of {memory['length_s']:g} s: peak {memory['peak_mb']:.0f} MB; "
             f"{memory['after_imports_mb']:.0f} MB after imports, "
             f"{memory['with_model_and_features_mb']:.0f} MB with model and features"
         )
@@ -231,14 +232,14 @@ def _headlines(results: Mapping[str, Any]) -> Iterator[str]:
         if row["measured"] is not None
     ]
     if rows:
-        yield from text_table(["in short", "measured"], rows)
+        yield from text_table(["summary", "measured"], rows)
 
 
 def _notes(results: Mapping[str, Any]) -> Iterator[str]:
-    if "headlines" in results:  # all is measured
+    if "headlines" in results:  # all sections are complete
         for note in results["notes"]:
             yield from _wrapped(note)
 
 
 PARTS = (_machine, _peak, _samplers, _training, _first_audio, _shapes, _lengths, _memory, _headlines, _notes)
-"""Of the report, in the order in which they are measured."""
+"""Parts of the report, in the order of the measurements."""

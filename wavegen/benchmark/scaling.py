@@ -1,4 +1,4 @@
-"""How cost grows: with the length of an utterance, the number of layers, the width of the nets."""
+"""Measures cost against the length of an utterance, the number of layers and the width of the nets."""
 
 import math
 import statistics
@@ -20,17 +20,17 @@ from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
 FLOW_LAYERS = 10
-"""Layers of a flow where the student's depth is varied: it grows by flows, as published students do."""
+"""Layers of a flow when the student's depth is varied: depth grows by flows, as in published students."""
 
 TRIAL_S = 0.25
-"""Of speech, that tells how long others will take."""
+"""Length in seconds of the trial utterance, from which the time of others is estimated."""
 
 
 def fit_line(lengths: Sequence[float], seconds: Sequence[float]) -> dict[str, float]:
     r"""The line :math:`a + b x` with the least squared *relative* residuals, and the largest of them.
 
-    Cost is linear in the length where that residual is small. A fit of absolute ones would look at the
-    longest utterances only.
+    If the largest residual is small, cost is linear in the length. With absolute residuals, the longest
+    utterances would dominate the fit.
     """
     x, y = np.asarray(lengths, float), np.asarray(seconds, float)
     design = np.stack([1 / y, x / y], 1)
@@ -44,13 +44,13 @@ def fit_line(lengths: Sequence[float], seconds: Sequence[float]) -> dict[str, fl
 
 
 def in_time(lengths_s: Sequence[float], counts: Sequence[int], seconds_per_s: float, left_s: float) -> float:
-    """The factor, 1 at most, on lengths that are spoken so often each, to be done in ``left_s`` seconds."""
+    """The factor, at most 1, on all lengths so that ``counts`` repeats of each take ``left_s`` seconds."""
     full_s = seconds_per_s * sum(a * b for a, b in zip(lengths_s, counts, strict=True))
     return min(1.0, max(left_s, 0.0) / full_s)
 
 
 def _shortened(lengths_s: Sequence[float], factor: float, least_s: float) -> list[float]:
-    """All of them times the factor, to two digits, each once, the shortest first."""
+    """All lengths times the factor, to two digits, in ascending order without duplicates."""
     if factor == 1.0:
         return sorted(lengths_s)
     return sorted({max(float(f"{factor * length_s:.2g}"), least_s) for length_s in lengths_s})
@@ -59,9 +59,9 @@ def _shortened(lengths_s: Sequence[float], factor: float, least_s: float) -> lis
 def student_against_length(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> dict[str, Any]:
-    """Streams of growing length and the memory they take, by the student in its best precision.
+    """Time and memory of streams of increasing length, by the student in its best precision.
 
-    All lengths are shortened alike where they would take longer than to ``deadline``.
+    All lengths are shortened by the same factor if they would not end before ``deadline``.
     """
     precision = settled_precision(config["best_precision"], "student")
     lengths_s, budget_s = config["lengths"]["student_s"], config["lengths"]["student_budget_s"]
@@ -83,21 +83,21 @@ def student_against_length(
 
 
 def _pace_of_student(config: Mapping[str, Any], precision: str, threads: int) -> float:
-    """Seconds that a second of speech takes."""
+    """Seconds of computation per second of speech."""
     student = make_student(config["student"], config["conditioning"], seed=config["seed"])
     sampler = ParallelSampler(student, precision=precision, num_threads=threads)
     num_samples = round(TRIAL_S * config["sample_rate"])
     context = make_context(config["conditioning"], num_samples)
-    stream_seconds(sampler, context, num_samples)  # what is compiled or loaded once
+    stream_seconds(sampler, context, num_samples)  # compiles or loads code
     return stream_seconds(sampler, context, num_samples) / TRIAL_S
 
 
 def teacher_against_length(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> dict[str, Any]:
-    """Utterances of growing length by the teacher's engine in its best precision, the lengths in turns.
+    """Time of utterances of increasing length, by the teacher's engine in its best precision, interleaved.
 
-    All lengths are shortened alike where they would take longer than to ``deadline``.
+    All lengths are shortened by the same factor if they would not end before ``deadline``.
     """
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"])
     precision = settled_precision(config["best_precision"], "teacher")
@@ -110,9 +110,9 @@ def teacher_against_length(
 
     lengths_s, factor = config["lengths"]["teacher_s"], 1.0
     if not math.isinf(deadline):
-        trial: dict[str, Any] = {"repeats": 1, "duration_s": 0.0, "title": "the teacher's pace"}
+        trial: dict[str, Any] = {"repeats": 1, "duration_s": 0.0, "title": "the teacher's speed"}
         (pace,) = interleaved([speaking(TRIAL_S)], **trial)
-        counts = [config["repeats"] + 2] * len(lengths_s)  # the first calls count
+        counts = [config["repeats"] + 2] * len(lengths_s)  # plus two first calls
         per_s = config["sample_rate"] / pace.median
         factor = in_time(lengths_s, counts, per_s, deadline - time.monotonic())
     seconds: dict[float, list[float]] = {s: [] for s in _shortened(lengths_s, factor, TRIAL_S / 10)}
@@ -138,7 +138,7 @@ def _against_length(streams: list[dict[str, Any]], precision: str, threads: int)
 def against_shape(
     config: Mapping[str, Any], threads: int, deadline: float = math.inf
 ) -> list[dict[str, Any]]:
-    """Rates of both engines, in their best precision, over depths and widths; a gate is twice as wide."""
+    """Rates of both engines, in their best precision, over depths and widths (gate: 2 · residual)."""
     changes = [("layers", layers) for layers in config["shapes"]["num_layers"]]
     changes += [("channels", width) for width in config["shapes"]["channels"]]
     subjects: list[Subject] = []
@@ -170,7 +170,7 @@ def against_shape(
 
 
 def _changed(config: Mapping[str, Any], axis: str, value: int) -> dict[str, dict[str, Any]]:
-    """Both shapes with that depth, or with that width in place of theirs."""
+    """Both shapes with another depth or another width."""
     teacher, student = dict(config["teacher"]), dict(config["student"])
     if axis == "layers":
         whole, rest = divmod(value, FLOW_LAYERS)

@@ -1,4 +1,4 @@
-"""The whole benchmark: its sections in their order, everything found in one record."""
+"""Runs the sections of the benchmark in order and collects their results."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +33,8 @@ SECONDS = {
     "teacher_length": 30,
     "student_length": 290,
 }
-"""What the entries of the results take on two cores of a server CPU with AVX-512, where nothing is compiled
-yet: their shares of the time that there is."""
+"""Seconds of each entry of the results on two cores of a server CPU with AVX-512, without compiled code: the
+weights of their shares of the total time."""
 
 ENTRIES = {
     "machine": {"peak"},
@@ -46,31 +46,31 @@ ENTRIES = {
     "shape": {"shape"},
     "length": {"teacher_length", "student_length"},
 }
-"""Which entries a section takes."""
+"""The entries that each section needs."""
 
 MARGIN = 0.95
-"""Of the time is shared out: loading, drawing and an estimate that was too low take the rest."""
+"""Share of the total time for the entries; the rest is for loading, drawing and estimation errors."""
 
-Told = Callable[[Mapping[str, Any]], object]
+OnResults = Callable[[Mapping[str, Any]], object]
 
 
 def measure(
-    config: Mapping[str, Any], chosen: Sequence[str] = SECTIONS, told: Told = lambda results: None
+    config: Mapping[str, Any], chosen: Sequence[str] = SECTIONS, on_results: OnResults = lambda results: None
 ) -> dict[str, Any]:
-    """Runs the chosen sections, with the sizes that ``configs/benchmark.yaml`` explains.
+    """Run the chosen sections, with the sizes that ``configs/benchmark.yaml`` explains.
 
     Args:
         config: of the recipe.
-        chosen: sections.
-        told: is given what has been found so far, whenever there is more of it.
+        chosen: names of sections.
+        on_results: called with all results so far after each new one.
 
     Returns:
-        ``machine``, ``settings``, ``notes``, ``left_out`` and what the chosen sections found: ``peak``,
-        ``rates``, ``operations``, ``training``, ``first_audio``, ``shape``, ``teacher_length``,
+        ``machine``, ``settings``, ``notes``, ``left_out`` and the results of the chosen sections: ``peak``,
+        ``rates``, ``operations_per_sample``, ``training``, ``first_audio``, ``shape``, ``teacher_length``,
         ``student_length``, ``memory``.
 
     Raises:
-        UserError: for a number of threads below 1, or for no time.
+        UserError: if ``threads`` is below 1, or ``max_minutes`` is not above 0.
     """
     threads = available_cores() if config["threads"] is None else config["threads"]
     if threads < 1:
@@ -80,29 +80,29 @@ def measure(
     timing = {"repeats": config["repeats"], "duration_s": config["duration_s"]}
     results: dict[str, Any] = {"machine": describe_machine(threads), "settings": dict(config), "notes": []}
     results["left_out"] = left_out()
-    told(results)
+    on_results(results)
     if {"peak", "rates"} & _entries(config, chosen):
-        _rates(config, chosen, threads, timing, budget, results, told)
+        _rates(config, chosen, threads, timing, budget, results, on_results)
     if "training" in chosen:
         subjects, deadline = training_subjects(config, threads), budget.deadline("training")
         measured = interleaved(subjects, title="training steps", deadline=deadline, **timing)
         results["training"] = [measurement.record() for measurement in measured]
-        told(results)
+        on_results(results)
     if "first_audio" in chosen:
         found: dict[str, Any] = {"warm": time_to_first_audio(config, threads, budget.deadline("first_audio"))}
         if config["fresh_processes"]:
             found["fresh_process"] = fresh_processes(config, threads, budget.deadline("fresh_process"))
         results["first_audio"] = found
-        told(results)
+        on_results(results)
     if "shape" in chosen:
         results["shape"] = against_shape(config, threads, budget.deadline("shape"))
-        told(results)
+        on_results(results)
     if "length" in chosen:
         deadline = budget.deadline("teacher_length")
         results["teacher_length"] = teacher_against_length(config, threads, deadline)
         found = student_against_length(config, threads, budget.deadline("student_length"))
         results["memory"], results["student_length"] = found["memory"], found["length"]
-        told(results)
+        on_results(results)
     return results
 
 
@@ -123,7 +123,7 @@ def chosen_sections(only: Sequence[str] | None) -> tuple[str, ...]:
     """The sections to run, in their order; all of them for None.
 
     Raises:
-        UserError: for a section that there is not, or for none.
+        UserError: if a section is unknown, or the list is empty.
     """
     unknown = [name for name in only or () if name not in SECTIONS]
     if unknown or (only is not None and not only):
@@ -138,14 +138,14 @@ def _rates(
     timing: Mapping[str, Any],
     budget: Budget,
     results: dict[str, Any],
-    told: Told,
+    on_results: OnResults,
 ) -> None:
-    """Machine, teacher, student and peer, who take turns in one round: they are held against each other."""
+    """Measure machine, teacher, student and peer, interleaved because they are compared with each other."""
     subjects: list[Subject] = []
     if {"machine", "student"} & set(chosen):
         peak = machine_peak(config["matrix_sizes"], threads, deadline=budget.deadline("peak"), **timing)
         results["peak"] = [m.record("operations_per_second") for sizes in peak.values() for m in sizes]
-        told(results)
+        on_results(results)
         if "student" in chosen:
             subjects += [fastest_product(peak, precision) for precision in peak]
     if "peer" in chosen:
@@ -170,4 +170,4 @@ def _rates(
             "teacher": wavenet_operations(cast(WaveNet, teacher.conditioner)),
             "student": student_operations(student),
         }
-        told(results)
+        on_results(results)

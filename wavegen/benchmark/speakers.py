@@ -1,4 +1,4 @@
-"""Subjects that speak: the teacher with and without cached states, the student plainly and by its engine."""
+"""The samplers that are timed: teacher with and without cached states, student in PyTorch and engine."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,9 +17,9 @@ from wavegen.synthesis.sequential import SequentialSampler
 
 
 def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
-    """The teacher: a pass over the receptive field a sample, the plain cached step, the compiled engine.
+    """The teacher: without cached states, with the plain cached step, and in the compiled engine.
 
-    The engine alone is run on one thread as well, and for a batch.
+    The cached forms also run a batch, and the engine also on one thread.
     """
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"])
     batch = config["batch_size"]
@@ -42,7 +42,7 @@ def teacher_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
 
 
 def uncached_teacher(teacher: torch.nn.Module, config: Mapping[str, Any], threads: int) -> Subject:
-    """Each sample costs a pass over the receptive field before it, of which the last sample's law is used."""
+    """Sampling without cached states: each sample costs a pass over the receptive field before it."""
     window = 0.1 * torch.randn(1, teacher.receptive_field, generator=torch.Generator().manual_seed(0))
     context = make_context(config["conditioning"], window.shape[-1])
 
@@ -60,14 +60,14 @@ def uncached_teacher(teacher: torch.nn.Module, config: Mapping[str, Any], thread
 
 
 def engine_granule(config: Mapping[str, Any]) -> int:
-    """A tenth of a second: less would be the setting up of a call, which is once an utterance."""
+    """Samples of 0.1 s: in shorter calls, the set-up would dominate, which happens once per utterance."""
     return max(1, round(0.1 * config["sample_rate"]))
 
 
 def sequential_teacher(
     sampler: Any, labels: dict[str, Any], config: Mapping[str, Any], threads: int, granule: int | None = None
 ) -> Subject:
-    """A cached sampler that speaks ``labels['batch_size']`` utterances of one length at a time."""
+    """A cached sampler of ``labels['batch_size']`` utterances of equal length at a time."""
     granule = granule or config["conditioning"]["hop_samples"]
     largest = max(granule, 10 * config["sample_rate"])
     batch_size = labels["batch_size"]
@@ -82,10 +82,10 @@ def sequential_teacher(
 
 
 def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
-    """The student: a pass of plain convolutions, the engine on all threads and on one.
+    """The student: one pass of plain convolutions, and the engine on all threads and on one.
 
-    In the precisions that the CPU multiplies. All speak utterances of the same length or, where that is over
-    too soon to be timed, several times it; where time is short, a part of it.
+    In the precisions that the CPU multiplies. All calls have the same length of utterance; several utterances
+    if one is too short to be timed, a part of one if the time is limited.
     """
     plain = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=PlainWaveNet)
     student = make_student(config["student"], config["conditioning"], seed=config["seed"])
@@ -114,7 +114,7 @@ def plain_student(student: Any, precision: str, config: Mapping[str, Any], threa
 def parallel_student(
     sampler: ParallelSampler, labels: dict[str, Any], config: Mapping[str, Any], threads: int
 ) -> Subject:
-    """Whole utterances by the engine."""
+    """Whole utterances in the engine."""
 
     def speak(num_samples: int, context: SpeechContext) -> torch.Tensor:
         generator = torch.Generator().manual_seed(0)
@@ -129,7 +129,7 @@ def _utterances(
     config: Mapping[str, Any],
     threads: int,
 ) -> Subject:
-    """Utterances of ``utterance_s``, or less than one, by ``speak(num_samples, context)``."""
+    """Utterances of ``utterance_s``, or a part of one, by ``speak(num_samples, context)``."""
     hop_samples = config["conditioning"]["hop_samples"]
     whole = max(1, round(config["utterance_s"] * config["sample_rate"] / hop_samples)) * hop_samples
     contexts: dict[int, SpeechContext] = {}

@@ -1,9 +1,9 @@
-"""Peak memory and cost against length of a student that streams, in a process of its own.
+"""Measures peak memory and cost against length of a streaming student, in its own process.
 
     echo SETTINGS | python -m wavegen.benchmark.streaming
 
-Each length is spoken as a stream whose blocks are looked at and dropped, as a player would. Memory is the
-resident set: after the imports, with model and features (those of the longest utterance), and at its peak.
+Each length is synthesised as a stream whose blocks are checked and dropped. Memory is the resident set: after
+the imports, with model and features (those of the longest utterance), and at its peak.
 """
 
 import resource
@@ -24,9 +24,9 @@ from wavegen.synthesis.parallel import ParallelSampler
 
 
 def peak_memory_mb() -> float:
-    """The most this process has held resident, in 10⁶ bytes.
+    """The peak resident memory of this process, in 10⁶ bytes.
 
-    Linux's own record is of this program alone; ``getrusage``'s also remembers who started it.
+    Linux's VmHWM covers this program only; the value of ``getrusage`` may include the parent's memory.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -38,12 +38,12 @@ def peak_memory_mb() -> float:
 
 
 def memory_mb() -> float:
-    """What this process holds resident now, in 10⁶ bytes."""
+    """The resident memory of this process now, in 10⁶ bytes."""
     return psutil.Process().memory_info().rss / 1e6
 
 
 def stream_seconds(sampler: ParallelSampler, context: SpeechContext | None, num_samples: int) -> float:
-    """Wall time of speaking so many samples block by block."""
+    """Wall time of the synthesis of ``num_samples`` samples block by block."""
     start = time.perf_counter()
     spoken = 0
     for block in sampler.stream(context, num_samples, generator=torch.Generator().manual_seed(0)):
@@ -56,14 +56,14 @@ def stream_seconds(sampler: ParallelSampler, context: SpeechContext | None, num_
 
 
 def repeats_within(length_s: float, repeats: int, budget_s: float) -> int:
-    """How often a length is spoken: fewer times where that would be more than ``budget_s``, once at least."""
+    """The repeats of a length: ``repeats``, or as many as fit in ``budget_s`` of speech, at least one."""
     return max(1, min(repeats, int(budget_s / length_s)))
 
 
 def measure(settings: dict[str, Any]) -> dict[str, Any]:
     """Memory in MB, and the seconds of every utterance by its length, the shortest first.
 
-    A length is spoken ``repeats`` times, fewer where that would be more than ``budget_s`` of speech.
+    Each length is measured :func:`repeats_within` times.
     """
     imported_mb = memory_mb()
     rate, conditioning = settings["sample_rate"], settings["conditioning"]
@@ -72,7 +72,7 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
     student = make_student(settings["student"], conditioning, seed=settings["seed"])
     sampler = ParallelSampler(student, precision=settings["precision"], num_threads=settings["threads"])
     loaded_mb = memory_mb()
-    stream_seconds(sampler, context, round(min(1.0, lengths_s[-1]) * rate))  # what is compiled or loaded once
+    stream_seconds(sampler, context, round(min(1.0, lengths_s[-1]) * rate))  # compiles or loads code
     runs = [
         length_s
         for length_s in lengths_s

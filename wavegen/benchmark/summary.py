@@ -1,4 +1,4 @@
-"""What measurements say of one another: ratios, and shares of the machine's peak."""
+"""Compares measurements: ratios, and shares of the machine's peak."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,36 +8,36 @@ from wavegen.benchmark.peer import PEER
 Record = Mapping[str, Any]
 
 PUBLISHED_GPU = {"student_samples_per_second": 500_000, "student_against_sequential_teacher": 2_900}
-"""Of Parallel WaveNet (arXiv 1711.10433), on one P100."""
+"""Published by Parallel WaveNet (arXiv 1711.10433), on one P100."""
 
 
 def select(records: Sequence[Record], **labels: Any) -> list[Record]:
-    """The records that carry all these labels."""
+    """The records that have all these labels."""
     return [r for r in records if all(r.get(key) == value for key, value in labels.items())]
 
 
 def fastest(records: Sequence[Record], **labels: Any) -> float | None:
-    """The highest median rate among the records that carry all these labels; None where none does."""
+    """The highest median rate among the records that have all these labels; None if there are none."""
     return max((record["samples_per_second"] for record in select(records, **labels)), default=None)
 
 
 def ratio(numerator: float | None, denominator: float | None) -> float | None:
-    """Their quotient, None where one was not measured."""
+    """The quotient, None if one of them was not measured."""
     return None if numerator is None or denominator is None else numerator / denominator
 
 
 def peer_rate(results: Mapping[str, Any], batch_size: int) -> float | None:
-    """The peer's, on the number of threads that suits it best."""
+    """The peer's rate, with its best number of threads."""
     return fastest(results.get("rates", ()), subject=PEER, batch_size=batch_size)
 
 
 def uncached_rate(results: Mapping[str, Any]) -> float | None:
-    """The teacher's without cached states."""
+    """The teacher's rate without cached states."""
     return fastest(results.get("rates", ()), subject="teacher, uncached")
 
 
 def student_share_of_peak(results: Mapping[str, Any], precision: str) -> float | None:
-    """Operations of the student's dilated and 1×1 convolutions over those of the matrix product beside it."""
+    """Operations per second of the student's convolutions, as a share of those of the matrix product."""
     rate = fastest(results.get("rates", ()), subject="student, engine", precision=precision)
     peak = select(results.get("peak_beside_student", ()), precision=precision)
     if rate is None or not peak:
@@ -46,10 +46,10 @@ def student_share_of_peak(results: Mapping[str, Any], precision: str) -> float |
 
 
 def headlines(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures that the others come down to: ``what``, ``unit``, ``measured``.
+    """The summary of the benchmark: rows of ``what``, ``unit``, ``measured``.
 
-    ``measured`` is None where a section or the peer is missing. The benchmarks' README says what the project
-    asks of them.
+    ``measured`` is None if a section or the peer is missing. The benchmarks' README gives the project's
+    thresholds.
     """
     rates, batch = results.get("rates", ()), results["settings"]["batch_size"]
     engine = {"subject": "teacher, engine"}
@@ -112,5 +112,5 @@ def headlines(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def gpu_rows() -> dict[str, Any]:
-    """The published figures, and nothing beside them: this benchmark measures a CPU."""
+    """The published GPU figures, without measured ones: this benchmark measures a CPU."""
     return {name: {"published": value, "measured": None} for name, value in PUBLISHED_GPU.items()}

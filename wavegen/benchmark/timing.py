@@ -1,4 +1,4 @@
-"""Taking turns: subjects that are to be compared run one after the other, again and again, in one process."""
+"""Measures rates of several subjects, interleaved in one process so that they are comparable."""
 
 import math
 import random
@@ -22,13 +22,13 @@ class Subject:
     """Something whose rate is measured.
 
     Attributes:
-        labels: what it is, for tables and files: subject, precision, batch size and what else tells it apart.
-        run: does ``size`` units of its work and returns when they are done.
-        threads: of torch's while it runs.
+        labels: identify it in tables and files: subject, precision, batch size and others.
+        run: does ``size`` units of work and returns when they are done.
+        threads: number of torch's threads while it runs.
         granule: sizes are multiples of it.
-        whole: the size of a call that is not cut short; greater ones are multiples of it. None: the granule.
-        largest: size that is never exceeded.
-        items: what one unit counts for: utterances in a batch, operations of a matrix product.
+        whole: the size of a call that is not shortened; larger ones are multiples of it. None: the granule.
+        largest: maximum size.
+        items: number of items in one unit: utterances in a batch, operations of a matrix product.
     """
 
     labels: dict[str, Any]
@@ -46,26 +46,26 @@ class Subject:
 
     @property
     def least(self) -> int:
-        """The size of a call that is not cut short."""
+        """The smallest size of a call that is not shortened."""
         return self.whole or self.granule
 
     def rounded(self, size: float) -> int:
-        """The next size from there on that a call may have."""
+        """The size rounded up to one that a call may have."""
         unit = self.least if size > self.least - self.granule else self.granule
         return min(unit * max(1, math.ceil(size / unit)), self.largest)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Rates of one subject, items a second, in the order in which they were taken.
+    """Rates of one subject, in items per second, in the order of measurement.
 
     Attributes:
         labels, threads: the subject's.
         size: units in each timed call.
-        first_call_s: the first call of this process, of one granule: with what is compiled or loaded once.
-        shortened: the calls are smaller than asked for, as time is short.
-        repeats: rounds that were asked for; there are fewer rates where time is short.
-        warnings: what was said during it: that an engine gave way to PyTorch, say, whose time this then is.
+        first_call_s: time of the first call in this process, of one granule; it may compile or load code.
+        shortened: whether the calls are smaller than configured, for lack of time.
+        repeats: configured rounds; there are fewer rates if the time was not sufficient.
+        warnings: of the first call, for example that PyTorch was used instead of an engine.
     """
 
     labels: dict[str, Any]
@@ -105,15 +105,15 @@ def interleaved(
     title: str,
     deadline: float = math.inf,
 ) -> list[Measurement]:
-    """Every subject once a round, in a new order each round, so that what else the machine does meets all.
+    """Run every subject once per round, in a random order, so that other load on the machine affects all.
 
-    Sizes are found beforehand, so that one call takes ``duration_s`` or more; that warms up as well. Where
-    the rounds would last beyond ``deadline`` (of the monotonic clock), the longest calls are made smaller,
-    though not shorter than ``duration_s``; where that does not suffice, there are fewer rounds, one at least.
-    Where there is no time at all, a call of one granule is what there is.
+    Sizes are chosen first, so that a call takes at least ``duration_s``; this also warms up. If the rounds
+    would end after ``deadline`` (monotonic clock), the longest calls are shortened, but not below
+    ``duration_s``; if that is not sufficient, there are fewer rounds, at least one. If there is no time at
+    all, the result is one call of one granule.
 
     Raises:
-        UserError: for fewer than one repeat.
+        UserError: if ``repeats`` is below 1.
     """
     if repeats < 1:
         raise UserError(f"repeats: expected at least 1, got {repeats}")
@@ -164,7 +164,7 @@ def interleaved(
 
 
 def _first_calls(subject: Subject, bar: tqdm) -> tuple[float, tuple[str, ...], float]:
-    """Seconds of the first call and what was said during it, and of a second one, both of one granule."""
+    """Seconds and warnings of the first call, and seconds of a second one, both of one granule."""
     bar.set_postfix_str(subject.title)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -175,7 +175,7 @@ def _first_calls(subject: Subject, bar: tqdm) -> tuple[float, tuple[str, ...], f
 
 
 def _size_for(subject: Subject, duration_s: float, cap_s: float, once_s: float) -> int:
-    """The size of a call that takes ``duration_s`` and is whole, or of one that takes ``cap_s``."""
+    """The size of a whole call that takes at least ``duration_s``; or of one that takes ``cap_s``."""
     size, seconds = subject.granule, once_s
     while size < subject.largest and (size < subject.least or seconds < duration_s):
         wanted = max(subject.least, size * min(16.0, 1.2 * duration_s / seconds))
@@ -195,7 +195,7 @@ def _seconds(subject: Subject, size: int) -> float:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """A block in which torch computes on so many threads."""
+    """Torch uses ``count`` threads inside the block."""
     before = torch.get_num_threads()
     if count != before:
         torch.set_num_threads(count)

@@ -1,4 +1,4 @@
-"""Training steps: a teacher's and a distillation's, plainly in float32 and as wavegen trains."""
+"""The training steps that are timed: of teacher and student, in plain float32 and in wavegen's forms."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,12 +26,12 @@ FORMS = {
 
 
 def forms_here(forms: Mapping[str, tuple[Any, str]] = FORMS) -> dict[str, tuple[Any, str]]:
-    """Those whose precision this CPU multiplies: a class of WaveNet and the precision of each."""
+    """The forms whose precision this CPU multiplies: a class of WaveNet and the precision of each."""
     return {form: (net, precision) for form, (net, precision) in forms.items() if precision in of_torch()}
 
 
 def training_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
-    """A step is forward, backward and Adam's update, on segments of speech-like noise; items are samples."""
+    """Steps of forward, backward and Adam's update on segments of noise; items are samples."""
     hop_samples = config["conditioning"]["hop_samples"]
     settings = config["training"]
     frames = max(1, round(settings["segment_s"] * config["sample_rate"] / hop_samples))
@@ -57,7 +57,7 @@ Loss = Callable[[], Tensor]
 def teacher_loss(
     config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: SpeechContext
 ) -> tuple[nn.Module, Loss]:
-    """What is trained, and its maximum-likelihood loss."""
+    """The teacher and its maximum-likelihood loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
     mask = torch.ones_like(waveform, dtype=torch.bool)
     return teacher.train(), lambda: negative_log_likelihood(teacher, waveform, context, mask)
@@ -66,7 +66,7 @@ def teacher_loss(
 def distillation_loss(
     config: Mapping[str, Any], wavenet: type[WaveNet], waveform: Tensor, context: SpeechContext
 ) -> tuple[nn.Module, Loss]:
-    """The student, and its loss as ``objective=logistic`` has it: KL to the frozen teacher and power loss."""
+    """The student and its loss as in ``objective=logistic``: KL to the frozen teacher and power loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
     teacher.requires_grad_(False)
     student = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=wavenet)

@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from wavegen import __version__
-from wavegen.cli.help import describe, describe_all, find_recipes
+from wavegen.cli.help import describe, describe_all
+from wavegen.cli.recipes import find_recipes
 from wavegen.errors import UserError
 from wavegen.interruption import Interrupted, handling, raise_interrupted
 from wavegen.resources import resource_directory

@@ -1,4 +1,4 @@
-"""What a density is conditioned on: nothing, or the label of an image."""
+"""Conditioning of densities: none, or the label of an image."""
 
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -9,7 +9,7 @@ from wavegen.errors import UserError
 
 
 class NoContext:
-    """p(x): labels, where there are any, are left unread."""
+    """p(x): labels are ignored."""
 
     def num_features(self, data: ImageSet | TableSet) -> int:
         return 0
@@ -22,7 +22,7 @@ class LabelContext:
     """p(x | label): the label as a one-hot vector ``(batch, num_classes)``, float32."""
 
     def num_features(self, data: ImageSet | TableSet) -> int:
-        """The number of classes. Raises ``UserError`` where the data have no labels."""
+        """The number of classes. Raises ``UserError`` if the data have no labels."""
         if data.labels is None:
             raise UserError(f"context=labels: expected labelled data, but {data.name} has no labels")
         return data.num_classes

@@ -1,4 +1,4 @@
-"""NPZ archives that may come from anywhere: never unpickled, every failure named."""
+"""Reads untrusted NPZ archives: nothing is unpickled, and every failure names the file."""
 
 import zipfile
 import zlib
@@ -9,12 +9,15 @@ import numpy as np
 
 from wavegen.errors import UserError
 
+# RuntimeError: encrypted, or compressed as this Python cannot read
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, RuntimeError)
+
 
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The named arrays of an NPZ archive.
+    """Reads the named arrays of an NPZ archive.
 
     Raises:
-        UserError: where the file is missing, corrupt, lacks one of them, or holds one that is pickled.
+        UserError: if the file is missing or corrupt, lacks an array, or contains a pickled one.
     """
     try:
         with open_npz(path) as archive:
@@ -25,18 +28,18 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                     f"{', '.join(archive.files) or 'none'}"
                 )
             return {name: archive[name] for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as NPZ arrays of plain numbers ({error})") from error
 
 
 def open_npz(path: str | Path) -> np.lib.npyio.NpzFile:
-    """The open archive. Raises ``UserError`` where there is none."""
+    """Opens an archive. Raises ``UserError`` if the file is missing or not an NPZ archive."""
     if not Path(path).is_file():
         raise UserError(f"{path} does not exist, expected an NPZ file")
     try:
         archive = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as NPZ ({error})") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise UserError(f"{path} holds a single array, expected an NPZ archive of named ones")
+        raise UserError(f"{path} contains a single array, expected an NPZ archive of named arrays")
     return archive

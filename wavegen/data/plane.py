@@ -1,7 +1,7 @@
-"""Data sets in the plane. Each knows its density: a fit is measured absolutely, in nats below the best.
+"""Two-dimensional datasets with known density, so that the excess loss of a fit is known in nats.
 
-All lie within [−4, 4]² and are drawn as in FFJORD's figures (Grathwohl et al. 2019, arXiv 1810.01367), with
-the noise changed where that gives a density in closed form.
+All are within [−4, 4]² and similar to those of FFJORD (Grathwohl et al. 2019, arXiv 1810.01367); the noise
+is changed where that gives a density in closed form.
 """
 
 import math
@@ -18,8 +18,9 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 class _Arcs(PlaneDensity):
     """x = c_k(t) + σ ε: k uniform over ``num_arcs``, t on (0, 1) of density a t^(a−1), ε standard normal.
 
-    The density is an integral over t, by ``num_nodes`` Gauss–Legendre nodes an arc, which stand closer than
-    σ: exact to 1e-9 on the board. Cost of ``log_density``: O(num_arcs · num_nodes) a point.
+    The density is an integral over t, by ``num_nodes`` Gauss–Legendre nodes per arc. Their distance is less
+    than σ, so the error is below 1e-9 within the range. ``log_density`` costs O(num_arcs · num_nodes) per
+    point.
     """
 
     num_arcs: int
@@ -39,7 +40,7 @@ class _Arcs(PlaneDensity):
         centres = self._arc(t.expand(self.num_arcs, -1), arcs).flatten(0, 1).to(x)
         log_weights = mass.log().repeat(self.num_arcs).to(x)
         parts = []
-        for points in x.reshape(-1, 2).split(4096):  # each a matrix of points × nodes
+        for points in x.reshape(-1, 2).split(4096):  # each chunk gives a matrix of points × nodes
             squares = torch.cdist(points, centres, compute_mode="donot_use_mm_for_euclid_dist").square()
             parts.append((log_weights - squares / (2 * self.noise**2)).logsumexp(-1))
         return torch.cat(parts).view(x.shape[:-1]) - _LOG_TWO_PI - 2 * math.log(self.noise)
@@ -52,7 +53,7 @@ class _Arcs(PlaneDensity):
 
 
 class Moons(_Arcs):
-    """Two half circles of radius 1.7 that reach into each other."""
+    """Two interlocking half circles of radius 1.7."""
 
     num_arcs, noise, num_nodes = 2, 0.17, 96
 
@@ -62,9 +63,9 @@ class Moons(_Arcs):
 
 
 class TwoSpirals(_Arcs):
-    """Two spirals of one and a half turns, each the other's image under x → −x."""
+    """Two spirals of one and a half turns; each is the image of the other under x → −x."""
 
-    num_arcs, noise, num_nodes, growth = 2, 0.12, 512, 2  # equally much data to every piece of its length
+    num_arcs, noise, num_nodes, growth = 2, 0.12, 512, 2  # growth 2: uniform density along the length
 
     def _arc(self, t: Tensor, arc: Tensor) -> Tensor:
         angle = 3 * math.pi * t
@@ -73,9 +74,9 @@ class TwoSpirals(_Arcs):
 
 
 class Rings(PlaneDensity):
-    """Four rings; the radius is normal about 0.8, 1.6, 2.4 or 3.2, the angle uniform.
+    """Four rings: the radius is normal with mean 0.8, 1.6, 2.4 or 3.2, the angle uniform.
 
-    A normal radius below 0 is the point opposite: p(x) = Σ_k ¼ [N(r; r_k, σ²) + N(−r; r_k, σ²)] / (2π r).
+    A negative radius is the opposite point: p(x) = Σ_k ¼ [N(r; r_k, σ²) + N(−r; r_k, σ²)] / (2π r).
     """
 
     noise = 0.12
@@ -100,8 +101,8 @@ class Rings(PlaneDensity):
 class Pinwheel(PlaneDensity):
     """Five arms, x = 2 R(2π k / 5 + 0.9 ‖w‖) w with w ~ N((1, 0), diag(0.3², 0.1²)).
 
-    The rotation by an angle that depends on the radius alone keeps areas, so that p(x) is the mean over k
-    of w's density at the point rotated back, over 4.
+    The rotation angle depends on the radius only, so areas are preserved, and p(x) is the mean over k of w's
+    density at the point rotated back.
     """
 
     num_arms, turn, scale = 5, 0.9, 2.0
@@ -125,7 +126,7 @@ class Pinwheel(PlaneDensity):
 
 
 class Checkerboard(PlaneDensity):
-    """Uniform over the eight squares of one colour of a 4 × 4 board of side 8: log p = −log 32, or −∞."""
+    """Uniform on the eight squares of one colour of a 4 × 4 board of side 8: log p = −log 32, or −∞."""
 
     def log_density(self, x: Tensor) -> Tensor:
         column, row = (x / 2).floor().unbind(-1)

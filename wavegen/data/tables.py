@@ -1,4 +1,4 @@
-"""Tables of numbers: CSV, NPZ and Parquet, standardised by their training part."""
+"""Tables of numbers from CSV, NPZ and Parquet, standardised by the training part."""
 
 import csv
 import math
@@ -16,9 +16,9 @@ from wavegen.errors import UserError
 
 @dataclass(frozen=True)
 class TableSet:
-    """Rows as float32 ``(N, features)``, each column with mean 0 and deviation 1 over the training part.
+    """Rows as float32 ``(N, features)``, each column with mean 0 and deviation 1 on the training part.
 
-    ``offset`` and ``scale`` lead back: original = offset + scale · standardised, so that
+    ``offset`` and ``scale`` invert it: original = offset + scale · standardised, hence
     log p(original) = log p(standardised) − Σ log scale.
     """
 
@@ -39,25 +39,25 @@ class TableSet:
 
 
 def table(path: str | Path, *, dev_share: float = 0.1, test_share: float = 0.1, seed: int = 0) -> TableSet:
-    """A table by the ending of its file, split by ``seed`` where it has no split of its own.
+    """Reads a table by the extension of its file, and splits it by ``seed`` unless it is already split.
 
     - ``.csv``: comma-separated, with or without a line of column names.
     - ``.npz``: one array ``data`` ``(N, features)``, or ``train``, ``dev``, ``test``.
     - ``.parquet``: through pandas and pyarrow (``pip install wavegen[tables]``).
 
     Raises:
-        UserError: naming column and row (from 1, the names not counted) of what is no finite number; for
-            a column that never changes, too few rows, another ending.
+        UserError: naming column and row (from 1, without the header) of a value that is not a finite number;
+            if a column is constant, there are too few rows, or the extension is another.
     """
     path = Path(path)
     readers = {".csv": read_csv, ".npz": read_npz_table, ".parquet": read_parquet}
     if path.suffix.lower() not in readers:
-        raise UserError(f"{path}: expected a table that ends in {', '.join(readers)}, got '{path.suffix}'")
+        raise UserError(f"{path}: expected the extension {', '.join(readers)}, got '{path.suffix}'")
     if not path.is_file():
         raise UserError(f"{path} does not exist, expected a table")
     columns, parts = readers[path.suffix.lower()](path)
     for part, values in parts.items():
-        _refuse_what_is_no_number(path, part, columns, values)
+        _require_finite(path, part, columns, values)
     tensors = {part: torch.from_numpy(values) for part, values in parts.items()}
     if "all" in tensors:
         tensors = _split(tensors["all"], dev_share, test_share, seed, path)
@@ -65,8 +65,8 @@ def table(path: str | Path, *, dev_share: float = 0.1, test_share: float = 0.1, 
     flat = scale <= 1e-12 * offset.abs().clamp(min=1)
     if flat.any():
         raise UserError(
-            f"{path}: the column '{columns[int(flat.nonzero()[0])]}' never changes in the training part, "
-            "expected columns that vary: leave it out"
+            f"{path}: the column '{columns[int(flat.nonzero()[0])]}' is constant in the training part, "
+            "expected columns that vary; remove it"
         )
     standardised = {part: ((tensors[part] - offset) / scale).float() for part in PARTS}
     return TableSet(**standardised, columns=columns, offset=offset, scale=scale, name=path.stem)
@@ -81,7 +81,7 @@ def _split(rows: Tensor, dev_share: float, test_share: float, seed: int, path: P
     return {"train": train, "dev": dev, "test": test}
 
 
-def _refuse_what_is_no_number(path: Path, part: str, columns: tuple[str, ...], values: np.ndarray) -> None:
+def _require_finite(path: Path, part: str, columns: tuple[str, ...], values: np.ndarray) -> None:
     if len(values) == 0 or not columns:
         raise UserError(f"{path}: expected rows and columns, got {values.shape[0]} × {len(columns)}")
     if not np.isfinite(values).all():
@@ -163,7 +163,7 @@ def read_parquet(path: Path) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
             raise UserError(
                 f"{path}: column '{column}', row {row + 1}: expected a finite number, got {value!r}"
             )
-    values = frame.to_numpy(dtype=np.float64, na_value=math.nan).copy()  # pandas lends its own
+    values = frame.to_numpy(dtype=np.float64, na_value=math.nan).copy()  # pandas may return its own memory
     return tuple(str(column) for column in frame.columns), {"all": values}
 
 

@@ -1,4 +1,4 @@
-"""Densities and masses of single elements, and the heads that make them from a net's output."""
+"""Distributions of single elements, and the heads that build them from a net's output."""
 
 from wavegen.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHead

@@ -1,4 +1,4 @@
-"""A conditioner gives the parameters of what is done to each element: the two have to agree about them."""
+"""Checks that a conditioner computes as many parameters as its τ or head takes."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,8 @@ from wavegen.errors import UserError
 
 
 def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Module) -> None:
-    """Raises ``UserError`` where ``element`` (a τ or a head) takes no parameters, or not as many as the
-    conditioner says it gives (``num_parameters``; one that does not say is checked when it is called).
+    """Raises ``UserError`` if ``element`` (a τ or a head) takes no parameters, or a different number than
+    the conditioner's ``num_parameters``. A conditioner without that attribute is checked when it is called.
     """
     name = type(owner).__name__
     if not hasattr(element, "num_parameters"):
@@ -30,8 +30,8 @@ def parameters_for(
 ) -> Tensor:
     """The conditioner's output for ``seen``, of shape ``shape + (num,)`` for elements of ``shape``.
 
-    Raises ``UserError`` for any other shape: broadcasting would hide a conditioner of the wrong size in a
-    wrong density.
+    Raises ``UserError`` for any other shape. Broadcasting would hide a conditioner of the wrong size and
+    give a wrong density.
     """
     parameters = conditioner(seen, context)
     expected = (*shape, num)

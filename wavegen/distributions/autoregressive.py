@@ -1,4 +1,4 @@
-"""A head on a causal conditioner: the exact probability of a sequence, element by element."""
+"""Autoregressive distributions: a head on a causal conditioner gives exact probabilities of sequences."""
 
 import math
 from collections.abc import Sequence
@@ -16,14 +16,13 @@ from wavegen.errors import UserError
 
 
 class AutoregressiveModel(nn.Module):
-    """p(x | context) = Π_t p(x_t | x_<t, context), each factor a head on what the conditioner makes of
-    the past.
+    """p(x | context) = Π_t p(x_t | x_<t, context); the head builds each factor from the conditioner's output.
 
-    ``conditioner`` maps ``(x, context)`` to ``x.shape + (head.num_parameters,)``, strictly causal;
+    ``conditioner`` maps ``(x, context)`` to ``x.shape + (head.num_parameters,)`` and is strictly causal;
     ``head`` maps that to a distribution of batch shape ``x.shape``. ``event_shape`` is only needed to
     sample without lengths (images, vectors).
 
-    Raises ``UserError`` when head and conditioner disagree about the number of parameters.
+    Raises ``UserError`` if head and conditioner have different numbers of parameters.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class AutoregressiveModel(nn.Module):
         self.event_shape = None if event_shape is None else torch.Size(event_shape)
 
     def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
-        """p(x_t | x_<t, context) for every t from one pass: a distribution of batch shape ``x.shape``."""
+        """p(x_t | x_<t, context) for every t in one pass: a distribution of batch shape ``x.shape``."""
         num = self.head.num_parameters
         return self.head(parameters_for(self, self.conditioner, x, x.shape, num, context))
 
@@ -53,12 +52,12 @@ class _DrawnByInversion(Protocol):
 
 
 class AutoregressiveDistribution(Distribution):
-    """The distribution of an ``AutoregressiveModel`` at one context.
+    """The distribution of an ``AutoregressiveModel`` for one context.
 
-    ``lengths`` ``(batch,)`` int64 counts the valid elements of each member along the last dimension:
-    ``log_prob`` is the sum over those, and samples are zero behind them. Without lengths everything
-    counts. The batch is that of context or lengths, else (). When neither lengths nor the model tell the
-    event's size its shape reads (−1,), and ``log_prob`` takes sequences of any length.
+    ``lengths`` ``(batch,)`` int64 gives the number of valid elements of each member along the last
+    dimension. ``log_prob`` sums over valid elements only, and samples are zero after them. Without lengths
+    all elements are valid. The batch shape is that of context or lengths, else (). If neither lengths nor
+    the model give the event size, the event shape is (−1,) and ``log_prob`` takes sequences of any length.
     """
 
     arg_constraints: dict = {}
@@ -108,12 +107,12 @@ class AutoregressiveDistribution(Distribution):
         sample_shape: _size = torch.Size(),  # noqa: B008
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draws of shape ``sample_shape + batch_shape + event_shape``; correct, and slow for long sequences.
+        """Samples of shape ``sample_shape + batch_shape + event_shape``; exact, but slow for long sequences.
 
-        The uniforms behind every element are drawn first. A sample is then the fixed point of "condition
-        on the current x, draw every element from its own uniforms", found by passes over the whole event,
-        at most one per element: precisely what drawing one element after another gives. Engines with a
-        cache live elsewhere.
+        The uniforms for every element are drawn first. A sample is the fixed point of "condition on the
+        current x, compute every element from its own uniforms". Passes over the whole event find it, at
+        most one per element; the result equals sampling one element after another. The engines with a cache
+        are in other packages.
         """
         if any(size < 0 for size in self.event_shape):
             raise UserError(

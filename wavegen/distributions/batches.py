@@ -1,4 +1,4 @@
-"""Batch and event dimensions: what densities and maps of any event do with those in front of it."""
+"""Batch dimensions of densities and maps: folding, broadcasting, and the batch size of a context."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from wavegen.errors import UserError
 
 Context = Tensor | Mapping[str, Tensor] | None
-"""What a density or a map is conditioned on: a tensor, or several by name, the batch in front; or nothing."""
+"""The conditioning of a density or map: a tensor, a mapping of tensors (batch in dimension 0), or None."""
 
 
 def sum_last(value: Tensor, num_dims: int) -> Tensor:
-    """Sums the last ``num_dims`` dimensions; none for 0 (where ``Tensor.sum(())`` would sum them all)."""
+    """Sums the last ``num_dims`` dimensions; for 0 it sums none (``Tensor.sum(())`` would sum all)."""
     return value.flatten(-num_dims).sum(-1) if num_dims > 0 else value
 
 
 def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
-    """The batch size of a context. Raises ``UserError`` when its tensors disagree, or are none."""
+    """The batch size of a context. Raises ``UserError`` if its tensors disagree or are not tensors."""
     named = context if isinstance(context, Mapping) else {"context": context}
     for name, tensor in named.items():
         if not isinstance(tensor, Tensor) or tensor.dim() == 0:
@@ -30,18 +30,18 @@ def context_size(context: Tensor | Mapping[str, Tensor]) -> int:
 
 
 def join_batches(given: Sequence[int], batch_shape: Sequence[int]) -> torch.Size:
-    """The shape that both broadcast to. Raises ``UserError`` where they do not."""
+    """The shape to which both broadcast. Raises ``UserError`` if they do not."""
     for size, expected in zip(reversed(given), reversed(batch_shape), strict=False):
         if size != expected and 1 not in (size, expected):
             raise UserError(
-                f"batch: expected a shape that broadcasts against {tuple(batch_shape)}, the distribution's "
-                f"(of its context, else of its base), got {tuple(given)}"
+                f"batch: expected a shape that broadcasts against the distribution's batch shape "
+                f"{tuple(batch_shape)} (that of its context, else of its base), got {tuple(given)}"
             )
     return torch.broadcast_shapes(given, batch_shape)
 
 
 def fold_batch(value: Tensor, event_rank: int, context: Context) -> tuple[Tensor, Context]:
-    """Flattens the dimensions before the event into one, the batch fastest, and repeats the context."""
+    """Flattens all dimensions before the event into one, batch index fastest, and repeats the context."""
     folded = value.reshape((-1,) + value.shape[value.dim() - event_rank :])
     if context is None:
         return folded, None

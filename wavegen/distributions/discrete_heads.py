@@ -1,4 +1,4 @@
-"""Heads for whole levels: one free mass for each, or the probability of the upper one of two."""
+"""Heads for discrete levels: a categorical distribution over all levels, and a Bernoulli distribution."""
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,10 @@ from wavegen.errors import UserError
 
 
 class CategoricalHead(nn.Module):
-    """One free mass for each of ``num_levels`` levels 0 … num_levels − 1. Parameters: their logits.
+    """A free probability for each of the levels 0 … num_levels − 1. Parameters: their logits.
 
-    ``forward`` maps ``(..., num_levels)`` to a :class:`Levels` of batch shape ``(...)``. The first PixelRNN
-    and PixelCNN have it (van den Oord et al. 2016, arXiv 1601.06759).
+    ``forward`` maps ``(..., num_levels)`` to a :class:`Levels` of batch shape ``(...)``. Used in the first
+    PixelRNN and PixelCNN (van den Oord et al. 2016, arXiv 1601.06759).
     """
 
     def __init__(self, num_levels: int) -> None:
@@ -28,7 +28,7 @@ class CategoricalHead(nn.Module):
         return Levels(*at_least_float32(parameters))
 
     def initial_bias(self) -> Tensor:
-        """Equal masses."""
+        """Equal probabilities."""
         return torch.zeros(self.num_levels)
 
     def extra_repr(self) -> str:
@@ -45,12 +45,12 @@ class BernoulliHead(nn.Module):
         return Bits(*at_least_float32(parameters[..., 0]))
 
     def initial_bias(self) -> Tensor:
-        """Equal masses."""
+        """Equal probabilities."""
         return torch.zeros(1)
 
 
 class Levels(Categorical):
-    """A categorical distribution over levels that are told as numbers of the logits' type.
+    """A categorical distribution over levels represented as numbers of the logits' dtype.
 
     Example:
         >>> Levels(torch.tensor([0.0, 0.0])).log_prob(torch.tensor(1.0)).exp()
@@ -61,7 +61,7 @@ class Levels(Categorical):
         super().__init__(logits=logits, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log mass in nats. Raises ``UserError`` for what is no whole level of the range."""
+        """Log probability in nats. Raises ``UserError`` if a value is not a whole level within the range."""
         levels = value.long()
         if not (levels.eq(value) & levels.ge(0) & levels.lt(self._num_events)).all():
             raise UserError(f"expected whole levels of 0 to {self._num_events - 1}, got {_range(value)}")
@@ -74,9 +74,9 @@ class Levels(Categorical):
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor | None, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """A draw from softmax(logits / T) as a function of one uniform of [0, 1), ``u_component``.
+        """Samples softmax(logits / T) as a function of one uniform in [0, 1), ``u_component``.
 
-        ``u_value`` is not used, and is taken so that every head is sampled by the same call.
+        ``u_value`` is ignored; it is a parameter so that all heads have the same signature.
         """
         cumulative = _sharpened(self.logits, temperature).softmax(-1).cumsum(-1)[..., :-1]
         level = (u_component.to(cumulative.dtype).unsqueeze(-1) >= cumulative).sum(-1)
@@ -84,13 +84,13 @@ class Levels(Categorical):
 
 
 class Bits(Bernoulli):
-    """A Bernoulli distribution that autoregressive sampling can invert."""
+    """A Bernoulli distribution that can be sampled from given uniforms."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits=logits, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log mass in nats. Raises ``UserError`` for anything but 0 and 1."""
+        """Log probability in nats. Raises ``UserError`` if a value is not 0 or 1."""
         if not (value.eq(0) | value.eq(1)).all():
             raise UserError(f"expected 0 and 1, got {_range(value)}")
         return super().log_prob(value)
@@ -99,7 +99,7 @@ class Bits(Bernoulli):
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor | None, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """A draw from sigmoid(logit / T), as of :class:`Levels`."""
+        """Samples sigmoid(logit / T), as :class:`Levels` does."""
         probability = _sharpened(self.logits.unsqueeze(-1), temperature).squeeze(-1).sigmoid()
         return (u_component < probability).to(self.logits.dtype)
 

@@ -1,4 +1,4 @@
-"""Exact probabilities of the points of a grid under a mixture of logistics."""
+"""Exact probabilities of grid points under a mixture of logistics."""
 
 import math
 
@@ -13,19 +13,19 @@ from wavegen.distributions.precision import at_least_float32
 
 
 class DiscretizedLogisticMixture(Distribution):
-    r"""P(x) = Σ_k π_k [σ(a_k) − σ(b_k)], a and b the bin's edges x ± step/2 in units of component k's scale.
+    r"""P(x) = Σ_k π_k [σ(a_k) − σ(b_k)]; a, b are the bin edges x ± step/2 in units of component k's scale.
 
-    The lowest and the highest bin are open: they own the tails, so the masses of the grid sum to one.
-    Each difference is formed in the logarithm and without any floor:
+    The lowest and the highest bin are open and include the tails, so the probabilities of the grid sum to 1.
+    Each difference is computed as a logarithm, without a floor:
 
         log(σ(a) − σ(b)) = logσ(a) + logσ(−b) + log(1 − e^(b−a)),
 
-    exact however far x lies from the component. b − a = −step / s does not depend on x, so the last term
-    belongs to the parameters. At an open edge the term of the absent side and the last term are zero.
+    which is exact however far x is from the component. b − a = −step / s does not depend on x, so the last
+    term depends on the parameters only. In an open bin, the term of the missing edge and the last term are 0.
 
     Shapes: ``logits``, ``loc``, ``log_scale`` are ``batch_shape + (K,)``; ``value`` broadcasts against
-    the batch shape and holds points of the grid low, low + step, …, high (not checked: a value between
-    two points is given the mass of a bin around itself). Log-probabilities are nats of *mass*;
+    the batch shape and holds grid points low, low + step, …, high. This is not checked: a value between two
+    points gets the mass of a bin around itself. Log-probabilities are in nats and of *mass*;
     ``continuous`` is the density.
 
     Salimans et al. 2017, PixelCNN++ (arXiv 1701.05517); van den Oord et al. 2017, Parallel WaveNet
@@ -64,7 +64,7 @@ class DiscretizedLogisticMixture(Distribution):
 
     @property
     def continuous(self) -> LogisticMixture:
-        """The density whose bin masses these are."""
+        """The continuous density that is discretised."""
         return LogisticMixture(self.logits, self.loc, self.log_scale)
 
     @property
@@ -93,7 +93,7 @@ class DiscretizedLogisticMixture(Distribution):
         return weighted_logsumexp(self.logits, log_mass)
 
     def to_grid(self, value: Tensor) -> Tensor:
-        """The nearest point of the grid."""
+        """The nearest grid point."""
         index = torch.round((value - self.low) / self.step)
         return (self.low + self.step * index).clamp(self.low, self.high)
 
@@ -108,10 +108,10 @@ class DiscretizedLogisticMixture(Distribution):
 
 
 def log_one_minus_exp(width: Tensor, log_width: Tensor) -> Tensor:
-    """log(1 − e^(−width)) for width > 0, given also log(width), finite though width underflows.
+    """log(1 − e^(−width)) for width > 0, given also log(width); finite even if width underflows.
 
-    Below 1e-8 the series log(width) − width / 2 is exact to float64; the other branch is kept away from
-    zero there so that its unused gradient stays finite.
+    Below 1e-8 the series log(width) − width / 2 is exact to float64. The other branch then gets an input
+    away from zero, so that its unused gradient is finite.
     """
     small = width < 1e-8
     return torch.where(

@@ -1,4 +1,4 @@
-"""Densities in the plane that are given without their normaliser: targets of variational inference."""
+"""Unnormalised densities on the plane, as targets of variational inference."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from wavegen.errors import UserError
 
 
 class PlaneDensity:
-    """p(x) = exp(log_density(x) − log_normaliser) over the plane.
+    """p(x) = exp(log_density(x) − log_normaliser) on the plane.
 
-    What is fitted sees ``log_density`` alone, or samples alone; the normaliser and the other of the two are
-    there to measure a divergence absolutely. Every density lies within ±``extent`` to be drawn.
+    Training uses either ``log_density`` or samples. The normaliser, and the one of the two that training
+    does not use, serve to measure divergences in absolute terms. Figures show the square ±``extent``.
 
     Shapes: ``x`` ``(..., 2)``, log-densities ``(...)`` in nats, in x's type.
     """
@@ -32,24 +32,24 @@ class PlaneDensity:
         return self.log_density(x) - self.log_normaliser
 
     def sample(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Independent draws ``(num_samples, 2)`` float32; the same for the same state of the generator."""
+        """Independent samples ``(num_samples, 2)`` float32, reproducible from the generator's state."""
         raise NotImplementedError
 
 
 def require_plane(owner: PlaneDensity, x: Tensor) -> None:
-    """Raises ``UserError`` where ``x`` does not hold points of the plane."""
+    """Raises ``UserError`` if ``x`` does not hold points of the plane."""
     if x.dim() == 0 or x.shape[-1] != 2:
         raise UserError(f"{type(owner).__name__}: expected points of shape (..., 2), got {tuple(x.shape)}")
 
 
 class TwoCrescents(PlaneDensity):
-    """U₁ of Rezende and Mohamed: a ring of radius 2 where two bars at x₁ = ±2 cross it.
+    """U₁ of Rezende and Mohamed: a ring of radius 2, restricted to two crescents near x₁ = ±2.
 
     log p̃(x) = −½ ((‖x‖ − 2) / 0.4)² + log(exp(−½ ((x₁ − 2) / 0.6)²) + exp(−½ ((x₁ + 2) / 0.6)²)).
 
     The normaliser is a quadrature in polar coordinates, exact to float64: the trapezoidal rule converges
-    geometrically over the angle, and over the radius the integrand vanishes at both ends. Samples are
-    accepted from the uniform density on [−5, 5]², outside of which lies less than 1e-12 of the mass.
+    geometrically over the angle, and over the radius the integrand vanishes at both ends. Sampling is by
+    rejection from the uniform density on [−5, 5]², which contains all but 1e-12 of the mass.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770), table 1.
     """
@@ -77,15 +77,16 @@ class TwoCrescents(PlaneDensity):
 
 
 class Waves(PlaneDensity):
-    """U₂, U₃ and U₄ of Rezende and Mohamed: wavy strips along x₁, made integrable.
+    """U₂, U₃ and U₄ of Rezende and Mohamed: wave-shaped strips along x₁, made integrable.
 
     log p̃(x) = −½ (x₁ / s)² + log Σ_k exp(−½ ((x₂ − m_k(x₁)) / σ_k)²), m_k = ``centres``, σ_k = ``scales``.
 
-    The paper's energies depend on x₁ through the waves alone, so that they have no normaliser over the plane;
-    the normal of standard deviation s = ``envelope`` bounds them. With it, log ∫ p̃ = log(2π s Σ_k σ_k)
-    exactly, and sampling is x₁ from the normal, a strip in proportion to σ_k, x₂ from the strip's normal.
+    The energies of the paper do not decay along x₁, so they have no normaliser on the plane. Here a normal
+    with standard deviation s = ``envelope`` makes them integrable: log ∫ p̃ = log(2π s Σ_k σ_k) exactly. A
+    sample takes x₁ from that normal, a strip with probability proportional to σ_k, and x₂ from the normal
+    of the strip.
 
-    Raises ``UserError`` for centres and scales of different number.
+    Raises ``UserError`` if there are not as many scales as centres.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770), table 1.
     """
@@ -138,10 +139,10 @@ def wave(envelope: float = 2.0) -> Waves:
 
 
 def split_wave(envelope: float = 2.0) -> Waves:
-    """U₃: two strips that part for a while."""
+    """U₃: two strips that separate over part of the range."""
     return Waves(centres=[_wave, _wave_less_a_bump], scales=[0.35, 0.35], envelope=envelope)
 
 
 def forked_wave(envelope: float = 2.0) -> Waves:
-    """U₄: two strips that part for good."""
+    """U₄: two strips that separate permanently."""
     return Waves(centres=[_wave, _wave_less_a_step], scales=[0.4, 0.35], envelope=envelope)

@@ -1,4 +1,4 @@
-"""Solving x = G(x) where element i of G looks only at elements before i: autoregressive inversion."""
+"""Solves x = G(x) if element i of G depends only on elements before i, for autoregressive inversion."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 def solve_triangular(update: Callable[[Tensor], Tensor], start: Tensor, max_passes: int) -> Tensor:
-    """Iterates x ← update(x) until nothing changes any more, at most ``max_passes`` times.
+    """Iterates x ← update(x) until nothing changes, at most ``max_passes`` times.
 
-    With strictly triangular dependence, in whatever order, pass k makes the first k elements final; after
-    as many passes as the event has elements all are (Jacobi iteration on a nilpotent system: exact, not
-    approximate). It is usually over much earlier, where the dependence on the past is weak. What is not
-    final may overflow on the way; it is replaced by zeros before the next pass, since 0 · ∞ inside a
-    masked product would spoil elements that are final.
+    If the dependence is strictly triangular, in any order, pass k makes the first k elements final. After
+    as many passes as the event has elements, all are final: Jacobi iteration on a nilpotent system, which
+    is exact. Usually far fewer passes suffice, because the dependence on the past is weak. Elements that
+    are not final yet may overflow. They are replaced by zeros before the next pass, because 0 · ∞ in a
+    masked product would corrupt final elements.
 
     Song et al. 2021, "Accelerating feedforward computation via parallel nonlinear equation solving"
     (arXiv 2002.03629).

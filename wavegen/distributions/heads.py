@@ -1,4 +1,4 @@
-"""Heads: from a conditioner's raw parameters to one distribution per element."""
+"""Heads: modules that map a conditioner's raw parameters to one distribution per element."""
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,11 @@ def check_parameters(head: nn.Module, parameters: Tensor) -> None:
 class LogisticMixtureHead(nn.Module):
     """Mixture of K logistics on a grid. Parameters: logits | loc | log_scale, K each, in the last dimension.
 
-    ``min_log_scale`` is an exact floor that parameters below it can leave again (see ``lower_bound``);
-    samplers that go through the head apply it by construction. ``forward`` maps ``(..., 3 K)`` to a
+    ``min_log_scale`` is an exact lower bound from which training can return (see ``lower_bound``). Samplers
+    that use the head respect it automatically. ``forward`` maps ``(..., 3 K)`` to a
     ``DiscretizedLogisticMixture`` of batch shape ``(...)``, whose ``continuous`` is the density.
 
-    Raises ``UserError`` when the last dimension is not ``num_parameters``.
+    Raises ``UserError`` if the last dimension is not ``num_parameters``.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class LogisticMixtureHead(nn.Module):
         return DiscretizedLogisticMixture(logits, loc, log_scale, self.step, self.low, self.high)
 
     def initial_bias(self) -> Tensor:
-        """A start for the bias of the layer before the head, ``(3 K,)``: equal weights, locations spread over
-        ±0.1 so that components differ, and log-scales spread by ±1 around ``initial_log_scale``: speech has
-        silence and bursts, and a component of each width spares the net the first thousand steps.
+        """Initial bias ``(3 K,)`` of the layer before the head: equal weights, and locations spread over ±0.1
+        so that components differ. Log-scales are spread by ±1 around ``initial_log_scale``, because speech
+        has silence and bursts; components of each width save about the first thousand training steps.
         """
         count = self.num_components
         spread = torch.linspace(-1.0, 1.0, count) if count > 1 else torch.zeros(1)
@@ -74,7 +74,7 @@ class LogisticMixtureHead(nn.Module):
 
 
 class NormalHead(nn.Module):
-    """One normal on a grid. Parameters: loc | log_scale. Floor, grid and errors as ``LogisticMixtureHead``.
+    """One normal on a grid. Parameters: loc | log_scale. Bound, grid and errors as ``LogisticMixtureHead``.
 
     ``forward`` maps ``(..., 2)`` to a ``DiscretizedNormal`` of batch shape ``(...)``.
     Ping et al. 2018, ClariNet (arXiv 1807.07281).
@@ -104,7 +104,7 @@ class NormalHead(nn.Module):
         )
 
     def initial_bias(self) -> Tensor:
-        """A start for the bias of the layer before the head: location 0, ``initial_log_scale``."""
+        """Initial bias of the layer before the head: location 0, ``initial_log_scale``."""
         return torch.tensor([0.0, self.initial_log_scale])
 
     def shift_loc(self, parameters: Tensor, delta: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class NormalHead(nn.Module):
 
 
 class MuLawHead(nn.Module):
-    """One free mass for each mu-law level. Parameters: ``quantization`` logits. It has no location to shift.
+    """A free probability for each mu-law level. Parameters: ``quantization`` logits. No location to shift.
 
     ``forward`` maps ``(..., quantization)`` to a ``MuLawCategorical`` of batch shape ``(...)``.
     """
@@ -131,11 +131,11 @@ class MuLawHead(nn.Module):
         return MuLawCategorical(parameters, self.quantization)
 
     def observed(self, x: Tensor) -> Tensor:
-        """A waveform at this head's levels: what its model speaks, so what it must see while it learns."""
+        """Quantises a waveform to the levels of this head; training then sees the past as sampling does."""
         return mu_law_decode(mu_law_encode(x, self.quantization), self.quantization, x.dtype)
 
     def initial_bias(self) -> Tensor:
-        """Equal masses."""
+        """Equal probabilities."""
         return torch.zeros(self.quantization)
 
     def extra_repr(self) -> str:

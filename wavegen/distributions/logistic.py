@@ -1,4 +1,4 @@
-"""The logistic distribution, by location and log-scale."""
+"""The logistic distribution, parametrised by location and log-scale."""
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,8 @@ from wavegen.distributions.precision import at_least_float32, bounded_logit
 class Logistic(Distribution):
     r"""p(x) = σ(u) σ(−u) / s with u = (x − loc) / s and s = exp(log_scale).
 
-    The cumulative distribution is σ(u); both tails are exact in the logarithm: ``log_cdf`` is logσ(u),
-    ``log_survival`` is logσ(−u), and neither is formed from the other. Entropy is log_scale + 2 nats.
+    The CDF is σ(u). Both tails are exact in the logarithm: ``log_cdf`` is logσ(u), ``log_survival`` is
+    logσ(−u), and neither is computed from the other. The entropy is log_scale + 2 nats.
 
     Shapes: ``loc`` and ``log_scale`` broadcast to the batch shape; the event shape is ().
     """
@@ -55,7 +55,7 @@ class Logistic(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         u = self._standardise(value)
-        # logσ(u) + logσ(−u) with the one identity logσ(−u) = logσ(u) − u
+        # logσ(u) + logσ(−u), using logσ(−u) = logσ(u) − u
         return 2 * F.logsigmoid(u) - u - self.log_scale
 
     def cdf(self, value: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A mixture of logistics over the real line: the teacher's density."""
+"""A mixture of logistics on the real line, the teacher's density."""
 
 import torch
 import torch.nn.functional as F
@@ -13,13 +13,13 @@ from wavegen.distributions.precision import at_least_float32, bounded_logit
 class LogisticMixture(Distribution):
     r"""p(x) = Σ_k π_k · Logistic(x; loc_k, exp(log_scale_k)), π = softmax(logits).
 
-    The components lie in the last dimension of the parameters, which is not part of the batch shape.
-    log-CDF and log-survival are two separate log-sum-exps, because 1 − F loses everything in the upper tail.
+    The components are the last dimension of the parameters, which is not part of the batch shape. log-CDF
+    and log-survival are separate log-sum-exps, because 1 − F has no precision in the upper tail.
 
-    Shapes: ``logits``, ``loc``, ``log_scale`` are ``batch_shape + (K,)``; ``value`` is anything that
-    broadcasts against the batch shape, ``(draws, batch, time)`` against ``(batch, time, K)`` for instance.
+    Shapes: ``logits``, ``loc``, ``log_scale`` are ``batch_shape + (K,)``; ``value`` broadcasts against the
+    batch shape, for example ``(draws, batch, time)`` for parameters ``(batch, time, K)``.
 
-    Salimans et al. 2017, PixelCNN++ (arXiv 1701.05517); as a flow's element, Ho et al. 2019, Flow++
+    Salimans et al. 2017, PixelCNN++ (arXiv 1701.05517); as a monotone map in flows, Ho et al. 2019, Flow++
     (1902.00275).
     """
 
@@ -60,7 +60,7 @@ class LogisticMixture(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = value.to(self.loc.dtype)
-        # the scale joins the logits, once for all draws
+        # the scale is added to the logits, once for all draws
         log_sum = logistic_mixture_kernel(value, self.logits - self.log_scale, self.loc, self.log_scale)
         return log_sum - torch.logsumexp(self.logits, -1)
 
@@ -94,14 +94,14 @@ class LogisticMixture(Distribution):
 
     @torch.no_grad()
     def quantile_at_logit(self, logit: Tensor, max_iterations: int = 200) -> Tensor:
-        """Solves log F(x) − log(1 − F(x)) = logit for x, to the resolution of the type; no gradient.
+        """Solves log F(x) − log(1 − F(x)) = logit for x, to the precision of the dtype; no gradient.
 
-        In log-odds nothing saturates, so quantiles far out in either tail are as exact as central ones.
-        The mixture's quantile lies between the smallest and the largest quantile of its components at the
-        same level: an exact bracket. Newton steps start from the best point so far and aim two floats
-        past their target, so that the bracket closes from both sides; one that leaves the bracket, and
-        every fourth, is replaced by bisection. An element is done when the equation holds to rounding, or
-        when its bracket is a few floats wide, relative to x or to the smallest scale.
+        Log-odds do not saturate, so quantiles far out in either tail are as exact as central ones. The
+        quantile of the mixture is between the smallest and the largest quantile of its components at the
+        same level, which is an exact bracket. Newton steps start from the best point so far and aim two
+        floats beyond the target, so that the bracket shrinks from both sides. Bisection replaces every
+        fourth step and any step outside the bracket. An element is finished if the equation holds to
+        rounding, or if its bracket is a few floats wide, relative to x or to the smallest scale.
         """
         logit = logit.to(self.loc.dtype)
         scale = torch.exp(self.log_scale)
@@ -140,11 +140,11 @@ class LogisticMixture(Distribution):
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """A draw as a function of two uniforms of [0, 1): one picks the component, one its value.
+        """A sample as a function of two uniforms in [0, 1): one selects the component, one its value.
 
-        ``temperature`` T ≥ 0 draws from softmax(logits / T) with scales T · s: 1 is the model, below 1 is
-        closer to the modes, and at 0 the location of the heaviest component. A tensor broadcasts with the
-        batch shape.
+        ``temperature`` T ≥ 0 samples from softmax(logits / T) with scales T · s. 1 is the model, values
+        below 1 are closer to the modes, and 0 gives the location of the component with the largest weight.
+        A tensor broadcasts with the batch shape.
         """
         temperature = torch.as_tensor(temperature, dtype=self.loc.dtype, device=self.loc.device)
         sharpened = self.logits / temperature.clamp(min=1e-6).unsqueeze(-1)
@@ -159,7 +159,7 @@ class LogisticMixture(Distribution):
 def weighted_logsumexp(logits: Tensor, values: Tensor) -> Tensor:
     """log Σ_k π_k e^(values_k), π = softmax(logits), over the last dimension.
 
-    Two reductions and a difference: a log-softmax over a short last dimension is slow on a CPU (it took a
-    third of the time), and the normaliser has no dimension of draws.
+    Two reductions and a difference. A log-softmax over a short last dimension is slow on a CPU (it took a
+    third of the time), and the normaliser does not have the dimension of draws.
     """
     return torch.logsumexp(values + logits, -1) - torch.logsumexp(logits, -1)

@@ -1,4 +1,4 @@
-"""A floor that is exact in value and still lets a parameter climb back over it."""
+"""A lower bound on a parameter that is exact in value and lets training return from below it."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ class _LowerBound(torch.autograd.Function):
 
 
 def lower_bound(x: Tensor, bound: float) -> Tensor:
-    """max(x, bound), whose gradient below the bound is stopped only where it points further down.
+    """max(x, bound). Below the bound, the gradient is zero only if a descent step would decrease x.
 
-    A plain clamp has no gradient below the bound, so a log-scale that once fell there (digital silence
-    drives it down) stays for ever. A softplus keeps a gradient but is not exact: it moves every
-    value near the floor, and sampler, teacher and student would have to agree on that bend as well. Here the
-    value is the exact maximum, and below the bound a loss (which is *minimised*) still moves x where it
-    would raise it, that is where its gradient is negative; it cannot push x further down.
+    A plain clamp has no gradient below the bound, so a log-scale that falls below (digital silence drives it
+    there) never returns. A softplus has a gradient but is not exact: it changes every value near the
+    bound, and sampler, teacher and student would all have to use the same softplus. Here the value is the
+    exact maximum. Below the bound, a loss (which is *minimised*) can still increase x, that is if its
+    gradient is negative; it cannot decrease x further.
 
     Ballé et al. 2018, "Variational image compression with a scale hyperprior" (arXiv 1802.01436) use
     the same rule for their scales.

@@ -1,4 +1,4 @@
-"""The inner sum of a logistic mixture's log-density, with a hand-written gradient."""
+"""The sum over components in a logistic mixture's log-density, with a hand-written gradient."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from torch import Tensor
 def logistic_mixture_kernel(value: Tensor, log_weight: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
     """log Σ_k exp(w_k + logσ(u_k) + logσ(−u_k)) with u_k = (value − loc_k) e^(−log_scale_k).
 
-    Many draws are scored against one set of parameters, and recorded operation by operation that keeps eight
-    tensors of ``draws × batch × time × K`` for the gradient. Two are enough, u and the responsibilities r:
+    Many draws are scored against one set of parameters. Recorded operation by operation, the gradient needs
+    eight tensors of ``draws × batch × time × K``. Two suffice, u and the responsibilities r:
 
         ∂/∂w_k = r_k,  ∂/∂u_k = −r_k tanh(u_k / 2),  the rest by the chain rule.
 
     Shapes: ``value`` broadcasts against ``batch_shape``; the others are ``batch_shape + (K,)``.
-    Differentiable twice: a gradient that is itself recorded goes through the plain expression.
+    Twice differentiable: if the gradient itself is recorded, the plain expression is used.
     """
     return _Kernel.apply(value, log_weight, loc, log_scale)
 
 
 def plain_kernel(value: Tensor, log_weight: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
-    """The same, recorded operation by operation: what the hand-written gradient is tested against."""
+    """The same sum by plain autograd operations; tests compare the hand-written gradient with it."""
     u = (value.unsqueeze(-1) - loc) * torch.exp(-log_scale)
     return torch.logsumexp(2 * F.logsigmoid(u) - u + log_weight, -1)
 

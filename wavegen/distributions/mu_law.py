@@ -1,4 +1,4 @@
-"""Mu-law companding, and the categorical distribution over its levels."""
+"""Mu-law companding, and a categorical distribution over its levels."""
 
 import math
 
@@ -28,8 +28,8 @@ def mu_law_encode(waveform: Tensor, quantization: int = 256) -> Tensor:
 def mu_law_decode(level: Tensor, quantization: int = 256, dtype: torch.dtype = torch.float32) -> Tensor:
     """The waveform value of each level: x = sign(y) ((1 + μ)^|y| − 1) / μ, y = 2 · level / μ − 1.
 
-    ``mu_law_encode`` undoes it exactly. The ends are −1 and 1 themselves. Shapes: ``level`` any, result
-    the same.
+    ``mu_law_encode`` inverts it exactly. The lowest and the highest level are exactly −1 and 1. Shapes:
+    ``level`` any, result the same.
     """
     mu = quantization - 1
     companded = level.to(dtype) * (2.0 / mu) - 1.0
@@ -37,13 +37,13 @@ def mu_law_decode(level: Tensor, quantization: int = 256, dtype: torch.dtype = t
 
 
 class MuLawCategorical(Distribution):
-    """P(x) = softmax(logits)[level of x]: a free mass for each mu-law level, over waveform values.
+    """P(x) = softmax(logits)[level of x]: a free probability for each mu-law level, over waveform values.
 
-    Values, not level numbers, go in and come out, so that it stands where a mixture stands. Shapes:
-    ``logits`` is ``batch_shape + (quantization,)``; values broadcast against the batch shape, samples are
-    decoded levels.
+    Values and samples are waveform values, not level indices, so the class is interchangeable with a
+    mixture. Shapes: ``logits`` is ``batch_shape + (quantization,)``; values broadcast against the batch
+    shape.
 
-    Raises ``UserError`` when the last dimension of ``logits`` is not ``quantization``.
+    Raises ``UserError`` if the last dimension of ``logits`` is not ``quantization``.
 
     van den Oord et al. 2016, WaveNet (arXiv 1609.03499), section 2.2.
     """
@@ -96,9 +96,9 @@ class MuLawCategorical(Distribution):
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor | None, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """A draw from softmax(logits / T) as a function of one uniform of [0, 1), ``u_component``, by the
-        inverse of the cumulative sum. ``u_value`` is not used, and is taken so that every head is sampled
-        by the same call.
+        """Samples softmax(logits / T) as a function of one uniform in [0, 1), ``u_component``, by inverting
+        the cumulative sum. ``u_value`` is ignored; it is a parameter so that all heads have the same
+        signature.
         """
         temperature = torch.as_tensor(temperature, dtype=self.logits.dtype, device=self.logits.device)
         sharpened = self.logits / temperature.clamp(min=1e-6).unsqueeze(-1)

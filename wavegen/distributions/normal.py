@@ -1,4 +1,4 @@
-"""The normal distribution by location and log-scale, and its exact mass on a grid."""
+"""The normal distribution by location and log-scale, and its exact probabilities on a grid."""
 
 import math
 
@@ -18,9 +18,9 @@ _WEIGHTS = (0.3626837833783620, 0.3137066458778873, 0.2223810344533745, 0.101228
 class Normal(Distribution):
     r"""p(x) = exp(−u² / 2) / (s √(2π)) with u = (x − loc) / s, s = exp(log_scale).
 
-    Differs from ``torch.distributions.Normal`` in its parameter (a log-scale needs no positivity and no
-    logarithm) and in ``log_cdf`` and ``log_survival``, exact in both tails. Shapes: ``loc`` and
-    ``log_scale`` broadcast to the batch shape; the event shape is ().
+    Unlike ``torch.distributions.Normal``, it is parametrised by the log-scale, which needs no positivity
+    check and no logarithm, and its ``log_cdf`` and ``log_survival`` are exact in both tails. Shapes: ``loc``
+    and ``log_scale`` broadcast to the batch shape; the event shape is ().
     """
 
     arg_constraints = {"loc": constraints.real, "log_scale": constraints.real}
@@ -83,8 +83,8 @@ class Normal(Distribution):
     def sample_from_uniforms(
         self, u_component: Tensor | None, u_value: Tensor, temperature: float | Tensor = 1.0
     ) -> Tensor:
-        """loc + T · s · Φ⁻¹(u_value). There is one component: ``u_component`` is not used, and is taken
-        so that every head is sampled by the same call.
+        """loc + T · s · Φ⁻¹(u_value). There is only one component, so ``u_component`` is ignored; it is a
+        parameter so that all heads have the same signature.
         """
         return self.loc + temperature * self.scale * torch.special.ndtri(
             open_unit_interval(u_value.to(self.loc.dtype))
@@ -95,11 +95,11 @@ class Normal(Distribution):
 
 
 class DiscretizedNormal(Distribution):
-    r"""P(x) = Φ(a) − Φ(b), a and b the edges x ± step/2 in units of the scale; the two end bins are open.
+    r"""P(x) = Φ(a) − Φ(b); a and b are the edges x ± step/2 in units of the scale. The two end bins are open.
 
-    No floor: ``log_normal_interval`` forms the difference in the logarithm. Shapes: ``loc``,
-    ``log_scale`` and ``value`` broadcast; ``value`` holds points of the grid low, low + step, …, high.
-    Nats of mass.
+    There is no floor: ``log_normal_interval`` computes the logarithm of the difference. Shapes: ``loc``,
+    ``log_scale`` and ``value`` broadcast; ``value`` holds grid points low, low + step, …, high.
+    Log-probabilities are in nats and of mass.
     """
 
     arg_constraints = {"loc": constraints.real, "log_scale": constraints.real}
@@ -125,7 +125,7 @@ class DiscretizedNormal(Distribution):
 
     @property
     def continuous(self) -> Normal:
-        """The density whose bin masses these are."""
+        """The continuous density that is discretised."""
         return Normal(self.loc, self.log_scale)
 
     @property
@@ -150,7 +150,7 @@ class DiscretizedNormal(Distribution):
         return torch.where(value < self.low + 0.5 * self.step, torch.special.log_ndtr(u + half_width), inner)
 
     def to_grid(self, value: Tensor) -> Tensor:
-        """The nearest point of the grid."""
+        """The nearest grid point."""
         index = torch.round((value - self.low) / self.step)
         return (self.low + self.step * index).clamp(self.low, self.high)
 
@@ -165,12 +165,12 @@ class DiscretizedNormal(Distribution):
 
 
 def log_normal_interval(u: Tensor, half_width: Tensor, log_width: Tensor) -> Tensor:
-    r"""log[Φ(u + h) − Φ(u − h)], exact to the resolution of the type in centre, tails, wide and narrow bins.
+    r"""log[Φ(u + h) − Φ(u − h)], exact to the precision of the dtype everywhere, for wide and narrow bins.
 
-    Wide (2h ≥ 1 or 2h|u| ≥ 1): reflected into the left tail, with A = logΦ(h − |u|) and B = logΦ(−h −
-    |u|), it is A + log(1 − e^(B − A)). Narrow: A and B agree in almost all digits, so the integral of the
-    density over the bin is taken instead, log φ(u) + log(2h) + log ½∫ e^(−uht − (ht)²/2) dt over [−1, 1];
-    its exponent is below 5/8 there and an eight-point Gauss–Legendre rule is exact to float64.
+    Wide bins (2h ≥ 1 or 2h|u| ≥ 1): reflected into the left tail, with A = logΦ(h − |u|) and B = logΦ(−h −
+    |u|), the result is A + log(1 − e^(B − A)). Narrow bins: A and B agree in almost all digits, so the
+    density is integrated over the bin instead, log φ(u) + log(2h) + log ½∫ e^(−uht − (ht)²/2) dt over
+    [−1, 1]. The exponent is below 5/8, and an eight-point Gauss–Legendre rule is exact to float64.
     """
     distance = u.abs()
     narrow = (half_width < 0.5) & (half_width * distance < 0.5)

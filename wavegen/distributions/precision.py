@@ -1,14 +1,14 @@
-"""Probabilities are computed in float32 or better, whatever autocast made of the parameters."""
+"""Casts that ensure that probabilities are computed in at least float32, also under autocast."""
 
 import torch
 from torch import Tensor
 
 
 def at_least_float32(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Casts floating tensors to their common type, and that to float32 if it is narrower.
+    """Casts floating tensors to their common dtype, and to float32 if that is narrower.
 
-    float16 and bfloat16 become float32, float64 stays float64. Casting once at the entrance is enough
-    under autocast: what follows are elementwise operations and sums, which autocast leaves in float32.
+    float16 and bfloat16 become float32; float64 stays float64. One cast at the start is enough under
+    autocast, because the following elementwise operations and sums stay in float32.
     """
     dtype = torch.float32
     for tensor in tensors:
@@ -17,14 +17,14 @@ def at_least_float32(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def open_unit_interval(uniform: Tensor) -> Tensor:
-    """Moves values of [0, 1] into the open interval: generators return 0 once in 2^24 float32 draws,
-    and a quantile function would send it to minus infinity. Half the generator's resolution is as far out
-    as the other end goes."""
+    """Moves values of [0, 1] into the open interval. Generators return 0 once in 2^24 float32 draws, and a
+    quantile function would map it to −∞. 0 becomes half the resolution of the generator, so that both ends
+    of the interval reach equally far."""
     resolution = torch.finfo(uniform.dtype)
     return uniform.clamp(resolution.eps / 4, 1.0 - resolution.eps / 2)
 
 
 def bounded_logit(uniform: Tensor) -> Tensor:
-    """log(u / (1 − u)), finite on the whole of [0, 1]."""
+    """log(u / (1 − u)), finite for all u in [0, 1]."""
     uniform = open_unit_interval(uniform)
     return torch.log(uniform) - torch.log1p(-uniform)

@@ -1,9 +1,9 @@
-"""Compiled code that is kept on disk, for one state of the engines' sources.
+"""Caches the engines' compiled code on disk, separately for each version of the engines' sources.
 
-Numba keeps a function's machine code for as long as the function's own file stays the same; what was built
-into it from other files may have changed meanwhile, and code that writes to another layout of memory crashes.
-So only the entry of an engine is kept, under a name that tells the state of all files of the engines: it is
-compiled anew whenever anything in them has changed.
+Numba caches a function's machine code as long as the function's own file is unchanged. Functions from other
+files that were inlined may have changed, and code for another memory layout crashes. So only the entry
+function of an engine is cached, under a name with a hash of all the engines' files: it is compiled again
+whenever one of them changes.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from numba import njit
 SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
 ).hexdigest()
-"""Of all files of the engines."""
+"""Hash of all files of the engines."""
 
 INNER: dict[str, Any] = {
     "nogil": True,
@@ -24,19 +24,19 @@ INNER: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},
 }
-"""Options of functions that are compiled into an entry. No reassociation: same numbers, same order.
+"""Numba options of functions that are compiled into an entry function. Sums are not reordered.
 
-Without Numba's runtime: the engines' loops allocate nothing, and it would count references to every array
-of a named tuple at every call, with locked instructions on counters that all threads share: a third of the
-time.
+Numba's runtime is off: the engines' loops allocate nothing, and the runtime would count references to every
+array of a named tuple at every call, with atomic instructions on counters shared by all threads. That took a
+third of the time.
 """
 
 
 def kept_on_disk(**options: Any) -> Callable[[Callable], Callable]:
-    """Decorates the entry of an engine; ``options`` are more of Numba's."""
+    """Decorator for the entry function of an engine; ``options`` are further options of Numba."""
 
     def decorate(function: Callable) -> Callable:
-        function.__qualname__ = f"{function.__qualname__}-{SOURCES[:16]}"  # Numba names its files by it
+        function.__qualname__ = f"{function.__qualname__}-{SOURCES[:16]}"  # part of Numba's file names
         return njit(**INNER, cache=True, **options)(function)
 
     return decorate

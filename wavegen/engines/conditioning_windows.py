@@ -1,13 +1,13 @@
-"""A WaveNet's conditioning as the engines take it: window by window, projected as early as it can be.
+"""Splits a WaveNet's conditioning into time windows for the engines and projects it at the lowest rate.
 
 Every layer adds a projection :math:`V_l c_t` of the conditioning to its gates. Parts whose upsampling is the
 same for all channels commute with it:
 
 .. math:: V_l \\sum_j w[j, i] \\, x[n + j] = \\sum_j w[j, i] \\, (V_l \\, x[n + j]), \\qquad t = n H + i,
 
-so they are projected once a frame; parts that are constant in time once an utterance; the rest at every
-sample. Windows lie on a fixed grid of frames whatever blocks an engine speaks in, so that the numbers are the
-same.
+so they are projected once per frame. Parts that are constant in time are projected once per utterance, all
+others at every sample. Windows start on a fixed grid of frames, so that the results do not depend on an
+engine's block size.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ WINDOW_FRAMES = 32
 """Frames of a window."""
 
 LOOKAHEAD_FRAMES = 1
-"""Frames beyond its own that a sample's conditioning depends on."""
+"""Frames after its own that a sample's conditioning depends on."""
 
 
 class Unsupported(Exception):
-    """Names the part of a model that an engine cannot run, and why."""
+    """Raised for a model that an engine cannot run; names the part and the reason."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Window:
     """The conditioning of the samples ``start … stop − 1`` of every utterance, float32 on the CPU.
 
     ``samples``: ``(batch, stop − start, sample_channels)``. ``frames``: ``(batch, frames + 2,
-    frame_channels)``, the window's frames with one more on either side (repeated at the utterance's ends).
+    frame_channels)``, the window's frames and one more on each side (repeated at the ends of the utterance).
     """
 
     start: int
@@ -45,19 +45,19 @@ class Window:
 
 
 class ConditioningWindows:
-    """Splits the conditioning of one WaveNet into what is projected at sample rate, frame rate and once.
+    """Splits the conditioning of one WaveNet into sample-rate, frame-rate and constant channels.
 
     Args:
         conditioning: of the net; None for an unconditional one.
 
     Attributes:
-        hop_samples: samples a frame; 0 where nothing is at frame rate in the context.
-        sample_columns, frame_columns, constant_columns: which channels of the whole conditioning (columns of
-            every layer's projection) belong to which kind.
-        kernel: ``(3, hop_samples)``, the upsampling that the frame-rate channels share.
+        hop_samples: samples per frame; 0 if no part reads frames of the context.
+        sample_columns, frame_columns, constant_columns: the channels of each kind, as columns of every
+            layer's projection.
+        kernel: ``(3, hop_samples)``, the common upsampling of the frame-rate channels.
 
     Raises:
-        Unsupported: for a part that it does not know how to cut into windows.
+        Unsupported: if the rate of a part is unknown, or parts have different numbers of samples per frame.
     """
 
     def __init__(self, conditioning: Conditioning | None) -> None:
@@ -76,7 +76,8 @@ class ConditioningWindows:
             first += part.channels
             if part.hop_samples and self.hop_samples not in (0, part.hop_samples):
                 raise Unsupported(
-                    f"conditioning.parts.{index} has {part.hop_samples} samples a frame, others differ"
+                    f"conditioning.parts.{index} has {part.hop_samples} samples per frame, another part has "
+                    f"{self.hop_samples}"
                 )
             self.hop_samples = part.hop_samples or self.hop_samples
             if part.rate == "constant":
@@ -90,12 +91,12 @@ class ConditioningWindows:
                 self.sample_columns += columns
 
     def constants(self, context: SpeechContext | None, batch_size: int) -> Tensor:
-        """What is the same at every sample, ``(batch, constant channels)``."""
+        """The channels that are constant in time, ``(batch, constant channels)``."""
         embedded = [part(context, 1)[..., 0].float().cpu() for part in self.constant_parts]
         return torch.cat(embedded, 1) if embedded else torch.zeros(batch_size, 0)
 
     def num_windows(self, num_samples: int) -> int:
-        """How many windows cover so many samples."""
+        """The number of windows that cover ``num_samples``."""
         return -(-num_samples // self.window_samples)
 
     @property
@@ -104,14 +105,14 @@ class ConditioningWindows:
         return WINDOW_FRAMES * (self.hop_samples or 64)
 
     def window(self, context: SpeechContext | None, index: int, num_samples: int, batch_size: int) -> Window:
-        """The window of that number of utterances of ``num_samples`` (the longest)."""
+        """The window number ``index`` of a batch whose longest utterance has ``num_samples``."""
         start = index * self.window_samples
         stop = min(start + self.window_samples, num_samples)
         samples, frames = torch.zeros(batch_size, stop - start, 0), torch.zeros(batch_size, 0, 0)
         if self.hop_samples:
             self._check_length(context, num_samples)
             first, last = start // self.hop_samples, -(-stop // self.hop_samples)
-            # A frame more on either side where there is one; at the ends the parts repeat theirs.
+            # One more frame on each side if it exists; at the ends the parts repeat their last frame.
             before, after = min(first, 1), LOOKAHEAD_FRAMES
             excerpt = context.cut(first - before, last + after) if context else None
             if self.sample_parts:

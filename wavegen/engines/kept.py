@@ -1,4 +1,4 @@
-"""Engines that are kept from call to call, and made again where the model has changed."""
+"""Caches an engine between calls and makes it again when the model has changed."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,14 +10,14 @@ Engine = TypeVar("Engine")
 
 
 class Kept(Generic[Engine]):
-    """What ``make()`` makes of a model's weights, for as long as they stay the same.
+    """Caches the result of ``make()`` as long as the model's weights are unchanged.
 
-    Weights are compared by value: the counts that torch keeps of changes leave out what fused optimisers do.
-    A comparison costs a pass over the weights, packing them some ten times as much.
+    Weights are compared by value, because torch's version counters do not count the updates of fused
+    optimisers. A comparison costs one pass over the weights; packing costs about ten times as much.
 
     Args:
-        model: whose parameters, buffers and mode (training or not) are looked at.
-        check: raises where the model's structure is none that ``make`` knows; called every time.
+        model: its parameters, buffers and modes (training or not) are compared.
+        check: raises if ``make`` does not support the model's structure; called every time.
         make: packs the weights.
     """
 
@@ -28,7 +28,7 @@ class Kept(Generic[Engine]):
         self._mode: tuple[bool, ...] = ()
 
     def get(self) -> Engine:
-        """The engine of the weights as they are now; raises what ``check`` and ``make`` raise."""
+        """The engine for the current weights; raises what ``check`` and ``make`` raise."""
         self.check()
         if self._engine is None or self._has_changed():
             self._engine = None

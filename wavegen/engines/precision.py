@@ -1,43 +1,43 @@
-"""Which precision an engine multiplies fastest in on this machine: what ``precision="auto"`` means."""
+"""Finds the fastest precision of an engine on this CPU, for ``precision="auto"``."""
 
 from wavegen.processor import features
 
 AUTO = "auto"
 PRECISIONS = ("float32", "bfloat16")
-"""What the engines' matrix products may multiply."""
+"""Precisions of the engines' matrix products."""
 CHOICES = (AUTO, *PRECISIONS)
-"""What a sampler may be asked for."""
+"""Precisions that a sampler accepts."""
 
 _WORTH_ROUNDING = 1.2
-# Times as many products in bfloat16 as in float32: less is lost in rounding what is multiplied. CPUs with the
-# instruction do either about twice as many or, with matrix tiles beside it (AMX), about half.
+# Minimum ratio of the bfloat16 and float32 product rates: below it, the cost of rounding outweighs the gain.
+# CPUs with the instruction have a ratio of about 2 or, if they also have matrix tiles (AMX), about 0.5.
 
 
 def fastest_precision(speaker: str) -> str:
-    """``float32`` or ``bfloat16``, whichever the engine of a "teacher" or a "student" is faster in here."""
+    """The faster one of ``float32`` and ``bfloat16`` for a "teacher" or a "student" on this CPU."""
     if speaker == "teacher":
-        # Reading the weights is what takes time, and half as many bytes are read faster on every x86-64 CPU
-        # measured; with AVX2 only, 23,200 samples a second against 19,700 in float32.
+        # Reading the weights takes most of the time, so bfloat16 was faster on every x86-64 CPU that was
+        # measured; with AVX2 only, 23,200 samples per second instead of 19,700 in float32.
         return "bfloat16"
     if not student_multiplies_bfloat16():
         return "float32"
-    # Compiled at first use; `wavegen --help` need not wait for it.
+    # Compiled at import; `wavegen --help` does not need it.
     from wavegen.engines.parallel.product_rates import bfloat16_gain
 
     return "bfloat16" if bfloat16_gain() > _WORTH_ROUNDING else "float32"
 
 
 def student_multiplies_bfloat16() -> bool:
-    """Whether the CPU has the instruction that the student's products are made of, and need not widen."""
+    """Whether the CPU has the bfloat16 instruction of the student's products."""
     return "avx512bf16" in features()
 
 
 def settled_precision(precision: str, speaker: str) -> str:
-    """The fastest one for ``auto``, any other as it is."""
+    """The fastest precision for ``auto``; any other one unchanged."""
     return fastest_precision(speaker) if precision == AUTO else precision
 
 
 def explain_precision(precision: str, speaker: str) -> str:
-    """What is multiplied and why, in few words: "bfloat16, the fastest here"."""
-    reason = "the fastest here" if precision == AUTO else "as asked"
+    """The precision and the reason for it: "bfloat16, the fastest here"."""
+    reason = "the fastest here" if precision == AUTO else "as configured"
     return f"{settled_precision(precision, speaker)}, {reason}"

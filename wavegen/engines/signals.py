@@ -1,8 +1,9 @@
-"""How the threads of one engine wait for one another: counters in shared memory, for compiled code.
+"""Synchronises the threads of one engine in compiled code, by counters in shared memory.
 
-Threads meet some 100,000 times a second, for a fraction of a microsecond each: locks of the operating system
-would cost more than the work. A counter is one element of an int64 array, written by one thread. A waiting
-thread spins, and gives its core away after a while, so that more threads than cores are slow but never stuck.
+Threads synchronise some 100,000 times per second, for a fraction of a microsecond each. Locks of the
+operating system would cost more than the work. A counter is one element of an int64 array, written by one
+thread. A waiting thread spins and after a while yields its core, so that more threads than cores are slow but
+do not block each other.
 """
 
 import sys
@@ -16,14 +17,14 @@ from wavegen import processor
 from wavegen.engines.vector.vector_code import Arguments
 
 COUNTER_STRIDE = 16
-"""Elements between two counters: each has cache lines of its own (two, as prefetchers fetch pairs)."""
+"""Elements between two counters: each has two cache lines of its own, because prefetchers fetch pairs."""
 
 _SPINS = 2000
 
 
 @intrinsic
 def read_counter(typing_context, counters, index):
-    """The counter's value; what its writer wrote before it is visible from here on."""
+    """The counter's value, read with acquire order: earlier writes of its writer become visible."""
 
     def codegen(context, builder, signature, args):
         address = _address(context, builder, signature, args)
@@ -34,7 +35,7 @@ def read_counter(typing_context, counters, index):
 
 @intrinsic
 def write_counter(typing_context, counters, index, value):
-    """Sets the counter; all that this thread wrote before is visible to whoever reads the new value."""
+    """Set the counter with release order: readers of the new value see all earlier writes of this thread."""
 
     def codegen(context, builder, signature, args):
         address = _address(context, builder, signature, args)
@@ -47,7 +48,7 @@ def write_counter(typing_context, counters, index, value):
 
 @intrinsic
 def _give_way(typing_context):
-    """Lets another thread have this core."""
+    """Yield this core to another thread."""
 
     def codegen(context, builder, signature, args):
         name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
@@ -60,7 +61,7 @@ def _give_way(typing_context):
 
 @intrinsic
 def _pause(typing_context):
-    """Tells the core that this is a waiting loop, where the machine has a word for that."""
+    """Emit the processor's hint for a waiting loop, if it has one."""
 
     def codegen(context, builder, signature, args):
         if processor.architecture() == "x86_64":
@@ -78,7 +79,7 @@ def _address(context, builder, signature, args):
 
 @njit(nogil=True, cache=True)
 def wait_for(counters, index, value):
-    """Returns when the counter is ``value`` or more."""
+    """Return when the counter is at least ``value``."""
     spins = 0
     while read_counter(counters, index) < value:
         _pause()

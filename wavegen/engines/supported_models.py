@@ -1,4 +1,4 @@
-"""Which models the engines run: WaveNets made of the project's own layers, in float32."""
+"""Checks whether the engines can run a model: WaveNets made of this project's own layers, in float32."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from wavegen.nets.residual_layer import GatedResidualLayer
 from wavegen.nets.wavenet import WaveNet
 
 HEADS = (LogisticMixtureHead, NormalHead, MuLawHead)
-"""What a teacher may say of a sample."""
+"""Heads of teachers that the sequential engine supports."""
 
 
 def check_settings(
@@ -23,7 +23,7 @@ def check_settings(
 ) -> None:
     """
     Raises:
-        UserError: for a precision that is none of ``precisions``, or a number of threads that there is not.
+        UserError: if the precision is not in ``precisions``, or the number of threads is below 1.
     """
     if precision not in precisions:
         raise UserError(f"precision must be one of {', '.join(precisions)}, got '{precision}'")
@@ -34,26 +34,26 @@ def check_settings(
 def check_finite(model: nn.Module) -> None:
     """
     Raises:
-        UserError: naming the first parameter or buffer that holds NaN or infinity.
+        UserError: if a parameter or buffer contains NaN or infinity; names the first one.
     """
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             bad = int((~torch.isfinite(tensor)).sum())
             raise UserError(
-                f"weights must be finite, but {bad} of the numbers of '{name}', of shape "
+                f"weights must be finite, but {bad} of the elements of '{name}', of shape "
                 f"{tuple(tensor.shape)}, are NaN or infinite"
             )
 
 
 def check_float32(model: nn.Module) -> None:
-    """Raises Unsupported, which names the parameter, for a model in another precision."""
+    """Raise Unsupported, with the parameter's name, if a parameter is not float32."""
     for name, parameter in model.named_parameters():
         if parameter.dtype != torch.float32:
             raise Unsupported(f"{name} is {str(parameter.dtype).removeprefix('torch.')}")
 
 
 def check_student(student: nn.Module) -> None:
-    """Raises Unsupported, which names the layer, for a student that is not wholly of known parts."""
+    """Raise Unsupported, with the layer's name, if the parallel engine cannot run the student."""
     if type(student) is not WaveNetStudent:
         raise Unsupported(f"the student is a {type(student).__name__}")
     names = {module: name for name, module in student.named_modules()}
@@ -69,7 +69,7 @@ def check_student(student: nn.Module) -> None:
 
 
 def check_teacher(model: nn.Module) -> None:
-    """Raises Unsupported, which names the layer, for a teacher that is not wholly of known parts."""
+    """Raise Unsupported, with the layer's name, if the sequential engine cannot run the teacher."""
     conditioner = getattr(model, "conditioner", None)
     if type(conditioner) is LinearPrediction:
         conditioner = conditioner.conditioner
@@ -82,7 +82,7 @@ def check_teacher(model: nn.Module) -> None:
 
 
 def check_wavenet(wavenet: nn.Module, names: dict[nn.Module, str]) -> None:
-    """Raises Unsupported for any layer that may compute otherwise than a WaveNet's; ``names`` are theirs."""
+    """Raise Unsupported if a layer may compute anything but a WaveNet's; ``names`` has the layers' names."""
     _check_type(wavenet, WaveNet, names)
     _check_pointwise(wavenet.input, names)
     for layer in wavenet.layers:
@@ -110,10 +110,10 @@ def _check_pointwise(layer: nn.Module, names: dict[nn.Module, str]) -> None:
 
 
 def _check_type(layer: nn.Module, expected: type[nn.Module], names: dict[nn.Module, str]) -> None:
-    """The type itself: what a subclass, a parametrisation or a hook computes is not known."""
+    """Check the exact type: a subclass, a parametrisation or a hook may compute something else."""
     if type(layer) is not expected:
         raise Unsupported(f"{names[layer]} is a {type(layer).__name__}")
     if layer._forward_hooks or layer._forward_pre_hooks:
         raise Unsupported(f"{names[layer]} has forward hooks")
     if "forward" in vars(layer):
-        raise Unsupported(f"{names[layer]} has a forward of its own")
+        raise Unsupported(f"{names[layer]} has another forward than its class")

@@ -1,4 +1,4 @@
-"""Keeping torch's own threads out of the engines' way."""
+"""Limits torch to one thread while an engine computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ import torch
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Torch computes on the calling thread alone, as long as this lasts.
+    """Torch uses only the calling thread inside the block.
 
-    What an engine asks of torch, a window's conditioning, is small. Torch's helpers would be woken for it and
-    then wait for more, spinning for milliseconds on cores that the engine's threads need: with two cores a
-    student lost a quarter of its speed.
+    Torch computes only the conditioning of a window, which is little work. Its worker threads would start for
+    it and then spin for milliseconds on cores that the engine's threads need: with two cores, a student lost
+    a quarter of its speed.
     """
     before = torch.get_num_threads()
     if before == 1:

@@ -1,1 +1,1 @@
-"""Runs a trained voice over test utterances; tables, figures, the listening report."""
+"""Evaluates trained models on test data."""

@@ -1,4 +1,4 @@
-"""Measures of flows in the plane against densities that are known: likelihood, and both divergences."""
+"""Evaluates flows of the plane against known densities: likelihood, and both KL divergences."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from wavegen.report.plane_figures import duality_figure, gallery_figure, nats
 from wavegen.report.tables import text_table
 from wavegen.training.plane import Fit, Fits
 
-HELD_OUT_SEED = 1  # the same points for every model and run, so that they compare
+HELD_OUT_SEED = 1  # the same points for every model and run, so that they are comparable
 CHUNK = 8192  # points at once
 
 
@@ -26,14 +26,14 @@ def log_prob(fit: Fit, x: Tensor) -> Tensor:
 
 
 def held_out(target: PlaneDensity, num_points: int) -> Tensor:
-    """Points of the target that no fit has seen."""
+    """Held-out points of the target."""
     return target.sample(num_points, torch.Generator().manual_seed(HELD_OUT_SEED))
 
 
 def likelihood(fit: Fit, num_points: int) -> dict[str, float]:
-    """Held-out log-likelihood in nats, and KL(p ‖ q), how far it is below the data's own; standard errors.
+    """Held-out log-likelihood and KL(p ‖ q) in nats, with standard errors.
 
-    The KL is the mean of log p − log q over the same points, in which most of their scatter cancels.
+    The KL is the mean of log p − log q over the same points, so that most of their variance cancels.
     """
     x = held_out(fit.target, num_points)
     log_q = log_prob(fit, x).double()
@@ -46,10 +46,10 @@ def likelihood(fit: Fit, num_points: int) -> dict[str, float]:
 def divergences(fit: Fit, num_points: int) -> dict[str, float]:
     """KL(p ‖ q) by draws of the target p, KL(q ‖ p) by draws of the model q, in nats, with standard errors.
 
-    And what the draws of q are worth for p: with weights w = p̃ / q, the log-normaliser log mean w that
-    importance sampling finds (the true one is ``log_normaliser``), and the effective sample size
-    (Σw)² / Σw² as a fraction of the draws. A q that misses a mode of p finds a normaliser too small *and*
-    reports a fine sample size: only KL(p ‖ q) sees the mode.
+    Also for importance sampling of p with draws of q and weights w = p̃ / q: the estimate log mean w of the
+    log-normaliser (the true one is ``log_normaliser``), and the effective sample size (Σw)² / Σw² as a
+    fraction of the draws. If q misses a mode of p, the normaliser is too small although the sample size is
+    large; only KL(p ‖ q) shows the missing mode.
     """
     x = held_out(fit.target, num_points)
     forward = fit.target.log_prob(x.double()) - log_prob(fit, x).double()
@@ -81,7 +81,7 @@ def _mean(name: str, values: Tensor) -> dict[str, float]:
 
 
 def grid(extent: float, resolution: int) -> Tensor:
-    """Centres of the pixels of a square picture of ±extent, ``(resolution², 2)``; rows from below."""
+    """Centres of the pixels of a square image of ±extent, ``(resolution², 2)``; the lowest row first."""
     line = extent * (2 * (torch.arange(resolution) + 0.5) / resolution - 1)
     second, first = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([first, second], -1).view(-1, 2)
@@ -92,7 +92,7 @@ def _picture(values: Tensor, resolution: int) -> Any:
 
 
 def evaluate_gallery(fits: Fits, run: Path, *, num_points: int, resolution: int) -> str:
-    """Writes ``metrics.json`` and ``gallery.png``; returns the table of held-out nats."""
+    """Write ``metrics.json`` and ``gallery.png``; returns the table of held-out nats."""
     metrics, pictures = {}, {}
     for (data, model), fit in fits.items():
         pixels = grid(fit.target.extent, resolution)
@@ -116,7 +116,7 @@ def evaluate_gallery(fits: Fits, run: Path, *, num_points: int, resolution: int)
 
 
 def evaluate_duality(fits: Fits, run: Path, *, num_points: int, resolution: int) -> str:
-    """Writes ``metrics.json`` and ``duality.png``; returns the table of both divergences of both fits."""
+    """Write ``metrics.json`` and ``duality.png``; returns the table of both divergences of both fits."""
     metrics, pictures = {}, {}
     for (name, direction), fit in fits.items():
         pixels = grid(fit.target.extent, resolution)
@@ -146,7 +146,7 @@ def _write(metrics: Mapping[str, float], run: Path) -> None:
 
 
 def _table(metrics: Mapping[str, float], header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    """A line per row, a cell per key of ``metrics``, ± its standard error where it has one."""
+    """A line per row, a cell per key of ``metrics``, ± its standard error if it has one."""
     lines = [[name, *(_cell(metrics, key) for key in keys)] for name, keys in rows.items()]
     return "\n".join(text_table(["", *header], lines))
 

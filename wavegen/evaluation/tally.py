@@ -1,4 +1,4 @@
-"""Per-utterance values on their way to one flat table of means and intervals."""
+"""Collects per-utterance values and computes a flat table of means and intervals."""
 
 import json
 import math
@@ -12,15 +12,15 @@ from wavegen.metrics.bits import bootstrap_interval
 class Tally:
     """Collects ``system/metric`` values with their weights, one per utterance.
 
-    A value that is NaN (no frame to judge it on) counts as absent; a metric with no value at all is reported
-    as None, which says "could not be measured" and is no number.
+    A NaN value (for example, without voiced frames) is left out. A metric without any value is reported as
+    None: it could not be measured.
     """
 
     def __init__(self) -> None:
         self._entries: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
     def add(self, key: str, value: float | Tensor, weight: float = 1.0) -> None:
-        """One utterance's mean, and the number of samples or frames that it is a mean over."""
+        """Add one utterance's mean, with the number of samples or frames that it is a mean over."""
         self._entries[key].append((float(value), float(weight)))
 
     def entries(self, key: str) -> list[tuple[float, float]]:
@@ -43,7 +43,7 @@ class Tally:
 
 
 def as_json(metrics: dict[str, float | None]) -> str:
-    """Sorted keys, counts as they are, else six significant digits, null for what is not a number."""
+    """JSON with sorted keys; counts unchanged, other numbers with six significant digits, null for NaN."""
 
     def rounded(value: float | None) -> float | None:
         if value is None or isinstance(value, int):

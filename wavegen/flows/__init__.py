@@ -1,4 +1,4 @@
-"""Bijections, flows, autoregressive distributions; nothing of audio, images or training in it."""
+"""Bijections, flows and their parts; this package knows nothing of audio, images or training."""
 
 from wavegen.distributions.autoregressive import AutoregressiveDistribution, AutoregressiveModel
 from wavegen.distributions.batches import Context

@@ -1,4 +1,4 @@
-"""Activation normalisation: a scale and an offset per channel, whose first values a batch gives."""
+"""Activation normalisation: a scale and an offset per channel, initialised from the first batch."""
 
 import torch
 from torch import Tensor, nn
@@ -8,26 +8,26 @@ from wavegen.distributions.precision import at_least_float32
 from wavegen.flows.channels import ChannelBijection, channel_moments
 
 CONSTANT_BELOW = 1e-6
-"""A channel with a standard deviation below this, or below this part of its mean, is a constant."""
+"""A channel is constant if its standard deviation is below this, or below this fraction of its mean."""
 
 
 class ActNorm(ChannelBijection):
     """z = (x + loc) · exp(log_scale), per channel; log_det = positions · Σ_c log_scale_c.
 
-    The first batch that passes through ``forward`` in training mode sets loc and log_scale so that each
-    channel of z has mean 0 and variance 1 in it. Neither evaluation nor ``inverse`` ever does: noise that
-    is generated from says nothing about the data. The buffer ``initialised`` travels in the state dict, so
-    that a model that is loaded and trained on keeps what it learned. Before initialisation: the identity.
+    The first batch in ``forward`` in training mode sets loc and log_scale so that each channel of z has mean
+    0 and variance 1. Evaluation mode and ``inverse`` never initialise, because noise says nothing about the
+    data. The buffer ``initialised`` is part of the state dict, so a loaded model that is trained further
+    keeps its values. Before initialisation, the layer is the identity.
 
-    A channel that is constant in the first batch (a standard deviation below 1e-6, or below 1e-6 of its
-    mean, where float32 sees only rounding) is centred, its scale left at 1: its reciprocal would blow up
-    the first batch in which the channel moves. A first batch with one number per channel tells of no scale
-    at all, and is not taken for one: the next larger one is.
+    A channel that is constant in the first batch (standard deviation below 1e-6, or below 1e-6 of its mean,
+    where float32 holds only rounding errors) is centred, and its scale stays 1. The reciprocal of its
+    deviation would overflow on the first batch in which the channel varies. A batch with one number per
+    channel has no scale; the layer is then initialised by the next larger batch.
 
-    The scale is learned by its logarithm; a free factor could pass through 0 and change sign.
+    The parameter is the logarithm of the scale. A free factor could pass through 0 and change sign.
 
     Shapes: ``(…, num_channels)`` for ``event_dim`` 1, ``(…, num_channels, height, width)`` for 3. Cost
-    O(size of x) in both directions. Raises ``UserError`` for another number of channels.
+    O(size of x) in both directions. Raises ``UserError`` if the number of channels differs.
 
     Kingma and Dhariwal 2018, Glow (arXiv 1807.03039), section 3.1.
     """
@@ -37,7 +37,7 @@ class ActNorm(ChannelBijection):
         self.loc = nn.Parameter(torch.zeros(num_channels))
         self.log_scale = nn.Parameter(torch.zeros(num_channels))
         self.register_buffer("initialised", torch.tensor(False))
-        # on an accelerator, reading the buffer makes the host wait: read until it is true, and not after
+        # Reading the buffer synchronises with an accelerator, so it is not read again once it is true.
         self._seen_initialised = False
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,7 @@ class ActNorm(ChannelBijection):
         if self.training and not self._is_initialised():
             self._initialise(x)
         x, loc, log_scale = at_least_float32(x, self.loc, self.log_scale)
-        # the sum first: x · scale + loc · scale cancels where a channel's mean is large beside its deviation
+        # Add first: x · scale + loc · scale cancels if a channel's mean is large against its deviation.
         z = (x + self.over_positions(loc)) * self.over_positions(log_scale.exp())
         return z, (positions * log_scale.sum()).expand(batch_shape)
 

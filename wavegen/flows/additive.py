@@ -1,4 +1,4 @@
-"""The additive map of one element: NICE's coupling."""
+"""The additive map of one element, as in the couplings of NICE."""
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,8 @@ from wavegen.distributions.precision import at_least_float32
 class Additive(nn.Module):
     """τ(x) = x + loc, log|dτ/dx| = 0. Parameters: loc.
 
-    Volume is kept, so a stack of these cannot explode; put a diagonal scaling on top (NICE, section 3.3).
-    O(1) an element in both directions; only the sum rounds.
+    The map preserves volume, so a stack of these maps cannot overflow; add a diagonal scaling after it
+    (NICE, section 3.3). Cost O(1) per element in both directions; the only rounding is that of the sum.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (1,)``; results of x's shape.
 

@@ -1,4 +1,4 @@
-"""The affine map of one element: NICE's and RealNVP's coupling, MAF, IAF."""
+"""The affine map of one element, as in RealNVP, MAF and IAF."""
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,9 @@ from wavegen.errors import UserError
 class Affine(nn.Module):
     """τ(x) = x · exp(log_scale) + loc, log|dτ/dx| = log_scale. Parameters: loc | log_scale.
 
-    ``log_scale_activation`` maps the raw log-scale to the one used; a bounded one (``BoundedLogScale``)
-    keeps stacks of affine maps from exploding when they are generated from. The student is
-    ``Autoregressive(Affine).inv``, so that its x = g(z) = z · exp(log_scale) + loc is the one pass.
+    ``log_scale_activation`` maps the raw log-scale to the log-scale; a bounded one (``BoundedLogScale``)
+    prevents overflow when a stack of affine maps is sampled from. The student is
+    ``Autoregressive(Affine).inv``, so its one-pass direction is x = g(z) = z · exp(log_scale) + loc.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (2,)``; results of x's shape.
 
@@ -42,10 +42,10 @@ class Affine(nn.Module):
 class BoundedLogScale(nn.Module):
     """bound · tanh(raw / bound): the identity near zero, within ±bound everywhere.
 
-    Formed as 2 bound · σ(2 raw / bound) − bound, which takes a fifth of the time on a CPU. Its error near
-    zero is absolute, the resolution of the type times the bound: what counts for a logarithm.
+    Computed as 2 bound · σ(2 raw / bound) − bound, which takes a fifth of the time on a CPU. Near zero its
+    absolute error is bound times the machine epsilon, which is small enough for a log-scale.
 
-    Raises ``UserError`` for a bound that is not positive.
+    Raises ``UserError`` if the bound is not positive.
     """
 
     def __init__(self, bound: float = 2.0) -> None:

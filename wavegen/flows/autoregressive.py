@@ -1,4 +1,4 @@
-"""The autoregressive bijection: one monotone map per element, steered by what comes before it."""
+"""The autoregressive bijection: one monotone map per element, with parameters computed from past elements."""
 
 import math
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from wavegen.flows.bijection import Bijection, require_rank
 class Autoregressive(Bijection):
     """z_i = τ(x_i; c_i(x_<i, context)). The Jacobian is triangular: log_det = Σ_i log|dτ/dx_i|.
 
-    ``forward`` (x → z) is one pass of the conditioner: a masked autoregressive flow. ``inverse`` iterates
-    to the fixed point (``solve_triangular``), at most one pass per element. Read through ``.inv`` it is
-    an inverse autoregressive flow, whose generation is the one pass.
+    ``forward`` (x → z) takes one pass of the conditioner, as in a masked autoregressive flow. ``inverse``
+    iterates to the fixed point (``solve_triangular``) and takes at most one pass per element. ``.inv`` is an
+    inverse autoregressive flow, which generates in one pass.
 
     ``transform`` is a τ: ``num_parameters``, ``forward(x, parameters)``, ``inverse(z, parameters)``.
-    ``conditioner`` maps ``(x, context)`` to parameters of shape ``x.shape + (num_parameters,)``, strictly
-    causal in some order; it must be deterministic (no dropout) while it is inverted. Where it says how many
-    features it takes (``features``), events of another size are refused from the shapes on.
+    ``conditioner`` maps ``(x, context)`` to parameters of shape ``x.shape + (num_parameters,)`` and is
+    strictly causal in some order. It must be deterministic (no dropout) in ``inverse``. If the conditioner
+    has an attribute ``features``, events of another size raise an error as soon as shapes are computed.
 
     The inverse is differentiated implicitly. With x = G(z, x, θ), G strictly triangular in x, a gradient
-    v̄ on x becomes v = v̄ + (∂G/∂x)ᵀ v on G, solved by the same iteration; memory does not grow with the
-    number of passes. First derivatives are exact; second ones through the inverse are refused with a
+    v̄ on x becomes v = v̄ + (∂G/∂x)ᵀ v on G. The same iteration solves for v, so memory does not grow with
+    the number of passes. First derivatives are exact. Second derivatives through the inverse raise
     ``RuntimeError``.
 
-    Raises ``UserError`` for a τ without parameters, when τ and conditioner disagree about their number, and
-    when the conditioner takes or returns another shape.
+    Raises ``UserError`` if τ has no parameters, if τ and conditioner have different numbers of parameters,
+    or if the conditioner takes or returns another shape.
 
     Papamakarios et al. 2017, MAF (arXiv 1705.07057); Kingma et al. 2016, IAF (1606.04934).
     """
@@ -61,8 +61,8 @@ class Autoregressive(Bijection):
         if torch.is_grad_enabled():
             x = _attach_implicit_gradient(generate, x, event_size)
         parameters = self._parameters_of(x, context)
-        # at the solution the inverse's derivative is the reciprocal of the forward's, taken at x, so that its
-        # own gradient runs through x as well
+        # At the solution, the derivative of the inverse is the reciprocal of the forward derivative. It is
+        # computed from x, so that its own gradient flows through x as well.
         _, log_derivative = self.transform(x, parameters)
         return x, -sum_last(log_derivative, self.event_dim)
 
@@ -80,7 +80,7 @@ class Autoregressive(Bijection):
 
 
 def _attach_implicit_gradient(generate, solution: Tensor, max_passes: int) -> Tensor:
-    """One more pass at the solution, recorded, with the recursion in x solved in its gradient."""
+    """Records one more pass at the solution, whose backward pass solves the recursion in x."""
     x = generate(solution)
     if not x.requires_grad:
         return x
@@ -89,7 +89,7 @@ def _attach_implicit_gradient(generate, solution: Tensor, max_passes: int) -> Te
 
     def solve_adjoint(gradient: Tensor) -> Tensor:
         if torch.is_grad_enabled():
-            raise RuntimeError("second derivatives through the inverse of Autoregressive are not available")
+            raise RuntimeError("Autoregressive.inverse does not support second derivatives")
         if not inner_result.requires_grad:
             return gradient
 

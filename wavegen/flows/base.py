@@ -1,4 +1,4 @@
-"""Base densities of flows: modules, so that they follow the model to its device and type."""
+"""Base densities of flows, as modules that move to the model's device and dtype."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class _StandardBase(nn.Module):
         raise NotImplementedError
 
     def forward(self, context: Context = None) -> Distribution:
-        """The base's distribution: batch shape (), event shape ``event_shape``. The context plays no part."""
+        """The base distribution: batch shape (), event shape ``event_shape``. The context is ignored."""
         return Independent(self._element(), len(self.event_shape), validate_args=False)
 
     def extra_repr(self) -> str:
@@ -29,7 +29,7 @@ class _StandardBase(nn.Module):
 
 
 class StandardLogistic(_StandardBase):
-    """Independent logistics, location 0 and scale 1: the noise of Parallel WaveNet's student."""
+    """Independent logistics with location 0 and scale 1, the noise of the Parallel WaveNet student."""
 
     def _element(self) -> Distribution:
         origin = self.origin.expand(self.event_shape)
@@ -37,7 +37,7 @@ class StandardLogistic(_StandardBase):
 
 
 class StandardNormal(_StandardBase):
-    """Independent normals, mean 0 and standard deviation 1."""
+    """Independent normals with mean 0 and standard deviation 1."""
 
     def _element(self) -> Distribution:
         origin = self.origin.expand(self.event_shape)
@@ -45,7 +45,7 @@ class StandardNormal(_StandardBase):
 
 
 class StandardUniform(_StandardBase):
-    """Independent uniforms on (0, 1): the base under a CDF. Outside, log_prob is −∞."""
+    """Independent uniforms on (0, 1), the base for a CDF map. Outside the interval log_prob is −∞."""
 
     def _element(self) -> Distribution:
         origin = self.origin.expand(self.event_shape)

@@ -13,23 +13,23 @@ class BatchNorm(ChannelBijection):
     """z = exp(log_gamma) (x − mean) / √(variance + eps) + beta, per channel;
     log_det = positions · Σ_c (log_gamma_c − ½ log(variance_c + eps)).
 
-    ``forward`` in training mode takes mean and variance from the batch, over positions as well. As in the
-    papers they count as constants of the map: log_det is that of one event's affine map, not of the map of
-    the whole batch, whose events depend on each other through the statistics. Gradients run through them.
-    So the training likelihood is that of a layer which saw its own batch; evaluation is exact.
+    In training mode, ``forward`` computes mean and variance over the batch and the positions. As in the
+    papers, log_det treats them as constants: it is that of the affine map of one event and ignores that
+    events of a batch depend on each other through the statistics. Gradients flow through the statistics.
+    The training likelihood is therefore that of a layer which has seen its batch; evaluation is exact.
 
-    In evaluation mode, and in ``inverse`` always, the running statistics stand in their place: the
-    exponential averages of the batches', mean ← (1 − momentum) mean + momentum · the batch's, and the plain
-    average of the first 1 / momentum batches, so that the start (0 and 1) leaves no trace. Hence
-    ``inverse`` undoes ``forward`` in evaluation mode only. Variances are the biased ones throughout: with a
-    constant batch the running statistics reproduce training exactly.
+    In evaluation mode, and always in ``inverse``, the running statistics are used. They are exponential
+    averages, mean ← (1 − momentum) mean + momentum · batch mean. The first 1 / momentum batches are averaged
+    with equal weights, so the initial values (0 and 1) have no influence. ``inverse`` is thus the inverse of
+    ``forward`` in evaluation mode only. Variances are always biased: with a constant batch the running
+    statistics reproduce training exactly.
 
-    A training batch with one number per channel has no variance; the running statistics normalise it, and
-    learn nothing from it. ``eps`` bounds the scale of a constant channel by eps^−½.
+    A training batch with one number per channel has no variance. It is normalised with the running
+    statistics and does not update them. ``eps`` limits the scale of a constant channel to eps^−½.
 
     Shapes: ``(…, num_features)`` for ``event_dim`` 1, ``(…, num_features, height, width)`` for 3. Cost
-    O(size of x) in both directions. Raises ``UserError`` for another number of channels, for a momentum
-    outside (0, 1] and an eps that is not positive.
+    O(size of x) in both directions. Raises ``UserError`` if the number of channels differs, the momentum is
+    outside (0, 1], or eps is not positive.
 
     Ioffe and Szegedy 2015 (arXiv 1502.03167); Dinh et al. 2017, RealNVP (1605.08803), section 3.7;
     Papamakarios et al. 2017, MAF (1705.07057), section 4.1 and appendix B.
@@ -56,7 +56,7 @@ class BatchNorm(ChannelBijection):
         (x,) = at_least_float32(x)
         if self.training and x.numel() > self.num_channels:
             mean, variance = channel_moments(x, self.event_dim)
-            self._remember(mean, variance)
+            self._update_running_statistics(mean, variance)
         else:
             mean, variance = self.running_mean.to(x.dtype), self.running_variance.to(x.dtype)
         log_scale = self._log_scale(variance)
@@ -75,7 +75,7 @@ class BatchNorm(ChannelBijection):
         return self.log_gamma - 0.5 * (variance + self.eps).log()
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
         self.num_batches += 1
         share = self.num_batches.to(mean.dtype).reciprocal().clamp_min(self.momentum)
         self.running_mean += share * (mean - self.running_mean)

@@ -1,4 +1,4 @@
-"""The contract of every map a flow is made of: transforms, bijections, and the inverse."""
+"""Interfaces of all layers of a flow: transforms, bijections and inverses."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from wavegen.errors import UserError
 
 
 class Transform(nn.Module):
-    """One layer between data x and latent z, deterministic or not, with its term of the log-likelihood.
+    """One layer between data x and latent z, deterministic or stochastic, with its log-likelihood term.
 
-    ``forward(x, context)`` returns ``(z, term)`` with log p(x) = log p(z) + term, or ≥ in expectation over
-    what the layer draws, where ``is_bound`` says so; ``inverse(z, context)`` returns ``(x, −term)`` at the
-    pair (x, z). A ``Bijection`` has the log-determinant of its Jacobian for a term; surjections and
-    stochastic layers (dequantisation, slicing, augmentation) state theirs (Nielsen et al. 2020, SurVAE
-    flows, arXiv 2007.02731).
+    ``forward(x, context)`` returns ``(z, term)`` with log p(x) = log p(z) + term. If ``is_bound`` is true,
+    the equation is ≥ in expectation over the random numbers of the layer. ``inverse(z, context)`` returns
+    ``(x, −term)`` at the pair (x, z). The term of a ``Bijection`` is the log-determinant of its Jacobian.
+    Surjections and stochastic layers (dequantisation, slicing, augmentation) document their own terms
+    (Nielsen et al. 2020, SurVAE flows, arXiv 2007.02731).
 
-    ``event_dim`` counts the trailing dimensions that form one event of x, ``latent_event_dim`` those of z;
-    the dimensions before it are batch. Terms are in nats, of the batch shape (``x.shape`` without its last
-    ``event_dim`` dimensions).
+    ``event_dim`` is the number of trailing dimensions that form one event of x, ``latent_event_dim`` that of
+    z; the dimensions before them are batch dimensions. Terms are in nats and have the batch shape
+    (``x.shape`` without its last ``event_dim`` dimensions).
     """
 
     event_dim: int
@@ -40,33 +40,33 @@ class Transform(nn.Module):
         raise NotImplementedError
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
-        """The event shape of z for that of x. Raises ``UserError`` where x cannot have it."""
+        """The event shape of z for an event shape of x. Raises ``UserError`` if x cannot have that shape."""
         require_rank(self, event_shape, self.event_dim)
         return torch.Size(event_shape)
 
     def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
-        """The event shape of x for that of z. Raises ``UserError`` where z cannot have it."""
+        """The event shape of x for an event shape of z. Raises ``UserError`` if z cannot have that shape."""
         require_rank(self, event_shape, self.latent_event_dim)
         return torch.Size(event_shape)
 
 
 class Bijection(Transform):
-    """f: x → z, invertible; f normalises (data to noise) and g = f⁻¹ generates.
+    """An invertible map f: x → z. f normalises (data to noise) and g = f⁻¹ generates.
 
-    ``forward(x, context)`` returns ``(z, log_det)`` with z = f(x) and log_det = log|det ∂f/∂x| *at x*;
-    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. At
-    one pair (x, z) the two are each other's negative. Both directions are differentiable in their input,
-    the context and all parameters, where the inverse is found by iteration too.
+    ``forward(x, context)`` returns ``(z, log_det)`` with z = f(x) and log_det = log|det ∂f/∂x| *at x*.
+    ``inverse(z, context)`` returns ``(x, log_det)`` with x = g(z) and log_det = log|det ∂g/∂z| *at z*. For
+    the same pair (x, z), one log_det is the negative of the other. Both directions, including inverses
+    computed by iteration, are differentiable in their input, the context and all parameters.
     """
 
     @property
     def inv(self) -> "Bijection":
-        """The same map, read the other way; shares all parameters. ``f.inv.inv is f``."""
+        """The same map in the opposite direction; it shares all parameters. ``f.inv.inv is f``."""
         return Inverse(self)
 
 
 class Inverse(Bijection):
-    """g = f⁻¹ as a bijection of its own: MAF read as IAF, and back."""
+    """g = f⁻¹ as a bijection: turns MAF into IAF and vice versa."""
 
     def __init__(self, bijection: Bijection) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Inverse(Bijection):
 
 
 def require_rank(owner: nn.Module, event_shape: Sequence[int], rank: int) -> None:
-    """Raises ``UserError`` where an event has fewer dimensions than ``owner`` acts on."""
+    """Raises ``UserError`` if an event has fewer dimensions than ``owner`` acts on."""
     if len(event_shape) < rank:
         raise UserError(
             f"{type(owner).__name__}: expected an event of at least {rank} dimensions, got shape "
@@ -104,6 +104,6 @@ def require_rank(owner: nn.Module, event_shape: Sequence[int], rank: int) -> Non
 
 
 def no_log_det(value: Tensor, event_dim: int) -> Tensor:
-    """The log-determinant of a map that only rearranges: 0 for every event, float32 at least."""
+    """The log-determinant of a permutation or reshape: 0 for every event, at least float32."""
     zero = value.new_zeros((), dtype=torch.promote_types(value.dtype, torch.float32))
     return zero.expand(value.shape[: value.dim() - event_dim])

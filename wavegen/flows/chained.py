@@ -1,4 +1,4 @@
-"""Several monotone maps of one element, one after the other, as one."""
+"""The composition of several monotone maps of one element."""
 
 from typing import cast
 
@@ -10,11 +10,11 @@ from wavegen.errors import UserError
 class Chained(nn.Module):
     """τ = τ_n ∘ … ∘ τ_1, log|dτ/dx| = Σ_i log|dτ_i/dx_i|. Parameters: those of τ_1 | … | τ_n.
 
-    ``forward`` applies the arguments in the order given, ``inverse`` in the reverse. Flow++'s coupling is
-    ``Chained(MixtureOfLogisticsLogit(K, floor), Affine())``: one conditioner gives the parameters of both.
-    The cost is the sum of the maps'.
+    ``forward`` applies the arguments in the given order, ``inverse`` in reverse order. The coupling of
+    Flow++ uses ``Chained(MixtureOfLogisticsLogit(K, floor), Affine())``; one conditioner computes the
+    parameters of both maps. The cost is the sum of the costs of the maps.
 
-    Shapes: ``x`` any, ``parameters`` ``x.shape + (num_parameters,)``. Raises ``UserError`` for no map.
+    Shapes: ``x`` any, ``parameters`` ``x.shape + (num_parameters,)``. Raises ``UserError`` without any map.
 
     Ho et al. 2019, Flow++ (arXiv 1902.00275), section 3.2.
     """

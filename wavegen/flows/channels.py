@@ -1,4 +1,4 @@
-"""Bijections that treat the channels of an event alike at every position."""
+"""The base class of bijections that treat each position of an event in the same way, channel by channel."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from wavegen.flows.bijection import Bijection, require_rank
 
 
 class ChannelBijection(Bijection):
-    """A bijection that knows how many channels its event has, and leaves its shape as it is.
+    """A bijection with a fixed number of channels that does not change the shape of the event.
 
-    The channel is the first of the event's ``event_dim`` dimensions: a vector's only one (1), an image's
-    (3: channels, height, width). The others are positions. Raises ``UserError`` for an event with another
-    number of channels, from the shapes and from both directions.
+    Channels are the first of the ``event_dim`` dimensions of the event: the only dimension of a vector (1),
+    or the first of an image (3: channels, height, width). The others are positions. Shape functions and both
+    directions raise ``UserError`` for an event with another number of channels.
     """
 
     def __init__(self, num_channels: int, event_dim: int) -> None:
@@ -41,13 +41,13 @@ class ChannelBijection(Bijection):
         return self.forward_shape(event_shape)
 
     def batch_and_positions(self, value: Tensor) -> tuple[torch.Size, int]:
-        """The batch shape, and how many positions an event has. Raises ``UserError`` as above."""
+        """The batch shape, and the number of positions per event. Raises ``UserError`` as above."""
         self.forward_shape(value.shape)
         start = value.dim() - self.event_dim
         return value.shape[:start], math.prod(value.shape[start + 1 :])
 
     def over_positions(self, per_channel: Tensor) -> Tensor:
-        """A vector ``(num_channels,)`` as it broadcasts over an event."""
+        """Reshapes a vector ``(num_channels,)`` so that it broadcasts over an event."""
         return per_channel.view((self.num_channels,) + (1,) * (self.event_dim - 1))
 
     def extra_repr(self) -> str:
@@ -55,7 +55,7 @@ class ChannelBijection(Bijection):
 
 
 def channel_moments(value: Tensor, event_dim: int) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of every channel, over batch and positions."""
+    """Mean and biased variance of every channel over batch and positions."""
     channel = value.dim() - event_dim
     others = [dim for dim in range(value.dim()) if dim != channel]
     variance, mean = torch.var_mean(value, others, correction=0) if others else (value * 0, value)

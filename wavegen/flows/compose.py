@@ -1,4 +1,4 @@
-"""Layers one after the other."""
+"""Layers in series: ``Compose`` for bijections, ``Chain`` for any transforms."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -12,7 +12,7 @@ from wavegen.flows.bijection import Bijection, Transform
 
 
 class _Series(Transform):
-    """What ``Compose`` and ``Chain`` share: ranks, shapes, and the sum of the members' terms."""
+    """Code shared by ``Compose`` and ``Chain``: ranks, shapes, and the sum of the members' terms."""
 
     members_are: type[Transform]
 
@@ -27,11 +27,11 @@ class _Series(Transform):
                 raise UserError(
                     f"{name}: expected {article} {wanted} at position {position}, got {type(member).__name__}"
                 )
-        # the smallest rank of x at which no member meets an event of a rank below its own
+        # The smallest rank of x for which every member receives an event of at least its own rank.
         smallest, change, reshaped = 0, 0, None
         for position, member in enumerate(members):
             if member.event_dim - change > smallest:
-                # what a reshaping gives is a whole event: more would make events of the dimensions around it
+                # A reshape returns whole events; a larger rank would turn batch dimensions into events.
                 if reshaped is not None and event_dim is None:
                     raise UserError(
                         f"{name}: expected a {wanted.lower()} of events of at most {smallest + change} "
@@ -44,7 +44,7 @@ class _Series(Transform):
                 change += member.latent_event_dim - member.event_dim
         if event_dim is not None and event_dim < smallest:
             raise UserError(
-                f"{name}: expected event_dim of at least {smallest}, its members' rank, got {event_dim}"
+                f"{name}: expected event_dim of at least {smallest}, the rank of its members, got {event_dim}"
             )
         self.members = nn.ModuleList(members)
         self.event_dim = smallest if event_dim is None else event_dim
@@ -94,33 +94,33 @@ class _Series(Transform):
 
 
 class Compose(_Series, Bijection):
-    """f = f_n ∘ … ∘ f_1: ``forward`` applies the arguments in the order given, ``inverse`` in the reverse.
+    """f = f_n ∘ … ∘ f_1: ``forward`` applies the arguments in the given order, ``inverse`` in reverse order.
 
-    log|det ∂f/∂x| = Σ_i log|det ∂f_i/∂x_i|. The event rank is the smallest that all members can act on;
-    log-determinants of members of a lower rank (an elementwise map has rank 0) are summed over the
-    dimensions that they count as batch. ``event_dim`` raises the rank further, for elementwise members
-    whose product acts on vectors.
+    log|det ∂f/∂x| = Σ_i log|det ∂f_i/∂x_i|. The event rank is the smallest that suits all members. A member
+    of lower rank (an elementwise map has rank 0) treats the other dimensions as batch; its log-determinant
+    is summed over them. ``event_dim`` sets a higher rank, for example to apply elementwise members to
+    vectors.
 
-    Raises ``UserError`` for no member, for a member that is no bijection, for one whose events have more
-    dimensions than a member before it that changes the rank makes of them, and for an ``event_dim`` below a
-    member's.
+    Raises ``UserError`` if there are no members, if a member is not a bijection, if a member needs more
+    event dimensions than an earlier member that changes the rank returns, or if ``event_dim`` is below the
+    rank of a member.
     """
 
     members_are = Bijection
 
 
 class Chain(_Series):
-    """Transforms in series, surjections and stochastic layers among them: ``Compose`` without the promise
-    of an inverse. Its term is the sum of its members', a bound when one of theirs is.
+    """Any transforms in series, including surjections and stochastic layers: ``Compose`` without an inverse.
 
-    Raises ``UserError`` as ``Compose`` does.
+    Its term is the sum of the terms of its members, and a bound if one of them is a bound. Raises
+    ``UserError`` as ``Compose`` does.
     """
 
     members_are = Transform
 
 
 def separate(transform: Transform) -> tuple[Transform | None, Transform]:
-    """What comes before the first bijection (dequantisation; None where nothing does), and the rest."""
+    """Splits off the layers before the first bijection (dequantisation; None if there are none)."""
     if isinstance(transform, Bijection) or not isinstance(transform, Chain):
         return None, transform
     members = [cast(Transform, member) for member in transform.members]

@@ -1,4 +1,4 @@
-"""The coupling: one part of the event steers the monotone maps of the other."""
+"""Coupling layers: one part of the event determines the monotone maps of the other part."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ from wavegen.flows.bijection import Bijection
 class Coupling(Bijection):
     """kept′ = kept, moved′ = τ(moved; c(kept, context)). log_det = Σ over moved of log|dτ/dx|.
 
-    The Jacobian is block triangular with an identity for kept. Both directions are one pass of the
-    conditioner, and as closed as τ's; nothing of c has to be invertible.
+    The Jacobian is block triangular with an identity block for ``kept``. Both directions take one pass of
+    the conditioner c, which need not be invertible, and are in closed form if those of τ are.
 
-    ``split`` divides the event and names its rank (``Split``), ``transform`` is a τ (``num_parameters``,
-    ``forward(x, parameters)``, ``inverse(z, parameters)``), ``conditioner`` maps ``(kept, context)`` to
-    parameters of shape ``moved.shape + (num_parameters,)``; where it says how many features or channels it
-    takes (``in_features``), kept parts of another size are refused from the shapes on. Use ``split`` and
-    ``split.swapped`` in turn, so that every element is moved.
+    ``split`` divides the event and sets its rank (``Split``). ``transform`` is a τ (``num_parameters``,
+    ``forward(x, parameters)``, ``inverse(z, parameters)``). ``conditioner`` maps ``(kept, context)`` to
+    parameters of shape ``moved.shape + (num_parameters,)``. If it has an attribute ``in_features`` (number
+    of features or channels), kept parts of another size raise an error as soon as shapes are computed.
+    Alternate ``split`` and ``split.swapped``, so that every element is transformed.
 
-    Raises ``UserError`` for a τ without parameters, when τ and conditioner disagree about their number, when
-    the conditioner takes or returns another shape, and for an event that cannot be split.
+    Raises ``UserError`` if τ has no parameters, if τ and conditioner have different numbers of parameters,
+    if the conditioner takes or returns another shape, or if the event cannot be split.
 
     Dinh et al. 2015, NICE (arXiv 1410.8516); Dinh et al. 2017, RealNVP (1605.08803); Durkan et al. 2019,
     neural spline flows (1906.04032).

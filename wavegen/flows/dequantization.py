@@ -1,7 +1,7 @@
-"""From whole numbers to a density on the unit cube: the first layer of every image model.
+"""Dequantisation, the first layer of every image model: from whole levels to a density on the unit cube.
 
-Let x be an image of D whole levels 0 … L − 1 and p_v a density over the real D-cube [0, L)^D. The mass that
-p_v gives to x is that of the unit cell above it, a proper probability mass function,
+Let x be an image of D whole levels 0 … L − 1 and p_v a density over the real D-cube [0, L)^D. The probability
+of x under p_v is the mass of the unit cell at x, which is a proper probability mass function,
 
     P(x) = ∫_[0,1)^D p_v(x + u) du .
 
@@ -9,13 +9,13 @@ For any density q(u | x) on the unit cube, log P(x) = log E_q [p_v(x + u) / q(u 
 
     log P(x) ≥ E_q [log p_v(x + u) − log q(u | x)],
 
-with equality exactly when q(u | x) is the posterior p_v(x + u) / P(x). The model's next layer sees y = v / L
-on [0, 1)^D instead of v; the change of variables is p_v(v) = p_y(v / L) · L^−D. Hence
+with equality if and only if q(u | x) is the posterior p_v(x + u) / P(x). The next layer of the model takes
+y = v / L in [0, 1)^D instead of v; the change of variables is p_v(v) = p_y(v / L) · L^−D. Hence
 
     log P(x) ≥ E_q [log p_y(y) − log q(u | x) − D log L],   y = (x + u) / L,
 
-so the layer's term is −log q(u | x) − D log L: the offset of the rescale is in it, once and for all. Held-out
-bits per dimension are −log_prob / (D ln 2), D = C·H·W, with nothing to add.
+and the term of the layer is −log q(u | x) − D log L, which includes the constant of the rescaling. Held-out
+bits per dimension are −log_prob / (D ln 2), D = C·H·W, without any further constant.
 
 Uria et al. 2013, RNADE (arXiv 1306.0186); Theis et al. 2016 (1511.01844); Ho et al. 2019, Flow++
 (1902.00275).
@@ -36,7 +36,7 @@ from wavegen.flows.draws import ConditionalDraw
 
 
 class _Dequantization(Transform):
-    """What the layers share: the levels checked, and a cell that a float never leaves by rounding."""
+    """Shared code: checks the levels, and rounds y so that it never leaves its cell."""
 
     is_bound = True
 
@@ -48,13 +48,13 @@ class _Dequantization(Transform):
             )
         self.num_levels = num_levels
         self.event_dim = event_dim
-        # whole numbers of integer type become the model's own floating type
+        # x of integer type is converted to the floating type of this buffer
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def _levels(self, x: Tensor) -> Tensor:
-        """x as floating whole numbers. Raises ``UserError`` for others than 0 … num_levels − 1."""
+        """x as floating whole numbers. Raises ``UserError`` unless all are in 0 … num_levels − 1."""
         require_rank(self, x.shape, self.event_dim)
-        # a compiled graph cannot branch on values: there, what feeds the model has to have been checked
+        # A compiled graph cannot branch on values; its inputs have to be checked before.
         if not torch.compiler.is_compiling() and x.numel():
             low, high = (bound.item() for bound in x.aminmax())
             whole = not x.is_floating_point() or bool((x == x.floor()).all())
@@ -67,11 +67,11 @@ class _Dequantization(Transform):
         return at_least_float32(x)[0]
 
     def _scaled(self, x: Tensor, u: Tensor) -> Tensor:
-        """y = (x + u) / num_levels, moved by a float or two where rounding left the cell of x.
+        """y = (x + u) / num_levels, moved by one or two floats if rounding has left the cell of x.
 
-        With u near 1 the sum x + u rounds to x + 1, and for numbers of levels that are no power of two the
-        quotient times num_levels may fall on the other side of a whole number. The move is a constant to
-        the gradient.
+        With u near 1, the sum x + u rounds to x + 1. If num_levels is not a power of two, the quotient times
+        num_levels may also fall on the other side of a whole number. The gradient treats the shift as a
+        constant.
         """
         y = (x + u) / self.num_levels
         with torch.no_grad():
@@ -84,12 +84,12 @@ class _Dequantization(Transform):
         return y + correction
 
     def _log_volume(self, x: Tensor) -> float:
-        """D log num_levels: −log of the volume of a cell."""
+        """D log num_levels, which is −log of the volume of a cell."""
         return math.prod(x.shape[x.dim() - self.event_dim :]) * math.log(self.num_levels)
 
     def _cells(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The level of y, as a floating whole number, and where in its cell y lies; beyond [0, 1) the
-        outermost levels."""
+        """The level of y as a floating whole number, and the position of y within its cell. Outside [0, 1)
+        the nearest level is used."""
         require_rank(self, y.shape, self.event_dim)
         v = at_least_float32(y)[0] * self.num_levels
         x = v.floor().clamp(0, self.num_levels - 1)
@@ -100,16 +100,16 @@ class _Dequantization(Transform):
 
 
 class UniformDequantization(_Dequantization):
-    """y = (x + u) / num_levels with u ~ U[0, 1)^D; term −D log num_levels. A lower bound; see the module.
+    """y = (x + u) / num_levels with u ~ U[0, 1)^D; term −D log num_levels. A lower bound (see the module).
 
     ``forward`` takes whole numbers 0 … num_levels − 1 of integer or floating type; y is in [0, 1).
-    ``inverse`` is y → floor(y · num_levels), whole numbers of floating type: in float32 too it returns the
-    very x that y was made of. O(D).
+    ``inverse`` maps y to floor(y · num_levels), whole numbers of floating type. It recovers x exactly, also
+    in float32. Cost O(D).
 
     Shapes: any batch, events of ``event_dim`` dimensions.
 
-    Raises ``UserError`` for values that are no whole numbers or out of range (not inside a compiled graph,
-    where values cannot be looked at).
+    Raises ``UserError`` if values are not whole or out of range (not inside a compiled graph, which cannot
+    inspect values).
     """
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
@@ -127,18 +127,18 @@ class UniformDequantization(_Dequantization):
 
 class VariationalDequantization(_Dequantization):
     """y = (x + u) / num_levels with u ~ q(u | x); term −log q(u | x) − D log num_levels. A lower bound, tight
-    where q is the model's own posterior over the cell; see the module.
+    if q is the model's own posterior over the cell (see the module).
 
     ``noise`` is q: a module or callable that maps the image scaled to (−1, 1), 2 (x + ½) / num_levels − 1 of
-    shape ``(batch, *event)``, to a distribution over u in the unit cube, of the image's event shape. A
-    ``Flow`` conditioned on the image whose last generating map is a ``Sigmoid`` is one, and gives u and
-    log q from one pass. The noise looks at the image only, not at the context.
+    shape ``(batch, *event)``, to a distribution over u in the unit cube with the image's event shape. An
+    example is a ``Flow`` conditioned on the image whose last generating map is a ``Sigmoid``; it computes u
+    and log q in one pass. The noise depends on the image only, not on the context.
 
-    ``forward`` and ``inverse`` are otherwise as ``UniformDequantization``'s. ``inverse`` returns
-    log q(u | x) + D log num_levels for the u that y holds (in float32 to about num_levels · 6e-8: a y near 1
-    has no more digits), at the cost of q's density.
+    Otherwise ``forward`` and ``inverse`` are those of ``UniformDequantization``. ``inverse`` returns
+    log q(u | x) + D log num_levels for the u contained in y (in float32 to about num_levels · 6e-8, because
+    y near 1 has no more digits); this costs one evaluation of the density q.
 
-    Raises ``UserError`` as ``UniformDequantization``, and when the noise has another event shape.
+    Raises ``UserError`` as ``UniformDequantization`` does, and if the noise has another event shape.
 
     Ho et al. 2019, Flow++ (arXiv 1902.00275), section 3.1.
     """

@@ -1,4 +1,4 @@
-"""A draw together with its log-density, from a distribution conditioned on part of the data."""
+"""A sample and its log-density from a distribution conditioned on part of the data."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,13 +10,13 @@ from wavegen.errors import UserError
 
 
 class ConditionalDraw:
-    """q(· | condition), for conditions of any batch shape and events of the same rank on both sides.
+    """q(· | condition), for conditions of any batch shape; conditions and samples have the same event rank.
 
     ``model`` is a module or callable that maps a condition with exactly one batch dimension to a
-    distribution of batch shape ``(batch,)``, or ``()`` where it looks at no condition. ``owner`` names the
-    layer in errors.
+    distribution of batch shape ``(batch,)``, or ``()`` if it ignores the condition. ``owner`` is the name
+    of the layer in error messages.
 
-    Raises ``UserError`` when the model's batch or event has another shape.
+    Raises ``UserError`` if the batch or event shape of the model differs.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ConditionalDraw:
         self._missing = folded.shape[:1] if not got[0] else torch.Size()
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """One reparametrised draw and its log-density; a flow gives both from the one pass of its map."""
+        """One reparametrised sample and its log-density; a flow computes both in one pass."""
         joint = getattr(self.distribution, "rsample_and_log_prob", None)
         if joint is not None:
             value, log_prob = joint(self._missing)

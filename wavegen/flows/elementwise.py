@@ -1,4 +1,4 @@
-"""A monotone map per element with free parameters: what is conditioned on nothing."""
+"""Elementwise monotone maps with learned parameters that depend on no context."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from wavegen.flows.bijection import Bijection
 
 
 class PerElement(Bijection):
-    """A map of single elements, event rank 0, with parameters of its own for each of a trailing ``shape``.
+    """An elementwise map, event rank 0, with separate parameters for each entry of a trailing ``shape``.
 
-    Dimensions before ``shape`` share them, as do those of which ``shape`` says 1. Raises ``UserError`` for
-    values whose last dimensions are others.
+    Parameters are shared over the dimensions before ``shape`` and over those whose size in ``shape`` is 1.
+    Raises ``UserError`` if the last dimensions of a value do not match ``shape``.
     """
 
     event_dim = 0
@@ -24,7 +24,7 @@ class PerElement(Bijection):
         self.shape = torch.Size(tuple(shape))
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
-        # of a smaller event the other dimensions are batch, and not known here
+        # If the event has fewer dimensions, the others are batch dimensions and unknown here.
         for own, size in zip(reversed(self.shape), reversed(event_shape), strict=False):
             if own not in (1, size):
                 raise UserError(
@@ -47,12 +47,13 @@ class PerElement(Bijection):
 
 
 class Elementwise(PerElement):
-    """z_i = τ(x_i; θ_i), log|dz_i/dx_i| that of τ; θ a learned table, event rank 0.
+    """z_i = τ(x_i; θ_i), log|dz_i/dx_i| as given by τ; θ is learned, event rank 0.
 
-    ``shape`` is the trailing shape that has its own parameters each. θ starts from a standard normal times
-    ``initial_std``, so that the components of a mixture differ. Cost that of τ for every element.
+    Every entry of the trailing ``shape`` has its own parameters. θ is initialised from a normal with
+    standard deviation ``initial_std``, so that the components of a mixture differ. The cost is that of τ
+    for every element.
 
-    Raises ``UserError`` for values whose last dimensions are others than ``shape``.
+    Raises ``UserError`` if the last dimensions of a value do not match ``shape``.
     """
 
     def __init__(self, *, transform: nn.Module, shape: Sequence[int] = (), initial_std: float = 0.1) -> None:

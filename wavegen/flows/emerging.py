@@ -1,4 +1,4 @@
-"""Convolutions that are invertible because they look at one side only, and pairs of them that see both."""
+"""Autoregressive convolutions, invertible because they are causal, and pairs of them that see both sides."""
 
 import torch
 from torch import Tensor, nn
@@ -12,23 +12,23 @@ from wavegen.flows.permutation import Reversal
 
 
 class AutoregressiveConvolution(ChannelBijection):
-    """z = K ∗ x, a d × d convolution (zeros beyond the edges) that sees at each position only what comes
-    before it: rows above, positions to the left, and of its own position the channels up to its own.
+    """z = K ∗ x, a causal d × d convolution with zero padding. Each output sees the rows above, the positions
+    to the left, and at its own position the channels up to its own.
 
-    In the order row, column, channel the Jacobian is triangular, its diagonal that of the centre tap,
-    exp(kernel[c, c, centre]): log_det = H · W · Σ_c kernel[c, c, centre]. Starts as the identity. Taps of
-    ``kernel`` that would look ahead are not read.
+    In the order row, column, channel the Jacobian is triangular. Its diagonal is that of the centre tap,
+    exp(kernel[c, c, centre]), so log_det = H · W · Σ_c kernel[c, c, centre]. The initial map is the identity.
+    Non-causal taps of ``kernel`` are ignored.
 
-    ``inverse`` goes row by row. Within a row the map is one triangular matrix M of C·W × C·W, the same for
-    every row, and what row h − j adds is another, T_j: x_h = M⁻¹ z_h − Σ_j (M⁻¹ T_j) x_{h−j}. The solves
-    are one batched triangular solve, the rest d // 2 products a row; all of it is recorded by autograd.
-    Cost of ``forward`` O(d² C² H W) for an event; of ``inverse`` O(d C² W² H) for an event and O(d C³ W³)
-    once for the batch. Memory O(d C² W²), where the matrix of the whole event would take (C H W)².
+    ``inverse`` solves row by row. Within a row the map is a triangular matrix M of C·W × C·W, the same for
+    every row. Row h − j contributes through another matrix T_j: x_h = M⁻¹ z_h − Σ_j (M⁻¹ T_j) x_{h−j}. One
+    batched triangular solve and d // 2 products per row suffice, all recorded by autograd.
+    Cost of ``forward``: O(d² C² H W) per event. Cost of ``inverse``: O(d C² W² H) per event and O(d C³ W³)
+    once per batch. Memory O(d C² W²); the matrix of the whole event would need (C H W)².
 
-    The map cannot become singular, but its condition may grow with the image, as that of a recursive filter
-    does where taps outweigh the diagonal.
+    The map cannot become singular. As with a recursive filter, its condition number may grow with the size
+    of the image if other taps outweigh the diagonal.
 
-    Shapes: ``(…, C, H, W)``. Raises ``UserError`` for another number of channels and for an even d.
+    Shapes: ``(…, C, H, W)``. Raises ``UserError`` if the number of channels differs or d is even.
 
     Hoogeboom, van den Berg and Welling 2019, Emerging convolutions (arXiv 1901.11137).
     """
@@ -46,7 +46,7 @@ class AutoregressiveConvolution(ChannelBijection):
         self.register_buffer("before", before, persistent=False)
 
     def masked_kernel(self) -> Tensor:
-        """K: the taps that are read, the diagonal of the centre tap among them."""
+        """K: the causal taps, including the diagonal of the centre tap."""
         diagonal = torch.diag_embed(self._log_diagonal().exp())[:, :, None, None]
         reach = [self.reach] * 4
         return self.kernel * self.before + nn.functional.pad(diagonal, reach)
@@ -71,7 +71,7 @@ class AutoregressiveConvolution(ChannelBijection):
         log_det = -self._log_det(z)
         channels, height, width = z.shape[-3:]
         with torch.autocast(z.device.type, enabled=False):
-            # (row, column and channel, batch): rows one after the other, each the columns of one product
+            # (row, column and channel, batch): all batch members of a row are columns of one product
             rows = z.reshape(-1, channels, height, width).permute(2, 3, 1, 0).flatten(1, 2)
             x = self._solve_rows(rows, width)
         images = x.unflatten(1, (width, channels)).permute(3, 2, 0, 1)
@@ -86,17 +86,17 @@ class AutoregressiveConvolution(ChannelBijection):
         blocks = solved.split([size] * above + [batch] * height, dim=1)
         x: list[Tensor] = []
         for row in blocks[above:]:
-            # the rows there are, the nearest first
+            # the rows above, nearest first
             for matrix, earlier in zip(blocks[:above], reversed(x), strict=False):
                 row = torch.addmm(row, matrix, earlier, alpha=-1)
             x.append(row)
         return torch.stack(x)
 
     def _row_matrices(self, dtype: torch.dtype, width: int, above: int) -> list[Tensor]:
-        """What a row, and each of ``above`` rows above it from the nearest on, contributes to a row of z."""
+        """The matrices from a row, and from each of ``above`` rows over it (nearest first), to a row of z."""
         column = torch.arange(width, device=self.kernel.device)
-        tap = column - column[:, None] + self.reach  # which looks from the first at the second
-        # taps beyond the kernel are one of zeros, appended to it
+        tap = column - column[:, None] + self.reach  # the tap from output column (first) to input (second)
+        # taps outside the kernel point to a zero tap that is appended to it
         tap = tap.where((tap >= 0) & (tap <= 2 * self.reach), 2 * self.reach + 1)
         kernel = nn.functional.pad(self.masked_kernel().to(dtype), (0, 1))
         size = width * self.num_channels
@@ -110,14 +110,15 @@ class AutoregressiveConvolution(ChannelBijection):
 
 
 class EmergingConvolution(Compose):
-    """z = K₂ ∗ (K₁ ∗ x): two d × d autoregressive convolutions of opposite order, which together see all
-    around a position: every tap of a d × d kernel, and some beyond.
+    """z = K₂ ∗ (K₁ ∗ x): two d × d autoregressive convolutions of opposite order. Together they see every
+    tap of a d × d kernel around a position, and some beyond.
 
-    log_det = H · W · the logarithms of both centre taps' diagonals, summed. Costs, inverse and numerical
-    notes are those of ``AutoregressiveConvolution``, twice, and two copies. Starts as the identity; in the
-    paper a 1×1 convolution comes before it (``Compose(LUConvolution(C), EmergingConvolution(C))``).
+    log_det = H · W · (sum of the logarithms of the diagonals of both centre taps). Cost, inverse and
+    numerical notes are those of ``AutoregressiveConvolution``, twice, plus two copies. The initial map is
+    the identity. In the paper it follows a 1×1 convolution
+    (``Compose(LUConvolution(C), EmergingConvolution(C))``).
 
-    Shapes: ``(…, C, H, W)``. Raises ``UserError`` for another number of channels and for an even d.
+    Shapes: ``(…, C, H, W)``. Raises ``UserError`` if the number of channels differs or d is even.
 
     Hoogeboom, van den Berg and Welling 2019, Emerging convolutions (arXiv 1901.11137).
     """

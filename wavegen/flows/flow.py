@@ -1,4 +1,4 @@
-"""A base density pushed through a bijection."""
+"""A flow: a base density transformed by a bijection."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,14 +16,13 @@ from wavegen.flows.compose import separate
 class Flow(nn.Module):
     """log p(x | context) = log p_base(f(x)) + log|det ∂f/∂x|.
 
-    ``bijection`` is f: x → z (data to noise); for a model that generates in one pass hand over an
-    ``.inv``. A ``Chain`` with surjections in it is taken as well: then log p is the sum of their terms, and
-    a lower bound (in expectation) where ``bijection.is_bound``. ``base`` is a module or callable that maps
-    the context to a distribution over z. ``forward(context)`` binds the context once and returns a
-    ``FlowDistribution``.
+    ``bijection`` is f: x → z (data to noise); pass an ``.inv`` for a model that generates in one pass. A
+    ``Chain`` with surjections is allowed; log p is then the sum of their terms, a lower bound in
+    expectation if ``bijection.is_bound``. ``base`` is a module or callable that maps the context to a
+    distribution over z. ``forward(context)`` returns a ``FlowDistribution`` with that context.
 
-    Raises ``UserError`` when bijection and base disagree about the rank or shape of an event, and for a
-    bijection that is no ``Transform``.
+    Raises ``UserError`` if bijection and base have events of different rank or shape, or if the bijection is
+    not a ``Transform``.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770); the review of Papamakarios et al. 2021 (1912.02762).
     """
@@ -39,7 +38,7 @@ class Flow(nn.Module):
             if len(declared) < bijection.latent_event_dim:
                 raise UserError(
                     f"Flow: expected a base with events of at least {bijection.latent_event_dim} dimensions, "
-                    f"as the bijection's, got event shape {tuple(declared)}"
+                    f"to match the bijection, got event shape {tuple(declared)}"
                 )
             bijection.inverse_shape(declared)
         self.bijection = bijection
@@ -47,34 +46,34 @@ class Flow(nn.Module):
 
     @property
     def is_bound(self) -> bool:
-        """Whether ``log_prob`` is a stochastic lower bound of log p instead of its value."""
+        """True if ``log_prob`` is a stochastic lower bound of log p instead of its value."""
         return self.bijection.is_bound
 
     def forward(self, context: Context = None) -> "FlowDistribution":
         return FlowDistribution(self.bijection, self.base(context), context)
 
-    # What a density may offer beside its distribution (``models/density.py``).
+    # Optional methods of a density (``models/density.py``).
 
     def prior(self, context: Context = None) -> Distribution:
-        """The base's distribution of z."""
+        """The base distribution of z."""
         return self.base(context)
 
     def latents(self, x: Tensor, context: Context = None) -> Tensor:
-        """z = f(x); where there is dequantisation, of one draw of its noise."""
+        """z = f(x); with dequantisation, for one sample of its noise."""
         return self.bijection(x, context)[0]
 
     def decode(self, z: Tensor, context: Context = None) -> Tensor:
-        """x = g(z), whole levels where there is dequantisation."""
+        """x = g(z); whole levels if the flow dequantises."""
         return self.bijection.inverse(z, context)[0]
 
     def reconstruct(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        """(y, g(f(y))), where y is x as it leaves dequantisation, else x itself."""
+        """(y, g(f(y))), where y is the dequantised x, or x itself without dequantisation."""
         before, rest = separate(self.bijection)
         y = x if before is None else before(x, context)[0]
         return y, rest.inverse(rest(y, context)[0], context)[0]
 
     def reconstruct_draws(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        """(y, g(f(y))) for y = g(z), in front of dequantisation."""
+        """(y, g(f(y))) for y = g(z), before rounding to whole levels."""
         _, rest = separate(self.bijection)
         y = rest.inverse(z, context)[0]
         return y, rest.inverse(rest(y, context)[0], context)[0]
@@ -87,9 +86,9 @@ class Flow(nn.Module):
         context: Context = None,
         last_context: Context = None,
     ) -> Tensor:
-        """Events on the straight line between the latents of two, ``(weights, batch) + event``.
+        """Events on the straight line between the latents of two events, ``(weights, batch) + event``.
 
-        A context is that of the nearer end; without ``last_context`` both ends have the first one's.
+        Each point uses the context of the nearer end. Without ``last_context`` both ends use ``context``.
         """
         last_context = context if last_context is None else last_context
         start, end = self.latents(first, context), self.latents(last, last_context)
@@ -102,11 +101,11 @@ class Flow(nn.Module):
 
 
 class FlowDistribution(Distribution):
-    """The density of a flow at one context. The event is what the bijection makes of the base's; the batch is
-    the context's, else the base's.
+    """The density of a flow for one context. The event shape follows from the base through the bijection;
+    the batch shape is that of the context, or else of the base.
 
-    Bijections always see exactly one batch dimension: sample and batch dimensions are folded into it, and the
-    context (a tensor or a mapping of tensors, batch in dimension 0) is repeated for every draw.
+    Bijections always receive exactly one batch dimension: sample and batch dimensions are flattened into it,
+    and the context (a tensor or a mapping of tensors, batch in dimension 0) is repeated for every sample.
     """
 
     arg_constraints: dict = {}
@@ -125,7 +124,7 @@ class FlowDistribution(Distribution):
     def _call(
         self, function: Callable, value: Tensor, event_shape: torch.Size, own_rank: int
     ) -> tuple[Tensor, Tensor]:
-        """A direction of the bijection over events of ``event_shape``, itself acting on ``own_rank``."""
+        """Applies one direction of the bijection, of rank ``own_rank``, to events of ``event_shape``."""
         rank = len(event_shape)
         if value.dim() < rank or value.shape[value.dim() - rank :] != event_shape:
             raise UserError(
@@ -139,13 +138,13 @@ class FlowDistribution(Distribution):
         return result.reshape(lead + result.shape[1:]), term.reshape(lead)
 
     def normalise(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """z = f(x) and its term of log p(x), for x of shape ``… + event_shape``, whose leading dimensions
-        broadcast against the batch. Raises ``UserError`` where they do not, and for another event.
+        """z = f(x) and its term of log p(x), for x of shape ``… + event_shape``. The leading dimensions
+        broadcast against the batch. Raises ``UserError`` if they do not, or if the event shape differs.
         """
         return self._call(self.bijection, x, self.event_shape, self.bijection.event_dim)
 
     def generate(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """x = g(z) and log|det ∂g/∂z|, for z of shape ``… + base.event_shape``, otherwise as x above."""
+        """x = g(z) and log|det ∂g/∂z|, for z of shape ``… + base.event_shape``; else as ``normalise``."""
         own_rank = self.bijection.latent_event_dim
         return self._call(self.bijection.inverse, z, self.base.event_shape, own_rank)
 
@@ -161,7 +160,7 @@ class FlowDistribution(Distribution):
         self,
         sample_shape: _size = torch.Size(),  # noqa: B008
     ) -> tuple[Tensor, Tensor]:
-        """Draws x = g(z) and their log-densities log p_base(z) − log|det ∂g/∂z|, from one pass of g."""
+        """Samples x = g(z) and their log-densities log p_base(z) − log|det ∂g/∂z|, in one pass of g."""
         z = self._noise(sample_shape)
         x, log_det = self.generate(z)
         return x, self.base.log_prob(z) - log_det
@@ -175,10 +174,10 @@ class FlowDistribution(Distribution):
         sample_shape: _size = torch.Size(),  # noqa: B008
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draws g(temperature · z), z from the base.
+        """Samples g(temperature · z), z from the base.
 
-        Raises ``UserError`` for a temperature other than 1 over a base whose mean is not 0, where the
-        product means nothing.
+        Raises ``UserError`` if the temperature is not 1 and the mean of the base is not 0, because the
+        product then has no meaning.
         """
         z = self._noise(sample_shape)
         if temperature != 1:

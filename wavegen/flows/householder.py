@@ -1,4 +1,4 @@
-"""Orthogonal matrices as products of reflections."""
+"""Orthogonal matrices as products of Householder reflections."""
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +9,9 @@ from wavegen.flows.factorisation import solve_rows
 class Householder(nn.Module):
     """Q = H_1 ⋯ H_K, H_k = I − 2 u_k u_kᵀ with u_k = v_k / |v_k|, applied to rows ``(…, D)`` in O(K D + K²).
 
-    With U of rows u_k, Q = I − Uᵀ S⁻¹ U, S = ½ I + the part of U Uᵀ strictly above its diagonal: two
-    products and a triangular solve in the place of K steps. Q is orthogonal to rounding for any v_k: a
-    v_k = 0 reflects nothing, and training does not get there, as gradients are perpendicular to v_k.
+    With the rows u_k in a matrix U, Q = I − Uᵀ S⁻¹ U, where S = ½ I + (the strictly upper triangle of U Uᵀ).
+    This takes two products and a triangular solve instead of K steps. Q is orthogonal to rounding for any
+    v_k. A v_k = 0 reflects nothing; training does not reach it, because gradients are perpendicular to v_k.
 
     Joffrain et al. 2006, Accumulating Householder transformations, revisited (ACM TOMS 32, 169).
     """
@@ -22,7 +22,7 @@ class Householder(nn.Module):
         self.vectors = nn.Parameter(pairs[:count].clone())
 
     def _unit_and_gram(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        # not the default of 1e-12, which would leave shorter ones neither unit nor zero
+        # The default eps of 1e-12 would leave shorter vectors neither of unit length nor zero.
         unit = nn.functional.normalize(self.vectors.to(dtype), dim=-1, eps=torch.finfo(dtype).tiny)
         half = torch.full_like(unit[:, 0], 0.5)
         return unit, (unit @ unit.mT).triu(1) + torch.diag(half)

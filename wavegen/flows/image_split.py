@@ -1,4 +1,4 @@
-"""How an image is divided into the part that steers a coupling and the part that it moves."""
+"""Splits of images for couplings: by channels, or by the colours of a checkerboard."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from wavegen.flows.split import HalvedSplit, Split
 
 
 class ChannelSplit(HalvedSplit):
-    """The first ⌈C/2⌉ channels of an image are kept, the others moved. Event rank 3.
+    """Keeps the first ⌈C/2⌉ channels of an image and moves the others. Event rank 3.
 
     Shapes: ``(..., C, H, W)`` ↔ ``(..., ⌈C/2⌉, H, W)``, ``(..., ⌊C/2⌋, H, W)``.
-    Dinh et al. 2017, RealNVP (arXiv 1605.08803), behind a squeeze.
+    Dinh et al. 2017, RealNVP (arXiv 1605.08803), after a squeeze.
     """
 
     event_dim = 3
@@ -29,20 +29,19 @@ class ChannelSplit(HalvedSplit):
 
 
 class CheckerboardSplit(Split):
-    """The pixels of one colour of a chessboard are kept, those of the other moved. Event rank 3.
+    """Keeps the pixels of one colour of a checkerboard and moves those of the other. Event rank 3.
 
-    Each colour is packed into channels by cells of 2×2 pixels: of a cell, (0, 0) and (1, 1) are kept, (0, 1)
-    and (1, 0) moved. Channels c and C + c of a part are its first and its second position of channel c.
+    Each colour is packed into channels by cells of 2×2 pixels: (0, 0) and (1, 1) of a cell are kept, (0, 1)
+    and (1, 0) are moved. Channels c and C + c of a part are its first and second position of channel c.
 
-    Cells are exact for a convolution: a channel of a part is a regular lattice of pixels, so one offset
-    in the packed image is one and the same offset between pixels, wherever it is applied. Packing every row
-    by itself, even columns of even rows beside odd columns of odd rows, is not: what lies below
-    an entry is a pixel to the right of it in even rows and to the left in odd ones (the parity of the
-    row shears the lattice), and one weight would have to mean both. RealNVP's own form masks the image
-    at full resolution instead; its net reads zeros at the moved pixels and writes parameters at the kept
-    ones that are thrown away: every position is computed twice in a pair of couplings, at twice the cost.
+    Packing by cells is exact for a convolution: each channel of a part is a regular lattice of pixels, so an
+    offset in the packed image is the same offset in pixels everywhere. Packing each row separately (even
+    columns of even rows, odd columns of odd rows) is not: the entry below is one pixel to the right in even
+    rows and to the left in odd rows, so one weight would have two meanings. RealNVP itself masks the image
+    at full resolution. Its net then reads zeros at the moved pixels and computes unused parameters at the
+    kept ones, so a pair of couplings costs twice as much.
 
-    Shapes: ``(..., C, H, W)`` ↔ twice ``(..., 2 C, H/2, W/2)``. Raises ``UserError`` for an odd H or W.
+    Shapes: ``(..., C, H, W)`` ↔ twice ``(..., 2 C, H/2, W/2)``. Raises ``UserError`` if H or W is odd.
 
     Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.4.
     """
@@ -66,8 +65,8 @@ class CheckerboardSplit(Split):
     def merge(self, kept: Tensor, moved: Tensor) -> Tensor:
         upper_left, lower_right = kept.chunk(2, -3)
         upper_right, lower_left = moved.chunk(2, -3)
-        # interleaved by columns, then by rows: two plain copies, twice as fast here as through pixel_shuffle,
-        # and without the scatter that an assignment to strided slices is in the gradient
+        # Interleave columns, then rows: two plain copies. This is twice as fast as pixel_shuffle here, and
+        # has no scatter in the gradient, unlike an assignment to strided slices.
         upper = torch.stack((upper_left, upper_right), -1).flatten(-2)
         lower = torch.stack((lower_left, lower_right), -1).flatten(-2)
         return torch.stack((upper, lower), -2).flatten(-3, -2)

@@ -1,4 +1,4 @@
-"""Glow's 1×1 convolutions: a matrix over channels, the same at every position."""
+"""Glow's invertible 1×1 convolutions: one matrix over the channels, the same at every position."""
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +17,16 @@ from wavegen.flows.factorisation import (
 class _ChannelProduct(ChannelBijection):
     """z = W x over channels, log_det = positions · log|det W|, for ``event_dim`` 3.
 
-    W and its inverse are formed once a call, in float64, and cast to x's type: they are small beside the
-    product, and a float32 round trip then loses only the roundings of the two products. Autocast leaves the
-    product in float32. On a CPU, without gradients, the inverse is kept for as long as the parameters stay
-    what they were: a tenth of the time that a Glow of 128 hidden channels takes for its samples.
+    W and its inverse are computed once per call in float64 and cast to x's type. They are small against the
+    product, and a float32 round trip then has only the rounding errors of the two products. Autocast leaves
+    the product in float32. On a CPU without gradients, the inverse is cached until the parameters change; it
+    would otherwise take a tenth of the sampling time of a Glow with 128 hidden channels.
     """
 
     def __init__(self, num_channels: int) -> None:
         super().__init__(num_channels, event_dim=3)
-        self._kept_for: list[Tensor] = []
-        self._kept_inverse: tuple[Tensor, Tensor] | None = None
+        self._cached_state: list[Tensor] = []
+        self._cached_inverse: tuple[Tensor, Tensor] | None = None
 
     def _weight(self) -> tuple[Tensor, Tensor]:
         """W and log|det W| in float64."""
@@ -37,25 +37,25 @@ class _ChannelProduct(ChannelBijection):
         raise NotImplementedError
 
     def _current_inverse_weight(self) -> tuple[Tensor, Tensor]:
-        """``_inverse_weight``, or what it returned before if no parameter or buffer has changed since."""
+        """``_inverse_weight``, or its cached result if no parameter or buffer has changed since."""
         state = [*self.parameters(), *self.buffers()]
         if torch.is_grad_enabled() or any(tensor.device.type != "cpu" for tensor in state):
             return self._inverse_weight()
-        # by value: the counts that torch keeps of changes leave out what fused optimisers do
-        if not self._kept_for or not all(
+        # Compare values: torch's version counters miss the updates of fused optimisers.
+        if not self._cached_state or not all(
             now.dtype == before.dtype and torch.equal(now, before)
-            for now, before in zip(state, self._kept_for, strict=True)
+            for now, before in zip(state, self._cached_state, strict=True)
         ):
-            self._kept_inverse = self._inverse_weight()
-            self._kept_for = [tensor.detach().clone() for tensor in state]
-        return self._kept_inverse
+            self._cached_inverse = self._inverse_weight()
+            self._cached_state = [tensor.detach().clone() for tensor in state]
+        return self._cached_inverse
 
     def _multiply(self, matrix: Tensor, value: Tensor, log_abs_det: Tensor) -> tuple[Tensor, Tensor]:
         (value,) = at_least_float32(value)
         batch_shape, positions = self.batch_and_positions(value)
         columns = value.reshape(-1, self.num_channels, positions)
         with torch.autocast(value.device.type, enabled=False):
-            # five times as fast on a CPU as the same product by conv2d, with which it shares the cost in O()
+            # five times as fast on a CPU as the same product by conv2d
             product = torch.bmm(matrix.to(value.dtype).expand(len(columns), -1, -1), columns)
         return product.view(value.shape), (positions * log_abs_det).to(value.dtype).expand(batch_shape)
 
@@ -73,14 +73,14 @@ class _ChannelProduct(ChannelBijection):
 class InvertibleConvolution(_ChannelProduct):
     """Glow's invertible 1×1 convolution: z_p = W x_p at every position p, W a free C × C matrix.
 
-    log_det = H · W · log|det W|, by an LU factorisation. Starts from a random rotation, log_det 0. Cost
-    O(C² positions + C³) in both directions, the C³ once for the batch. On CUDA a factorisation in float64
-    costs more than its share; ``LUConvolution`` needs none.
+    log_det = H · W · log|det W|, by LU factorisation. The initial W is a random rotation, log_det 0. Cost
+    O(C² positions + C³) in both directions, the C³ once per batch. On CUDA a float64 factorisation takes more
+    time than this count suggests; ``LUConvolution`` needs none.
 
-    A free matrix may become singular. Raises ``UserError`` then: from ``inverse`` always, from ``forward``
-    on a CPU; on an accelerator the answer would stall every layer, and log_det = −∞ says as much.
+    A free matrix may become singular. ``inverse`` then raises ``UserError``, and so does ``forward`` on a
+    CPU. On an accelerator that check would synchronise in every layer, so ``forward`` returns log_det = −∞.
 
-    Shapes: ``(…, C, H, W)``. Raises ``UserError`` for another number of channels.
+    Shapes: ``(…, C, H, W)``. Raises ``UserError`` if the number of channels differs.
 
     Kingma and Dhariwal 2018, Glow (arXiv 1807.03039), section 3.2.
     """
@@ -104,12 +104,13 @@ class InvertibleConvolution(_ChannelProduct):
 
 
 class LUConvolution(_ChannelProduct):
-    """The same map with W = P L (U + diag(s)): P fixed, log|s| learned with fixed signs; never singular.
+    """The same map with W = P L (U + diag(s)): P fixed, log|s| learned, signs fixed; never singular.
 
-    log_det = H · W · Σ log|s|, in O(C). The inverse of W is two triangular solves. Starts from a random
-    rotation. Cost O(C² positions + C³) in both directions, the C³ a product or a solve of C × C matrices.
+    log_det = H · W · Σ log|s|, in O(C). The inverse of W takes two triangular solves. The initial W is a
+    random rotation. Cost O(C² positions + C³) in both directions; the C³ is a product or solve of C × C
+    matrices.
 
-    Shapes: ``(…, C, H, W)``. Raises ``UserError`` for another number of channels.
+    Shapes: ``(…, C, H, W)``. Raises ``UserError`` if the number of channels differs.
 
     Kingma and Dhariwal 2018, Glow (arXiv 1807.03039), section 3.2.
     """

@@ -1,4 +1,4 @@
-"""Linear maps of vectors, each parametrised so that it stays invertible and its log-det costs O(D)."""
+"""Linear maps of vectors whose parametrisation is always invertible and whose log-det costs O(D)."""
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,10 @@ from wavegen.flows.householder import Householder
 
 
 class _Linear(ChannelBijection):
-    """z = W x on the last dimension, ``event_dim`` 1: a product in ``_multiply``, a solve in ``_solve``.
+    """z = W x on the last dimension, ``event_dim`` 1: ``_multiply`` is a product, ``_solve`` a solve.
 
-    Neither W nor its inverse is formed: D may be an image's size. Values are float32 at least, and autocast
-    leaves them so.
+    W and its inverse are never formed, because D may be the size of an image. Values are at least float32,
+    also under autocast.
     """
 
     def __init__(self, features: int) -> None:
@@ -44,10 +44,9 @@ class _Linear(ChannelBijection):
 
 
 class Diagonal(_Linear):
-    """z = exp(log_scale) ⊙ x, log_det = Σ log_scale. Starts as the identity.
+    """z = exp(log_scale) ⊙ x, log_det = Σ log_scale. The initial map is the identity.
 
-    Cost O(D) in both directions; for a scale of either sign compose it with what it shall flip. Shapes:
-    ``(…, D)``. Raises ``UserError`` for another D.
+    Scales are positive. Cost O(D) in both directions. Shapes: ``(…, D)``. Raises ``UserError`` if D differs.
     """
 
     def __init__(self, features: int) -> None:
@@ -67,12 +66,12 @@ class Diagonal(_Linear):
 class Triangular(_Linear):
     """z = (L + diag(exp(log_diagonal))) x, L strictly lower triangular; log_det = Σ log_diagonal.
 
-    ``packed`` holds L below its diagonal and log_diagonal on it; what is above is not read. Starts as the
-    identity. An upper triangular map is this one between two ``Permutation.reverse``.
+    ``packed`` holds L below its diagonal and log_diagonal on it; the upper triangle is ignored. The initial
+    map is the identity. For an upper triangular map, put this one between two ``Permutation.reverse``.
 
-    Cost O(D²) in both directions, the inverse by forward substitution, which is stable backwards: the
-    residual of the solve is at rounding however large the condition, the error at rounding times the
-    condition. Shapes: ``(…, D)``. Raises ``UserError`` for another D.
+    Cost O(D²) in both directions. The inverse is forward substitution, which is backward stable: the
+    residual is at rounding level for any condition number, and the error is rounding times the condition
+    number. Shapes: ``(…, D)``. Raises ``UserError`` if D differs.
     """
 
     def __init__(self, features: int) -> None:
@@ -96,12 +95,12 @@ class Triangular(_Linear):
 class LULinear(_Linear):
     """z = P L (U + diag(s)) x: P a fixed permutation, L unit lower, U strictly upper triangular.
 
-    log_det = Σ log|s|, the signs of s fixed and their logarithms learned. Starts from a random rotation.
+    log_det = Σ log|s|; the signs of s are fixed and log|s| is learned. The initial map is a random rotation.
 
-    Cost O(D²) in both directions: two triangular products; two triangular solves. With partial pivoting at
-    the start |L_ij| ≤ 1; training does not keep that, and the float32 round trip loses with the condition
-    of both factors, of which that of W may be the smaller. Shapes: ``(…, D)``. Raises ``UserError`` for
-    another D.
+    Cost O(D²) in both directions: two triangular products or two triangular solves. Partial pivoting gives
+    |L_ij| ≤ 1 initially, which training does not preserve. The error of a float32 round trip grows with the
+    condition numbers of both factors, which may exceed that of W. Shapes: ``(…, D)``. Raises ``UserError``
+    if D differs.
 
     Kingma and Dhariwal 2018, Glow (arXiv 1807.03039), section 3.2; Oliva et al. 2018, TAN (1801.09819).
     """
@@ -112,7 +111,7 @@ class LULinear(_Linear):
 
     def _multiply(self, x: Tensor) -> Tensor:
         factors, dtype = self.factors, x.dtype
-        # the rows of L are permuted and not those of the values, whose gradient would be an index_add
+        # permute the rows of L rather than the values, whose gradient would be an index_add
         permuted = factors.lower(dtype).index_select(0, factors.order)
         return x @ factors.upper(dtype).mT @ permuted.mT
 
@@ -127,16 +126,16 @@ class LULinear(_Linear):
 
 
 class QRLinear(_Linear):
-    """z = Q R x: Q a product of K Householder reflections, R upper triangular of positive diagonal.
+    """z = Q R x: Q a product of K Householder reflections, R upper triangular with positive diagonal.
 
-    log_det = Σ log R_ii, learned by its logarithm (``packed``: its diagonal; R above it; what is below is
-    not read). Any orthogonal matrix is a product of D reflections; fewer (``num_householder``, default D)
-    reach a part of them at less cost. The reflections start in pairs that cancel, R as the identity: z = x
-    for an even number of them, a reflection of x for an odd one.
+    log_det = Σ log R_ii. ``packed`` holds log R_ii on its diagonal and R above it; the lower triangle is
+    ignored. Any orthogonal matrix is a product of D reflections; fewer (``num_householder``, default D)
+    cover only part of them at lower cost. Initially the reflections cancel in pairs and R is the identity,
+    so z = x for an even number of reflections, and z is a reflection of x for an odd number.
 
     Cost O(D² + K D + K²) in both directions: the inverse is x = R⁻¹ Qᵀ z, R⁻¹ by back substitution. Q is
-    orthogonal to rounding, so that the condition is R's alone. Shapes: ``(…, D)``. Raises ``UserError`` for
-    another D, and for a negative number of reflections.
+    orthogonal to rounding, so the condition number is that of R. Shapes: ``(…, D)``. Raises ``UserError`` if
+    D differs or the number of reflections is negative.
 
     Tomczak and Welling 2016 (arXiv 1611.09630); Hoogeboom et al. 2019, Emerging convolutions (1901.11137).
     """
@@ -145,7 +144,7 @@ class QRLinear(_Linear):
         super().__init__(features)
         count = features if num_householder is None else num_householder
         if count < 0:
-            raise UserError(f"QRLinear: expected a number of Householder reflections from 0 on, got {count}")
+            raise UserError(f"QRLinear: expected at least 0 Householder reflections, got {count}")
         self.rotation = Householder(features, count)
         self.packed = nn.Parameter(torch.zeros(features, features))
 

@@ -1,4 +1,4 @@
-"""The cumulative distribution of a mixture of logistics as the monotone map of one element."""
+"""The CDF of a mixture of logistics, and its logit, as monotone maps of one element."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from wavegen.distributions.precision import bounded_logit
 
 
 class _MixtureOfLogistics(nn.Module):
-    """The parameters, read exactly as the teacher's head reads them: logits | loc | log_scale."""
+    """Splits the parameters as the teacher's head does: logits | loc | log_scale."""
 
     def __init__(self, num_components: int, min_log_scale: float) -> None:
         super().__init__()
@@ -25,9 +25,9 @@ class MixtureOfLogisticsCDF(_MixtureOfLogistics):
 
     Over a uniform base, ``Autoregressive(transform=MixtureOfLogisticsCDF(...), conditioner=teacher)`` is
     the teacher's continuous density as a flow. In the upper tail z rounds to 1 and cannot be inverted (in
-    float32 from 17 scales on), though log|dτ/dx| stays exact; ``MixtureOfLogisticsLogit`` does not
-    saturate. O(K) an element; the inverse O(K) a step of a bracketed Newton iteration, differentiated
-    implicitly.
+    float32 beyond 17 scales), while log|dτ/dx| stays exact; ``MixtureOfLogisticsLogit`` does not saturate.
+    Cost O(K) per element; the inverse costs O(K) per step of a bracketed Newton iteration and is
+    differentiated implicitly.
 
     Shapes: ``x`` any, ``parameters`` ``x.shape + (3 K,)``.
 
@@ -47,10 +47,10 @@ class MixtureOfLogisticsCDF(_MixtureOfLogistics):
 class MixtureOfLogisticsLogit(_MixtureOfLogistics):
     """τ(x) = logit F(x) = log F(x) − log(1 − F(x)), over a standard logistic base. Parameters as above.
 
-    log|dτ/dx| = log p − log F − log(1 − F). log-CDF and log-survival are formed apart: the logit of a
-    saturated CDF would stick, with a log-det wrong by tens of nats. In float32 the log-det, a difference of
-    logarithms of size |u|, is good to about 1e-7 |u|, u the distance to the nearest components in scales.
-    Cost, inverse, shapes and paper as ``MixtureOfLogisticsCDF``'s.
+    log|dτ/dx| = log p − log F − log(1 − F). log F and log(1 − F) are computed separately, because the logit
+    of a saturated CDF would be constant and its log-det wrong by tens of nats. In float32 the error of the
+    log-det, a difference of logarithms of size |u|, is about 1e-7 |u|; u is the distance to the nearest
+    components in units of their scales. Cost, inverse, shapes and paper as for ``MixtureOfLogisticsCDF``.
     """
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,11 +63,11 @@ class MixtureOfLogisticsLogit(_MixtureOfLogistics):
 
 
 def differentiable_quantile(mixture: LogisticMixture, logit: Tensor) -> Tensor:
-    """x with logit F(x; θ) = logit, differentiable in both: one recorded Newton step at the solution.
+    """Solves logit F(x; θ) = logit for x, differentiable in both: one recorded Newton step at the solution.
 
-    Differentiating the equation h(x; θ) = logit gives dx = (dlogit − ∂h/∂θ dθ) / (∂h/∂x); a Newton step from
-    the solution, its slope taken as a constant, has that gradient, and polishes the solution's last digit.
-    First derivatives are exact; second derivatives through the step are not.
+    Differentiating h(x; θ) = logit gives dx = (dlogit − ∂h/∂θ dθ) / (∂h/∂x). A Newton step at the solution,
+    with its slope treated as a constant, has that gradient and also improves the last digit of the
+    solution. First derivatives are exact; second derivatives through the step are not.
     """
     x = mixture.quantile_at_logit(logit)
     if not torch.is_grad_enabled():

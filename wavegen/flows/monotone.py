@@ -1,6 +1,6 @@
-"""Monotone maps of one element that depend on nothing else: fixed ones, and one with a slope to learn.
+"""Monotone elementwise maps without conditioner: fixed maps, and a leaky ReLU with learned slopes.
 
-All are closed both ways, O(1) an element.
+All are in closed form in both directions and cost O(1) per element.
 """
 
 import math
@@ -28,7 +28,7 @@ class Sigmoid(Bijection):
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         (z,) = at_least_float32(z)
-        # values that rounded to 0 or 1 are brought back to the nearest float inside
+        # values rounded to 0 or 1 are replaced by the nearest float inside the interval
         x = bounded_logit(z)
         return x, -_log_slope(x)
 
@@ -51,15 +51,15 @@ class Logit(Bijection):
 class Softplus(Bijection):
     """z = log(1 + eˣ) > 0, log|dz/dx| = logσ(x); any shape, event rank 0.
 
-    Inverse x = z + log(1 − e⁻ᶻ). Where z underflows to 0 (in float32 below x ≈ −87) the inverse takes the
-    smallest normal number in its place.
+    Inverse x = z + log(1 − e⁻ᶻ). If z underflows to 0 (in float32 below x ≈ −87), the inverse uses the
+    smallest normal number instead.
     """
 
     event_dim = 0
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         (x,) = at_least_float32(x)
-        # F.softplus turns linear at 20, an error of 2e-9 that is not the derivative's; logσ is exact
+        # F.softplus is linear above 20: an error of 2e-9 that its derivative does not have; logσ is exact
         return -F.logsigmoid(-x), F.logsigmoid(x)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
@@ -71,9 +71,9 @@ class Softplus(Bijection):
 class Tanh(Bijection):
     """z = tanh x, log|dz/dx| = log(1 − tanh² x) = 2 (log 2 − x − log(1 + e⁻²ˣ)); any shape, event rank 0.
 
-    The second form does not cancel in the tails, where 1 − tanh² x rounds to 0. The inverse
-    x = (log(1 + z) − log(1 − z)) / 2 brings values that rounded to ±1 back to the nearest float inside: in
-    float32 it reaches |x| ≈ 8.7.
+    The second form does not cancel in the tails, where 1 − tanh² x rounds to 0. The inverse is
+    x = (log(1 + z) − log(1 − z)) / 2. It replaces values rounded to ±1 by the nearest float inside the
+    interval, and so reaches |x| ≈ 8.7 in float32.
     """
 
     event_dim = 0
@@ -91,9 +91,9 @@ class Tanh(Bijection):
 
 
 class LeakyReLU(Bijection):
-    """z = x for x ≥ 0 and slope · x below, log|dz/dx| = 0 and log slope; any shape, event rank 0.
+    """z = x for x ≥ 0, else slope · x; log|dz/dx| = 0 or log slope; any shape, event rank 0.
 
-    Piecewise linear: the density has a jump at 0. Raises ``UserError`` for a slope that is not positive.
+    The map is piecewise linear, so the density jumps at 0. Raises ``UserError`` if the slope is not positive.
     """
 
     event_dim = 0
@@ -116,13 +116,13 @@ class LeakyReLU(Bijection):
 
 
 class LearnableLeakyReLU(PerElement):
-    """``LeakyReLU`` with slopes to learn, by their logarithm, so that none becomes zero; event rank 0.
+    """``LeakyReLU`` with learned slopes, parametrised by their logarithms so that they stay positive.
 
-    ``shape`` is the trailing shape that has a slope each, () for one slope, (n,) for one per feature,
-    (C, 1, 1) for one per channel. Raises ``UserError`` for an initial slope that is not positive, and for
-    values whose last dimensions are others than ``shape``.
+    Every entry of the trailing ``shape`` has its own slope: () for one slope, (n,) for one per feature,
+    (C, 1, 1) for one per channel. Event rank 0. Raises ``UserError`` if the initial slope is not positive or
+    if the last dimensions of a value do not match ``shape``.
 
-    He et al. 2015, PReLU (arXiv 1502.01852), there with free slopes.
+    He et al. 2015, PReLU (arXiv 1502.01852), which leaves the slopes free.
     """
 
     def __init__(self, *, shape: Sequence[int] = (), initial_slope: float = 0.25) -> None:
@@ -157,9 +157,9 @@ def _log_slope(x: Tensor) -> Tensor:
 
 
 def _log1mexp(z: Tensor) -> Tensor:
-    """log(1 − e⁻ᶻ) for z > 0: by expm1 near zero, by log1p far from it, where each keeps its digits."""
+    """log(1 − e⁻ᶻ) for z > 0: uses expm1 near zero and log1p elsewhere, where each is accurate."""
     near = z < math.log(2.0)
-    # both branches see values that are harmless to them, for the gradient's sake
+    # both branches get inputs that are finite for them, so that gradients are finite
     by_expm1 = torch.log(-torch.expm1(-torch.where(near, z, 1.0)))
     by_log1p = torch.log1p(-torch.exp(-torch.where(near, 1.0, z)))
     return torch.where(near, by_expm1, by_log1p)

@@ -1,4 +1,4 @@
-"""Images at several resolutions: squeezing, and channels that leave early."""
+"""Layers of multi-scale image flows: squeezing, and factoring out channels."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,16 @@ from wavegen.distributions.batches import Context, sum_last
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, no_log_det, require_rank
 
-CELL = 2  # the side of the square of pixels that becomes channels
+CELL = 2  # side of the square of pixels that is packed into channels
 
 
 class Squeeze(Bijection):
     """``(channels, height, width)`` → ``(4 channels, height / 2, width / 2)``: 2×2 cells become channels.
 
-    Channel c's cell ends in channels 4c … 4c + 3, row by row; log_det = 0, O(C·H·W) copies. Read through
-    ``.inv`` it puts the cells back.
+    The cell of channel c becomes channels 4c … 4c + 3, row by row; log_det = 0, cost one copy, O(C·H·W).
+    ``.inv`` unpacks the cells.
 
-    Raises ``UserError`` for an odd height or width.
+    Raises ``UserError`` if the height or width is odd.
 
     Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.6.
     """
@@ -50,19 +50,19 @@ class Squeeze(Bijection):
 
 
 class FactorOut(Bijection):
-    """The first half of the channels goes on through ``inner``, the second leaves: one tensor z of both.
+    """Passes the first half of the channels through ``inner``; the second half goes to the latent directly.
 
-    With x = (a, b) along the channels: z = (inner(a), squeezed b), b squeezed to the resolution that
-    ``inner`` ends at, so that a model of any number of scales has one latent tensor, the coarsest scale
-    first. log_det is inner's. Squeezing and factoring out save the layers inside from half of the
-    elements: the cost of a multi-scale flow is a geometric series.
+    With x = (a, b) along the channels: z = (inner(a), squeezed b). b is squeezed to the resolution of the
+    output of ``inner``, so that a model of any number of scales has one latent tensor, with the coarsest
+    scale first. log_det is that of ``inner``. The inner layers process half of the elements, so the cost of
+    a multi-scale flow is a geometric series.
 
-    The prior of what leaves is the base's, hence independent of a. A *learned* prior p(b | a) needs no code
-    here: N(b; μ(a), σ(a)) is the affine map (b − μ(a)) / σ(a) over a standard normal, i.e. a ``Coupling`` of
-    ``ChannelSplit`` and ``Affine`` in front of this layer.
+    The prior of the factored-out b is that of the base, hence independent of a. A *learned* prior p(b | a)
+    needs no code here: N(b; μ(a), σ(a)) is the affine map (b − μ(a)) / σ(a) over a standard normal, i.e. a
+    ``Coupling`` of ``ChannelSplit`` and ``Affine`` in front of this layer.
 
-    Raises ``UserError`` for an odd number of channels, and for an ``inner`` that is no bijection or does not
-    keep three dimensions.
+    Raises ``UserError`` if the number of channels is odd, or if ``inner`` is not a bijection between events
+    of three dimensions.
 
     Dinh et al. 2017 (arXiv 1605.08803), section 3.6; learned priors, Kingma and Dhariwal 2018, Glow
     (1807.03039), their code.
@@ -83,20 +83,20 @@ class FactorOut(Bijection):
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._half(x.shape)
-        kept, leaving = x.chunk(2, dim=-3)
+        kept, factored_out = x.chunk(2, dim=-3)
         kept, log_det = self.inner(kept, context)
-        while leaving.shape[-2] > kept.shape[-2]:
-            leaving = F.pixel_unshuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
+        while factored_out.shape[-2] > kept.shape[-2]:
+            factored_out = F.pixel_unshuffle(factored_out, CELL)
+        return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self._half(z.shape)
-        # both halves of the channels of x hold equally many elements, whatever became of their shapes
-        kept, leaving = z.chunk(2, dim=-3)
+        # both halves of x have the same number of elements, whatever their shapes in z
+        kept, factored_out = z.chunk(2, dim=-3)
         kept, log_det = self.inner.inverse(kept, context)
-        while leaving.shape[-2] < kept.shape[-2]:
-            leaving = F.pixel_shuffle(leaving, CELL)
-        return torch.cat([kept, leaving], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
+        while factored_out.shape[-2] < kept.shape[-2]:
+            factored_out = F.pixel_shuffle(factored_out, CELL)
+        return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def _half(self, event_shape: Sequence[int]) -> int:
         require_rank(self, event_shape, 3)

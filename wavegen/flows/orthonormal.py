@@ -1,8 +1,8 @@
-"""Matrices with orthonormal columns from free parameters, as the two maps that Sylvester flows need.
+"""Matrices with orthonormal columns from free parameters, as the two maps that Sylvester flows use.
 
-A basis has ``features`` D, ``rank`` M, ``num_parameters``, and ``forward(parameters)`` returns the functions
-``project``: x → Qᵀ x, (…, D) → (…, M), and ``embed``: y → Q y. Parameters are ``(num_parameters,)`` or carry
-batch dimensions that broadcast against x's.
+A basis has ``features`` D, ``rank`` M and ``num_parameters``. Its ``forward(parameters)`` returns two
+functions: ``project``, x → Qᵀ x, (…, D) → (…, M), and ``embed``, y → Q y. Parameters have the shape
+``(num_parameters,)`` or further batch dimensions that broadcast against those of x.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +18,15 @@ Maps = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
 class OrthonormalColumns(nn.Module):
     """Q, D × M, the orthonormal matrix nearest to E + raw, E the first M columns of the identity.
 
-    Björck and Bowie's iteration Q ← Q (I + ½ (I − QᵀQ)) maps every singular value σ to σ (3 − σ²) / 2, and
-    converges to 1 quadratically from anywhere in (0, √3). It starts from the matrix divided by a bound of
-    its largest singular value (√ of the largest row sum of |AᵀA|; the limit, and its gradient, do not
-    depend on the scale). It stops when ‖QᵀQ − I‖ is at the type's resolution. Each pass O(D M²), about
-    log_1.5 of the condition number plus 5 of them; differentiable. The offset E makes a net that starts at
-    zero start at an orthonormal matrix.
+    Björck and Bowie's iteration Q ← Q (I + ½ (I − QᵀQ)) maps every singular value σ to σ (3 − σ²) / 2, which
+    converges quadratically to 1 for any σ in (0, √3). The initial matrix is divided by a bound of its largest
+    singular value (√ of the largest row sum of |AᵀA|); the limit and its gradient do not depend on this
+    scale. The iteration stops when ‖QᵀQ − I‖ reaches the precision of the dtype. Each pass costs O(D M²);
+    about log_1.5 of the condition number plus 5 passes are needed. Differentiable. Because of the offset E,
+    a net that is initialised to zero gives an orthonormal matrix.
 
-    Raises ``UserError`` for a rank above ``features``, and where the iteration does not converge: the
-    matrix has no full column rank to the type's resolution.
+    Raises ``UserError`` if the rank exceeds ``features``, or if the iteration does not converge, which means
+    that the matrix has no full column rank in its dtype.
 
     Björck and Bowie 1971; in flows, van den Berg et al. 2018 (arXiv 1803.05649).
     """
@@ -51,16 +51,16 @@ class OrthonormalColumns(nn.Module):
         tolerance = 10 * self.rank * torch.finfo(q.dtype).eps
         for _ in range(self.max_iterations):
             defect = identity - q.mT @ q
-            # the largest over the batch; not ≤ rather than >, so that NaN is no convergence
+            # the largest over the batch; tested by ≤ below, so that NaN does not count as converged
             largest = float(defect.detach().square().sum((-2, -1)).max().sqrt()) if defect.numel() else 0.0
-            # one pass more than the value needs: in the gradient each removes what the last has left of the
-            # symmetric part, the scale's in particular
+            # One pass more than the value needs: each pass removes the remaining symmetric part of the
+            # gradient, in particular that of the scale.
             q = q + 0.5 * q @ defect
             if largest <= tolerance:
                 return q
         raise UserError(
-            f"OrthonormalColumns: expected a matrix of full column rank {self.rank}, got one that "
-            f"{self.max_iterations} iterations do not make orthonormal"
+            f"OrthonormalColumns: expected a matrix of full column rank {self.rank}; the iteration did not "
+            f"converge within {self.max_iterations} passes"
         )
 
     def forward(self, parameters: Tensor) -> Maps:
@@ -71,8 +71,8 @@ class OrthonormalColumns(nn.Module):
 class HouseholderProduct(nn.Module):
     """Q = H_1 H_2 … H_K, D × D, H_k = I − 2 v_k v_kᵀ / ‖v_k‖², v_k = e_(k mod D) + raw_k.
 
-    D reflections reach every orthogonal matrix of determinant (−1)^D; fewer, a part. Applied one after the
-    other, O(D K), Q is never formed. The offset e keeps a net that starts at zero away from v = 0.
+    D reflections cover every orthogonal matrix of determinant (−1)^D, fewer only part of them. They are
+    applied one by one, O(D K); Q is never formed. The offset e avoids v = 0 for a net initialised to zero.
 
     Tomczak and Welling 2016 (arXiv 1611.09630); van den Berg et al. 2018 (1803.05649).
     """
@@ -108,7 +108,7 @@ class HouseholderProduct(nn.Module):
 class PermutedAxes(nn.Module):
     """Q a permutation, D × D: (Qᵀ x)_i = x_(order_i). No parameters, O(D).
 
-    Raises ``UserError`` where ``order`` is no permutation of 0 … D − 1.
+    Raises ``UserError`` if ``order`` is not a permutation of 0 … D − 1.
     """
 
     num_parameters = 0
@@ -131,7 +131,7 @@ class PermutedAxes(nn.Module):
 
 
 def times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Matrix times vector in the last dimensions, batch dimensions broadcast."""
+    """Matrix-vector product over the last dimensions; batch dimensions broadcast."""
     if matrix.dim() == 2:
         return vector @ matrix.mT
     return (matrix @ vector.unsqueeze(-1)).squeeze(-1)

@@ -1,4 +1,4 @@
-"""Where the parameters of a layer come from: a table of its own, or a net of the context."""
+"""Parameters of a layer: learned directly, or computed from the context by a net."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from wavegen.flows.bijection import Bijection, require_rank
 
 
 class FreeParameters(nn.Module):
-    """``forward(context) -> (num_parameters,)``, learned, the same for every context; starts from a normal
-    times ``initial_std``.
+    """Learned parameters, independent of the context: ``forward(context) -> (num_parameters,)``. They are
+    initialised from a normal with standard deviation ``initial_std``.
 
-    Amortisation is any other module in its place whose ``forward(context)`` is ``(batch, num_parameters)``:
-    then every member of the batch has a bijection of its own.
+    For amortisation, use instead any module whose ``forward(context)`` is ``(batch, num_parameters)``: every
+    member of the batch then has its own bijection.
     """
 
     def __init__(self, num_parameters: int, *, initial_std: float = 0.1) -> None:
@@ -35,12 +35,12 @@ class FreeParameters(nn.Module):
 
 
 class ParametrisedBijection(Bijection):
-    """A bijection of vectors of ``features`` whose ``num_parameters`` a module makes of the context.
+    """A bijection of vectors of ``features`` whose ``num_parameters`` are computed from the context.
 
-    ``_read(x, context)`` gives x and its parameters in float32 at least, in one type; the parameters'
-    shape is ``(num_parameters,)``, or ``(batch, 1, …, num_parameters)`` against x's dimensions.
+    ``_read(x, context)`` returns x and its parameters in a common dtype, at least float32. The parameters
+    have shape ``(num_parameters,)``, or ``(batch, 1, …, num_parameters)`` to broadcast against x.
 
-    Raises ``UserError`` for events of another size, and for a module that makes another number.
+    Raises ``UserError`` if the events or the parameters have another size.
     """
 
     event_dim = 1
@@ -93,9 +93,9 @@ _SOFTPLUS_AT_ZERO = torch.expm1(torch.tensor(1 - SMALLEST_SLOPE, dtype=torch.flo
 
 
 def positive_slope(raw: Tensor) -> Tensor:
-    """A slope above ``SMALLEST_SLOPE``, increasing in ``raw``, and 1 at 0: softplus, shifted and lifted.
+    """A slope above ``SMALLEST_SLOPE``, increasing in ``raw`` and 1 at 0: a shifted softplus plus a minimum.
 
-    The floor is what a map may at most be compressed by in one layer: a softplus alone rounds to 0, and
-    there the inverse would be lost.
+    The minimum limits how much one layer can compress. A softplus alone rounds to 0, where the map has no
+    inverse.
     """
     return SMALLEST_SLOPE + F.softplus(raw + _SOFTPLUS_AT_ZERO, threshold=40.0)

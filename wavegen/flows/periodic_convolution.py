@@ -1,4 +1,4 @@
-"""Convolutions on a torus, inverted frequency by frequency."""
+"""Convolutions with periodic boundaries, inverted frequency by frequency."""
 
 import math
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from wavegen.flows.factorisation import log_abs_det, random_rotation, require_fu
 
 
 class PeriodicConvolution(ChannelBijection):
-    """z = K ⊛ x, a d × d convolution whose edges meet: z_hw = Σ_ij K_ij x_{h+i−r, w+j−r}, r = d // 2, the
-    positions modulo height and width.
+    """z = K ⊛ x, a d × d convolution with periodic boundaries: z_hw = Σ_ij K_ij x_{h+i−r, w+j−r}, r = d // 2,
+    with positions modulo height and width.
 
-    In the frequencies of the image the map is block diagonal: ẑ_f = K̂_f x̂_f with a complex C × C matrix
+    In the Fourier domain the map is block diagonal: ẑ_f = K̂_f x̂_f with a complex C × C matrix
     K̂_f = Σ_ij K_ij exp(2πi ((i−r) f₁ / height + (j−r) f₂ / width)). log_det = Σ_f log|det K̂_f|; the inverse
-    multiplies by K̂_f⁻¹. x is real, so that K̂_{−f} is the conjugate of K̂_f and half of them are computed.
-    Starts from a random rotation in the centre tap, log_det 0.
+    multiplies by K̂_f⁻¹. x is real, so K̂_{−f} is the conjugate of K̂_f and only half of them are computed.
+    The initial kernel is a random rotation in the centre tap, log_det 0.
 
-    Cost O(C² H W + C H W log(H W)) for an event and O(C³ H W) once for the batch, in both directions,
-    whatever d is; memory O(C² H W). The matrices are formed and factorised in complex128 and cast.
+    Cost O(C² H W + C H W log(H W)) per event and O(C³ H W) once per batch, in both directions and for any d;
+    memory O(C² H W). The matrices are computed and factorised in complex128 and then cast.
 
-    K is free and may make some K̂_f singular. Raises ``UserError`` then: from ``inverse`` always, from
-    ``forward`` on a CPU; on an accelerator the answer would stall every layer, and log_det = −∞ says as
-    much. Raises ``UserError`` too for an event of another shape than ``(num_channels, height, width)``, and
-    for a d that is even or below 1.
+    K is free, so some K̂_f may become singular. ``inverse`` then raises ``UserError``, and so does
+    ``forward`` on a CPU. On an accelerator that check would synchronise in every layer; there it
+    returns log_det = −∞. Also raises ``UserError`` if the event shape is not
+    ``(num_channels, height, width)``, or if d is even or below 1.
 
     Shapes: ``(…, C, H, W)``.
 
@@ -63,8 +63,8 @@ class PeriodicConvolution(ChannelBijection):
         return torch.einsum("ocij,fi,gj->fgoc", kernel, rows, columns)
 
     def _log_abs_det(self, lu: Tensor) -> Tensor:
-        # the columns of frequencies that are not computed are conjugates of those that are, but for the first
-        # and, where the width is even, the last
+        # The frequencies that are not computed are conjugates of the others. The first column, and the last
+        # for an even width, have no conjugate column.
         halves = log_abs_det(lu)
         total = 2.0 * halves.sum() - halves[:, 0].sum()
         return total - halves[:, -1].sum() if self.width % 2 == 0 else total
@@ -100,9 +100,9 @@ class PeriodicConvolution(ChannelBijection):
 
 
 def _phases(kernel: Tensor, size: int, num_frequencies: int) -> Tensor:
-    """exp(2πi f (tap − centre) / size) for frequencies f and taps, along one side of the image."""
+    """exp(2πi f (tap − centre) / size) for all frequencies f and taps, along one side of the image."""
     taps = torch.arange(kernel.shape[-1], device=kernel.device) - kernel.shape[-1] // 2
-    # whole turns are taken off while they are whole numbers
+    # reduced modulo whole turns in integers, which is exact
     turns = torch.arange(num_frequencies, device=kernel.device)[:, None] * taps % size
     angle = turns.double() * (2.0 * math.pi / size)
     return torch.polar(torch.ones_like(angle), angle)

@@ -1,4 +1,4 @@
-"""Channels, or all elements of an event, in another order."""
+"""Permutations of channels, and the reversal of all elements of an event."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ from wavegen.flows.channels import ChannelBijection
 class Permutation(ChannelBijection):
     """z_c = x_order[c] over channels, the same at every position; log_det = 0.
 
-    ``order`` is a buffer of the state dict, so that a model that is loaded keeps the order it was trained
-    with, whatever it was built with. ``Permutation.reverse`` is Glow's and MAF's reversal,
-    ``Permutation.random`` Glow's shuffle.
+    ``order`` is a buffer in the state dict, so a loaded model has the order with which it was trained,
+    whatever order it was constructed with. ``Permutation.reverse`` is the reversal of Glow and MAF,
+    ``Permutation.random`` the shuffle of Glow.
 
     Shapes: ``(…, channels)`` for ``event_dim`` 1, ``(…, channels, height, width)`` for 3. Cost: one copy
-    of x in both directions. Raises ``UserError`` for an order that leaves out or repeats a channel, and for
-    an event with another number of channels.
+    of x in both directions. Raises ``UserError`` if the order omits or repeats a channel, or if the event
+    has another number of channels.
 
     Dinh et al. 2017, RealNVP (arXiv 1605.08803); Kingma and Dhariwal 2018, Glow (1807.03039).
     """
@@ -37,12 +37,12 @@ class Permutation(ChannelBijection):
 
     @classmethod
     def reverse(cls, num_channels: int, event_dim: int = 1) -> "Permutation":
-        """The last channel first."""
+        """The reversed order: the last channel comes first."""
         return cls(torch.arange(num_channels - 1, -1, -1), event_dim)
 
     @classmethod
     def random(cls, num_channels: int, seed: int, event_dim: int = 1) -> "Permutation":
-        """One that is drawn once, the same for the same seed."""
+        """A random order, the same for the same seed."""
         return cls(torch.randperm(num_channels, generator=torch.Generator().manual_seed(seed)), event_dim)
 
     def _select(self, value: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,10 +58,10 @@ class Permutation(ChannelBijection):
 
 
 class Reversal(Bijection):
-    """The last element of an event first: every one of its dimensions turned round; log_det = 0.
+    """Reverses the elements of an event along every one of its dimensions; log_det = 0.
 
-    Between two of these, an autoregressive map in raster order is one in the opposite order. It is its own
-    inverse. Shapes: any event of ``event_dim`` dimensions. Cost: one copy of x in both directions.
+    An autoregressive map in raster order between two of these layers has the opposite order. The layer is
+    its own inverse. Shapes: any event of ``event_dim`` dimensions. Cost: one copy of x in both directions.
     """
 
     def __init__(self, event_dim: int = 1) -> None:

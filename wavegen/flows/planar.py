@@ -1,4 +1,4 @@
-"""The planar flow: one hidden unit of width one, added to its input."""
+"""The planar flow: a residual layer with one tanh unit."""
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +11,20 @@ from wavegen.flows.tanh_equation import tanh_root, tanh_slope
 class Planar(ParametrisedBijection):
     """z = x + û tanh(wᵀx + b). Parameters: u | w | b, 2 D + 1.
 
-    log_det = log(1 + (1 − t²) wᵀû), t = tanh(wᵀx + b). Invertible for wᵀû > −1, so that u is moved along w:
-    û = u + (s(wᵀu) − 1 − wᵀu) w / ‖w‖², which makes wᵀû = s(wᵀu) − 1 with s = ``positive_slope``. As
-    s(a) − 1 vanishes at a = 0 (the paper's softplus does not), û stays bounded where w goes to 0. The
-    log_det is formed as log(t² + s (1 − t²)), which does not cancel.
+    log_det = log(1 + (1 − t²) wᵀû), t = tanh(wᵀx + b). The map is invertible for wᵀû > −1, so u is shifted
+    along w: û = u + (s(wᵀu) − 1 − wᵀu) w / ‖w‖², hence wᵀû = s(wᵀu) − 1 with s = ``positive_slope``. As
+    s(a) − 1 vanishes at a = 0 (the paper's softplus does not), û stays bounded as w → 0. The log_det is
+    computed as log(t² + s (1 − t²)), which does not cancel.
 
-    ``forward`` is closed, O(D). ``inverse`` solves the scalar equation p + (s − 1) tanh p = wᵀz + b for
-    p = wᵀx + b by Newton's method, about 5 to 20 steps of O(1), and is differentiated implicitly (first
-    derivatives). ``.inv`` has the numerical direction for its forward.
+    ``forward`` is in closed form, O(D). ``inverse`` solves the scalar equation
+    p + (s − 1) tanh p = wᵀz + b for p = wᵀx + b by Newton's method, in about 5 to 20 steps of O(1), and is
+    differentiated implicitly (first derivatives). For ``.inv`` the two directions are exchanged.
 
-    ``parameters`` is a module that maps the context to parameters, ``(2 D + 1,)`` or
-    ``(batch, 2 D + 1)``; none learns a table. A net that makes them should not start at zero: with u = w = 0
-    there is no gradient.
+    ``parameters`` is a module that maps the context to parameters, ``(2 D + 1,)`` or ``(batch, 2 D + 1)``;
+    by default they are learned directly. A net should not be initialised to zero: at u = w = 0 the gradient
+    is zero.
 
-    Shapes: x ``(…, features)``. Raises ``UserError`` for another number of features or parameters.
+    Shapes: x ``(…, features)``. Raises ``UserError`` if the number of features or parameters differs.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
@@ -48,7 +48,7 @@ class Planar(ParametrisedBijection):
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         x, parameters = self._read(x, context)
         u_hat, w, b, slope = self._unpack(parameters)
-        # products and sums rather than a matrix product, which autocast would narrow
+        # elementwise products and a sum: autocast would compute a matrix product in lower precision
         tanh = torch.tanh((x * w).sum(-1) + b)
         return x + u_hat * tanh.unsqueeze(-1), torch.log(tanh_slope(tanh, slope))
 

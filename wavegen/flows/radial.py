@@ -1,4 +1,4 @@
-"""The radial flow: space pulled towards, or pushed from, one point."""
+"""The radial flow: contracts or expands space around one point."""
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +10,16 @@ from wavegen.flows.parameters import ParametrisedBijection, positive_slope
 class Radial(ParametrisedBijection):
     """z = x + β h(α, r) (x − x0), h = 1 / (α + r), r = ‖x − x0‖. Parameters: x0 | log α | β̃, D + 2.
 
-    Invertible for β > −α: β = α (s(β̃) − 1) with s = ``positive_slope``, so that β̃ = 0 is the identity.
-    Then distances become ρ = r (r + α s) / (α + r), and
+    Invertible for β > −α: β = α (s(β̃) − 1) with s = ``positive_slope``, so β̃ = 0 is the identity.
+    The distance r becomes ρ = r (r + α s) / (α + r), and
 
         log_det = (D − 1) log((r + α s) / (r + α)) + log((r² + 2 α r + s α²) / (α + r)²),
 
-    all terms positive, nothing cancels. The inverse is closed: r is the positive root of
-    r² + (α s − ρ) r − ρ α = 0, in the form without cancellation. Both directions O(D).
+    where all terms are positive and nothing cancels. The inverse is in closed form: r is the positive root
+    of r² + (α s − ρ) r − ρ α = 0, computed without cancellation. Both directions cost O(D).
 
-    ``parameters`` as ``Planar``'s, ``(D + 2,)`` or ``(batch, D + 2)``. Shapes: x ``(…, features)``. Raises
-    ``UserError`` for another number of features or parameters.
+    ``parameters`` as for ``Planar``, ``(D + 2,)`` or ``(batch, D + 2)``. Shapes: x ``(…, features)``. Raises
+    ``UserError`` if the number of features or parameters differs.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
@@ -32,7 +32,7 @@ class Radial(ParametrisedBijection):
         return features + 2
 
     def _unpack(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x0, α, and α s: the scale of the centre's neighbourhood, and what it is multiplied to."""
+        """x0, α and α s: the centre, the radius around it, and that radius times the slope s."""
         centre, log_alpha, raw = parameters.split([self.features, 1, 1], -1)
         alpha = torch.exp(log_alpha.squeeze(-1))
         return centre, alpha, alpha * positive_slope(raw.squeeze(-1))

@@ -1,4 +1,4 @@
-"""A fixed affine map: between units, not learned."""
+"""A fixed affine map, for changes of units; nothing is learned."""
 
 import math
 
@@ -14,7 +14,7 @@ from wavegen.flows.bijection import Bijection
 class Rescale(Bijection):
     """z = scale · x + loc, both fixed numbers; log|dz/dx| = log|scale| per element; any shape, event rank 0.
 
-    Raises ``UserError`` for a scale that is 0 or not finite.
+    Raises ``UserError`` if the scale is 0 or not finite.
     """
 
     event_dim = 0

@@ -1,4 +1,4 @@
-"""The same numbers in another shape."""
+"""A bijection that changes the shape of events only."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from wavegen.flows.bijection import Bijection, no_log_det, require_rank
 
 
 class Reshape(Bijection):
-    """Events of ``shape`` read as events of ``latent_shape`` in row-major order; log_det = 0, O(1).
+    """Reshapes events of ``shape`` to ``latent_shape`` in row-major order; log_det = 0, cost O(1).
 
-    Raises ``UserError`` where the two hold different numbers of elements, or an event has another shape.
+    Raises ``UserError`` if the two shapes have different numbers of elements, or if an event has another
+    shape.
     """
 
     def __init__(self, shape: Sequence[int], latent_shape: Sequence[int]) -> None:
@@ -22,7 +23,7 @@ class Reshape(Bijection):
         self.shape, self.latent_shape = torch.Size(shape), torch.Size(latent_shape)
         if math.prod(shape) != math.prod(latent_shape):
             raise UserError(
-                f"Reshape: expected as many elements as {tuple(shape)} has, got {tuple(latent_shape)}"
+                f"Reshape: {tuple(shape)} and {tuple(latent_shape)} have different numbers of elements"
             )
         self.event_dim = len(self.shape)
 

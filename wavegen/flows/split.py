@@ -1,4 +1,4 @@
-"""How an event is divided into the part that steers a coupling and the part that it moves: vectors."""
+"""Splits of vectors for couplings, and the interface of all splits."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from wavegen.flows.bijection import require_rank
 class Split(nn.Module):
     """x ↔ (kept, moved), a rearrangement without parameters; its Jacobian is a permutation.
 
-    ``forward(x)`` gives ``(kept, moved)``, ``merge(kept, moved)`` puts them together again, exactly.
-    ``event_dim`` counts the trailing dimensions of an event, of x and of both parts; dimensions before it are
-    batch. ``shapes(event_shape)`` tells the shapes of both parts beforehand. All are O(elements).
+    ``forward(x)`` gives ``(kept, moved)``; ``merge(kept, moved)`` restores x exactly. ``event_dim`` is the
+    number of trailing dimensions of an event, for x and both parts; the dimensions before are batch
+    dimensions. ``shapes(event_shape)`` gives the shapes of both parts. All methods cost O(elements).
 
-    Raises ``UserError`` for an event that cannot be split so.
+    Raises ``UserError`` if the event cannot be split.
     """
 
     event_dim: int
@@ -32,12 +32,12 @@ class Split(nn.Module):
 
     @property
     def swapped(self) -> "Split":
-        """The same split with the roles exchanged. ``split.swapped.swapped is split``."""
+        """The same split with kept and moved exchanged. ``split.swapped.swapped is split``."""
         return Swapped(self)
 
 
 class Swapped(Split):
-    """The same division with the roles of the two parts exchanged."""
+    """A split with kept and moved exchanged."""
 
     def __init__(self, split: Split) -> None:
         super().__init__()
@@ -61,9 +61,9 @@ class Swapped(Split):
 
 
 class HalvedSplit(Split):
-    """What splits have in common that divide n entries along one dimension, ⌈n/2⌉ kept and ⌊n/2⌋ moved.
+    """Base class of splits that keep ⌈n/2⌉ of the n entries of one dimension and move the other ⌊n/2⌋.
 
-    ``dim`` (negative) is the dimension divided, ``entries`` what its entries are called in messages.
+    ``dim`` (negative) is that dimension; ``entries`` is the name of its entries in messages.
     """
 
     dim: int
@@ -87,7 +87,7 @@ class HalvedSplit(Split):
 
 
 class HalfSplit(HalvedSplit):
-    """The first ⌈n/2⌉ features of a vector are kept, the others moved. Event rank 1.
+    """Keeps the first ⌈n/2⌉ features of a vector and moves the others. Event rank 1.
 
     Shapes: ``(..., n)`` ↔ ``(..., ⌈n/2⌉)``, ``(..., ⌊n/2⌋)``. Dinh et al. 2015, NICE (arXiv 1410.8516).
     """
@@ -104,7 +104,7 @@ class HalfSplit(HalvedSplit):
 
 
 class AlternatingSplit(HalvedSplit):
-    """The even features of a vector (0, 2, …) are kept, the odd ones moved. Event rank 1.
+    """Keeps the even features of a vector (0, 2, …) and moves the odd ones. Event rank 1.
 
     Shapes: ``(..., n)`` ↔ ``(..., ⌈n/2⌉)``, ``(..., ⌊n/2⌋)``. Dinh et al. 2015, NICE (arXiv 1410.8516).
     """

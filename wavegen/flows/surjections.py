@@ -1,7 +1,7 @@
-"""Layers that drop or fold part of the data: slice, augment, absolute value.
+"""Surjective and stochastic layers: slice, augment, absolute value.
 
-Of Nielsen et al. 2020, SurVAE flows (arXiv 2007.02731). Each states its term of the log-likelihood, and
-whether log p(x) = log p(z) + term holds or only ≥, in expectation over what the layer draws.
+From Nielsen et al. 2020, SurVAE flows (arXiv 2007.02731). Each docstring gives the log-likelihood term, and
+says whether log p(x) = log p(z) + term is exact or a lower bound in expectation over the layer's noise.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from wavegen.flows.draws import ConditionalDraw
 
 
 class _Resizing(Transform):
-    """What slice and augment share: they change the size of the first dimension of the event."""
+    """Shared code of slice and augment, which change the size of the first dimension of the event."""
 
     def __init__(self, event_dim: int) -> None:
         super().__init__()
@@ -39,18 +39,18 @@ class _Resizing(Transform):
 
 
 class Slice(_Resizing):
-    """x = (z, d) → z: the first ``num_kept`` entries stay, the next ``num_dropped`` leave; an exact layer.
+    """x = (z, d) → z: keeps the first ``num_kept`` entries and drops the next ``num_dropped``; exact.
 
-    Term: log p(d | z), since (z, d) ↔ x is the identity: log p(x) = log p(z) + log p(d | z). ``inverse``
-    draws d ~ p(d | z) and returns −log p(d | z). Sliced is the first dimension of the event: features of a
-    vector (``event_dim=1``), channels of an image (3).
+    Term: log p(d | z), because (z, d) ↔ x is the identity and log p(x) = log p(z) + log p(d | z).
+    ``inverse`` samples d ~ p(d | z) and returns −log p(d | z). The first dimension of the event is sliced:
+    features of a vector (``event_dim=1``), channels of an image (3).
 
     Both directions cost one evaluation of the prior.
 
     ``prior`` is p(d | z): a module or callable that maps z, of shape ``(batch, *event)``, to a distribution
-    of events of d's shape. It sees z only, not the context.
+    of events of d's shape. It depends on z only, not on the context.
 
-    Raises ``UserError`` for an event of another size, and for a prior of another event shape.
+    Raises ``UserError`` if the event has another size or the prior another event shape.
     """
 
     def __init__(
@@ -96,16 +96,16 @@ class Slice(_Resizing):
 
 
 class Augment(_Resizing):
-    """x → z = (x, u), u ~ q(u | x): ``num_extra`` more entries, for maps that need room; a lower bound.
+    """x → z = (x, u), u ~ q(u | x): appends ``num_extra`` entries for more expressive maps; a lower bound.
 
-    Term: −log q(u | x). log p(x) = log ∫ p(x, u) du ≥ E_q [log p(x, u) − log q(u | x)], with equality where
-    q is the model's posterior of u. ``inverse`` drops u, exactly, and returns log q(u | x), at the cost of
-    q's density. The entries join the first dimension of the event.
+    Term: −log q(u | x). log p(x) = log ∫ p(x, u) du ≥ E_q [log p(x, u) − log q(u | x)], with equality if q
+    is the model's posterior of u. ``inverse`` drops u, exactly, and returns log q(u | x), which costs one
+    evaluation of q. The entries are appended to the first dimension of the event.
 
     ``noise`` is q: a module or callable that maps x, of shape ``(batch, *event)``, to a distribution of
-    events of u's shape. It sees x only, not the context.
+    events of u's shape. It depends on x only, not on the context.
 
-    Raises ``UserError`` for an event too small to drop from, and for a noise of another event shape.
+    Raises ``UserError`` if the event is too small to drop u from, or if the noise has another event shape.
 
     Huang et al. 2020, augmented normalizing flows (arXiv 2002.07101); Chen et al. 2020, VFlow (2002.09741).
     """
@@ -157,17 +157,17 @@ class Augment(_Resizing):
 
 
 class AbsoluteValue(Transform):
-    """x → z = |x|, elementwise; an exact layer over a base on the positive numbers.
+    """x → z = |x|, elementwise; exact over a base on the positive numbers.
 
-    Term: Σ log P(sign x_i | z), ½ each unless told otherwise: −D log 2. ``inverse`` draws the signs. The sign
-    of 0 counts as positive. O(D), and one evaluation of the log-odds.
+    Term: Σ log P(sign x_i | z). By default each P is ½ and the term −D log 2. ``inverse`` samples the signs.
+    The sign of 0 counts as positive. Cost O(D) and one evaluation of the log-odds.
 
-    ``sign_logit`` is a module or callable that maps z to log-odds of a positive sign, of z's shape; none
-    means ½, a density symmetric about 0.
+    ``sign_logit`` is a module or callable that maps z to the log-odds of a positive sign, of z's shape. The
+    default is probability ½, a density symmetric about 0.
 
-    Raises ``UserError`` when negative values are to be mapped back (not inside a compiled graph): a base
-    with mass there is no density of |x|, and log p(x) would miss that mass. Raises it too for log-odds of
-    another shape than z's.
+    Raises ``UserError`` if ``inverse`` gets negative values (not inside a compiled graph): a base with mass
+    there is not a density of |x|, and log p(x) would miss that mass. Also raises it if the log-odds have
+    another shape than z.
     """
 
     def __init__(self, *, sign_logit: Callable[[Tensor], Tensor] | None = None, event_dim: int = 0) -> None:
@@ -179,7 +179,7 @@ class AbsoluteValue(Transform):
         if self.sign_logit is None:
             return torch.zeros_like(z)
         logit = self.sign_logit(z)
-        # one logit for several elements would be one sign for them, counted once for each
+        # a logit shared by several elements would be one sign, but would be counted once per element
         if logit.shape != z.shape:
             raise UserError(
                 f"AbsoluteValue: expected log-odds of shape {tuple(z.shape)}, got {tuple(logit.shape)}"
@@ -196,7 +196,7 @@ class AbsoluteValue(Transform):
         require_rank(self, z.shape, self.event_dim)
         (z,) = at_least_float32(z)
         if not torch.compiler.is_compiling() and bool((z < 0).any()):
-            raise UserError(f"AbsoluteValue: expected a base of values from 0, got {z.min().item()}")
+            raise UserError(f"AbsoluteValue: expected base values of at least 0, got {z.min().item()}")
         logit = self._logit(z)
         sign = torch.where(torch.rand_like(z) < torch.sigmoid(logit), 1.0, -1.0).to(z.dtype)
         return sign * z, -self._log_probability(sign, logit)

@@ -1,4 +1,4 @@
-"""Sylvester flows: a hidden layer of M units added to its input, its Jacobian an M × M triangle."""
+"""Sylvester flows: a residual layer with M hidden units and a triangular M × M Jacobian."""
 
 from collections.abc import Sequence
 
@@ -18,24 +18,25 @@ class Sylvester(ParametrisedBijection):
     By Sylvester's identity det ∂z/∂x = det(I_M + diag(1 − t²) R̃ R), t = tanh(R̃ Qᵀ x + b), which is
     triangular: log_det = Σ_i log(1 + (1 − t_i²) r_ii r̃_ii), O(M), invertible for r_ii r̃_ii > −1.
 
-    The paper bounds both diagonals by tanh, hence the products by ±1. Here r̃_ii = exp(κ_i) > 0, which loses
-    nothing (a unit's sign moves into R and b, tanh being odd), and r_ii = (s(ρ_i r̃_ii) − 1) / r̃_ii with
-    s = ``positive_slope``, so that r_ii r̃_ii = s − 1 is above −1 and not bounded from above; ρ = 0 gives
-    r_ii = 0, and r_ii stays bounded as r̃_ii → 0. The log_det is formed as Σ log(t² + s (1 − t²)).
+    The paper bounds both diagonals by tanh, and so their products by ±1. Here r̃_ii = exp(κ_i) > 0, without
+    loss of generality (tanh is odd, so the sign of a unit moves into R and b), and
+    r_ii = (s(ρ_i r̃_ii) − 1) / r̃_ii with s = ``positive_slope``. Thus r_ii r̃_ii = s − 1 is above −1 and
+    unbounded from above; ρ = 0 gives r_ii = 0, and r_ii stays bounded as r̃_ii → 0. The log_det is computed
+    as Σ log(t² + s (1 − t²)).
 
-    ``inverse``: with y = Qᵀ x, v = Qᵀ z the flow is v = y + R tanh(R̃ y + b), triangular: from the last
-    unit to the first, each is one scalar equation p + (s − 1) tanh p = c as the planar flow's, solved by
-    Newton's method; M of them in sequence and O(M²) products. Then x = z + Q (y − v). Differentiated
-    implicitly: one recorded Newton step on the M equations, its Jacobian taken as a constant; first
-    derivatives are exact, second ones are not.
+    ``inverse``: with y = Qᵀ x, v = Qᵀ z the flow is v = y + R tanh(R̃ y + b), which is triangular. From the
+    last unit to the first, each unit is one scalar equation p + (s − 1) tanh p = c as in the planar flow,
+    solved by Newton's method: M equations in sequence and O(M²) products. Then x = z + Q (y − v). The
+    inverse is differentiated implicitly by one recorded Newton step on the M equations, with its Jacobian
+    treated as a constant; first derivatives are exact, second derivatives are not.
 
-    ``basis`` makes Q: ``OrthonormalColumns``, ``HouseholderProduct``, ``PermutedAxes``, or another of their
-    contract. ``parameters`` is a module that maps the context to ``count_parameters`` parameters,
-    ``(n,)`` or ``(batch, n)``; none learns a table. They are, in order: the basis's | R above the diagonal,
-    by rows | R̃ likewise | ρ | κ | b.
+    ``basis`` computes Q: ``OrthonormalColumns``, ``HouseholderProduct``, ``PermutedAxes``, or another module
+    with their interface. ``parameters`` is a module that maps the context to ``count_parameters``
+    parameters, ``(n,)`` or ``(batch, n)``; by default they are learned directly. Their order is: those of
+    the basis | R above the diagonal, by rows | R̃ likewise | ρ | κ | b.
 
-    Shapes: x ``(…, features)``. Computed in float32 at least, under autocast too. Raises ``UserError`` for
-    another number of features or parameters.
+    Shapes: x ``(…, features)``. Computed in at least float32, also under autocast. Raises ``UserError`` if
+    the number of features or parameters differs.
 
     Van den Berg et al. 2018 (arXiv 1803.05649).
     """
@@ -88,8 +89,8 @@ class Sylvester(ParametrisedBijection):
 
 
 class OrthogonalSylvester(Sylvester):
-    """Sylvester's flow with Q of ``rank`` orthonormal columns by iteration (``OrthonormalColumns``): the
-    bottleneck M = ``rank`` ≤ D is free. O(D M) a vector, and O(D M²) an iteration for Q.
+    """A Sylvester flow with Q of ``rank`` orthonormal columns computed by iteration (``OrthonormalColumns``).
+    M = ``rank`` ≤ D can be chosen. Cost O(D M) per vector, and O(D M²) per iteration for Q.
     """
 
     def __init__(self, features: int, rank: int, *, parameters: nn.Module | None = None) -> None:
@@ -101,8 +102,8 @@ class OrthogonalSylvester(Sylvester):
 
 
 class HouseholderSylvester(Sylvester):
-    """Sylvester's flow with Q a product of ``num_reflections`` reflections (``HouseholderProduct``), M = D.
-    O(D² + D · num_reflections) a vector.
+    """A Sylvester flow with Q a product of ``num_reflections`` reflections (``HouseholderProduct``), M = D.
+    Cost O(D² + D · num_reflections) per vector.
     """
 
     def __init__(self, features: int, num_reflections: int, *, parameters: nn.Module | None = None) -> None:
@@ -114,10 +115,10 @@ class HouseholderSylvester(Sylvester):
 
 
 class TriangularSylvester(Sylvester):
-    """Sylvester's flow with Q a permutation (``PermutedAxes``), M = D; O(D²) a vector.
+    """A Sylvester flow with Q a permutation (``PermutedAxes``), M = D; cost O(D²) per vector.
 
-    ``order`` is the permutation, none the identity. The paper alternates the identity with the reverse,
-    ``order=range(features)[::-1]``, from layer to layer.
+    ``order`` is the permutation, by default the identity. The paper alternates between the identity and the
+    reversal, ``order=range(features)[::-1]``, from layer to layer.
     """
 
     def __init__(
@@ -148,11 +149,11 @@ def _upper_triangular(above: Tensor, diagonal: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _solve(v: Tensor, r: Tensor, r_tilde: Tensor, slope: Tensor, b: Tensor) -> Tensor:
-    """y with y + R tanh(R̃ y + b) = v, by back substitution; no gradient."""
+    """Solves y + R tanh(R̃ y + b) = v for y by back substitution; no gradient."""
     y, tanh = torch.zeros_like(v), torch.zeros_like(v)
     slope = slope.expand_as(v)
     for i in reversed(range(v.shape[-1])):
-        # what the units after i, already known, contribute; those up to i are still zero
+        # the contribution of the solved units after i; units up to i are still zero
         known = v[..., i] - (r[..., i, :] * tanh).sum(-1)
         rest = (r_tilde[..., i, :] * y).sum(-1) + b[..., i]
         root = solve_tanh_equation(r_tilde[..., i, i] * known + rest, slope[..., i])

@@ -1,21 +1,21 @@
-"""The scalar equation behind planar and Sylvester flows: p + (s − 1) tanh p = c, s > 0."""
+"""The scalar equation of planar and Sylvester flows: p + (s − 1) tanh p = c, s > 0."""
 
 import torch
 from torch import Tensor
 
 
 def tanh_slope(tanh: Tensor, slope: Tensor) -> Tensor:
-    """d/dp [p + (s − 1) tanh p] = 1 + (s − 1) (1 − t²), written t² + s (1 − t²): positive, without
+    """d/dp [p + (s − 1) tanh p] = 1 + (s − 1) (1 − t²), computed as t² + s (1 − t²): positive, without
     cancellation."""
     square = tanh.square()
     return square + slope * (1 - square)
 
 
 def tanh_root(target: Tensor, slope: Tensor) -> Tensor:
-    """p with p + (s − 1) tanh p = target, differentiable in both: one recorded Newton step at the solution.
+    """Solves p + (s − 1) tanh p = target, differentiable in both: one recorded Newton step at the solution.
 
-    The step, its slope taken as a constant, has the gradient of the implicit function, and polishes the
-    solution's last digit. First derivatives are exact; second derivatives through the step are not.
+    The step, with its slope treated as a constant, has the gradient of the implicit function and also
+    improves the last digit. First derivatives are exact; second derivatives through the step are not.
     """
     root = solve_tanh_equation(target, slope)
     if not torch.is_grad_enabled():
@@ -27,11 +27,11 @@ def tanh_root(target: Tensor, slope: Tensor) -> Tensor:
 
 @torch.no_grad()
 def solve_tanh_equation(target: Tensor, slope: Tensor, max_iterations: int = 100) -> Tensor:
-    """The root to the resolution of the type; no gradient. The left side increases in p for s > 0.
+    """The root to the precision of the dtype, without gradient. The left side increases in p for s > 0.
 
-    It is odd, so that the root has the sign of the target. On p ≥ 0 it is concave for s ≥ 1, convex for
-    s ≤ 1: Newton's steps from the end of the bracket |target| − (s − 1) … |target| (cut at 0) that lies on
-    the flatter side of the root approach it from one side and never leave the bracket.
+    The left side is odd, so the root has the sign of the target. On p ≥ 0 it is concave for s ≥ 1 and convex
+    for s ≤ 1. The bracket is |target| − (s − 1) … |target|, cut at 0. Newton's method starts from the end
+    of the bracket on the flatter side of the root; it approaches the root from that side and stays inside.
     """
     distance, excess = target.abs(), slope - 1
     resolution = 4 * torch.finfo(distance.dtype).eps

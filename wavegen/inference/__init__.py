@@ -1,1 +1,1 @@
-"""Inference with trained or training models: importance sampling, flows in other people's programs."""
+"""Use of flows in other probabilistic programs (Pyro)."""

@@ -1,6 +1,6 @@
-"""Flows in Pyro programs: as distributions of sample sites, and as the guide of all of them.
+"""Flows in Pyro programs: as distributions of sample sites, and as a guide for all latent variables.
 
-Needs the extra ``pyro`` (``pip install wavegen[pyro]``); nothing else of wavegen does.
+Requires the extra ``pyro`` (``pip install wavegen[pyro]``); no other module of wavegen requires it.
 
     def model(x):                                    # a flow as likelihood
         pyro.module("flow", flow)
@@ -26,22 +26,22 @@ from wavegen.flows.flow import FlowDistribution
 
 
 class PyroFlow(TorchDistribution):
-    """A flow at one context as a distribution of Pyro: it expands in plates, masks, scales, ``to_event``.
+    """A flow with a fixed context as a Pyro distribution; supports plates, masks, scales and ``to_event``.
 
-    A draw remembers its log-density, found in the same pass, and ``log_prob`` of that very tensor returns
-    it: an inverse autoregressive guide is sampled *and* scored in one pass, where the density of a foreign
-    value takes one per element. Where the flow is a bound (``is_bound``: dequantisation), so is ``log_prob``,
-    and an ELBO with it is a bound still.
+    A sample is stored with its log-density, which the same pass computes, and ``log_prob`` of that tensor
+    returns the stored value. An inverse autoregressive guide is thus sampled *and* scored in one pass; the
+    density of any other value takes one pass per element. If the flow is a bound (``is_bound``, with
+    dequantisation), ``log_prob`` is a bound too, and so is an ELBO with it.
 
-    Shapes: batch shape that of the flow's distribution (() or the context's), event shape its own.
+    Shapes: the batch shape is that of the flow's distribution (() or the context's), the event shape its own.
 
     Args:
-        distribution: what a ``Flow`` returns for a context.
-        support: of one event, where it is not all real vectors of the event's shape; Pyro's Hamiltonian
+        distribution: the result of a ``Flow`` for a context.
+        support: of one event, if it is not all real vectors of the event's shape. Pyro's Hamiltonian
             samplers and automatic guides choose their coordinates by it.
 
     Raises:
-        UserError: for anything but a flow's distribution.
+        UserError: if ``distribution`` is not that of a flow.
     """
 
     arg_constraints: dict = {}
@@ -66,7 +66,7 @@ class PyroFlow(TorchDistribution):
         return self._support
 
     def expand(self, batch_shape: _size, _instance: Any = None) -> "PyroFlow":
-        """The same law for every element of a larger batch; draws are independent across it."""
+        """The same distribution for every element of a larger batch, with independent samples."""
         batch_shape = torch.Size(batch_shape)
         pairs = zip(reversed(self.batch_shape), reversed(batch_shape), strict=False)
         if len(self.batch_shape) > len(batch_shape) or any(own not in (1, wanted) for own, wanted in pairs):
@@ -92,7 +92,7 @@ class PyroFlow(TorchDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._drawn is not None and self._drawn[0] is value:
             log_prob = self._drawn[1]
-            # what was drawn without a graph cannot stand for a density that is differentiated
+            # A value sampled without a graph cannot be used for a density that is differentiated.
             if log_prob.requires_grad or not torch.is_grad_enabled():
                 return log_prob
         rank = len(self.event_shape)
@@ -103,20 +103,20 @@ class PyroFlow(TorchDistribution):
 class FlowGuide(AutoContinuous):
     """A guide whose posterior over all latent variables at once is a flow.
 
-    Pyro lays the model's continuous latents, mapped to unconstrained space, side by side in one vector, in
-    the order in which the model names them; the flow is its density, dependences between them included.
-    Pyro registers the flow's parameters. A flow that generates in one pass (planar, coupling, IAF) costs
-    one pass a step.
+    Pyro concatenates the model's continuous latents, mapped to unconstrained space, into one vector, in the
+    order in which the model samples them. The flow is the density of that vector and includes dependences
+    between latents. Pyro registers the parameters of the flow. A flow that generates in one pass (planar,
+    coupling, IAF) costs one pass per step.
 
     For one posterior per datum, write the guide by hand: inside the plate
     ``pyro.sample("z", PyroFlow(flow(encoder(x))))``, after ``pyro.module("flow", flow)``.
 
     Args:
-        model: a Pyro model, its latents continuous and of fixed shape.
+        model: a Pyro model with continuous latents of fixed shape.
         flow: events of shape ``(latent_dim,)``, no context.
 
     Raises:
-        UserError: when first run, where the flow's events are not of the latents' number.
+        UserError: at the first run, if the event size of the flow is not the number of latent dimensions.
     """
 
     def __init__(self, model: Callable, *, flow: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Phone timings of a recording, by warping a spoken rendition of the same text onto it in time."""
+"""Phone timings of a recording, by dynamic time warping from synthetic speech of the same text."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,28 +16,28 @@ from wavegen.linguistics.pronunciation import Pronunciation
 _RATE = 16000
 _HOP_S = 0.005
 _MAX_FRAMES = (
-    4000  # of one side: bounds the cost matrix to 128 MB; longer utterances are aligned on coarser frames
+    4000  # per side: limits the cost matrix to 128 MB; longer utterances are aligned on coarser frames
 )
 _TRIM_DB = 40.0  # below the loud frames: silence at the ends
-_PAUSE_DB = 32.0  # below the loud frames: a pause inside, when it lasts
+_PAUSE_DB = 32.0  # below the loud frames: a pause within the utterance, if long enough
 _MIN_PAUSE_S = 0.10
 _MIN_PHONE_S = 0.010
 _BAND = 0.2  # half width of the Sakoe–Chiba band, relative to the length
 
 
 def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int) -> list[TimedPhone]:
-    """Phones of ``spoken`` at the times at which ``recording`` (samples,) says them.
+    """The phones of ``spoken`` with the times at which they occur in ``recording`` (samples,).
 
     Dynamic time warping (Sakoe & Chiba 1978) within a band, on mel cepstra and their slopes, each normalised
-    over its utterance so that the two voices become comparable. Silence is cut from both ends first;
-    afterwards a pause that only the recording makes is put in between the two words around it, and one that
-    only the spoken rendition makes is taken out.
+    over its utterance so that the two voices are comparable. Silence is first removed from both ends. After
+    the alignment, a pause that occurs only in the recording is inserted between the two words around it, and
+    a pause that occurs only in the synthetic speech is removed.
 
     Returns:
-        phones, contiguous from 0 s to the end of the recording, none shorter than 10 ms where there is room.
+        phones, contiguous from 0 s to the end of the recording, none shorter than 10 ms if there is room.
 
     Raises:
-        UserError: the recording is too short for the phones it should hold; the front end makes no sound.
+        UserError: the recording is too short for its phones; the front end produces no sound.
     """
     waveform, waveform_rate = spoken.require_sound("alignment by dynamic time warping")
     duration_s = len(recording) / sample_rate
@@ -56,7 +56,7 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
     stop = min(max(start + 1, int(np.ceil(speech[-1].end_s / hop_s))), len(rendered_db))
 
     path = _warp(_cepstra(rendered, hop)[:, start:stop], _cepstra(recorded, hop)[:, first:last])
-    # One recorded time per rendered frame: the middle of those it was matched with.
+    # One recorded time per synthetic frame: the mean of the frames matched to it.
     there = np.array([path[path[:, 0] == i, 1].mean() for i in range(stop - start)])
     there_s = np.maximum.accumulate((first + there) * hop_s)
     here_s = (start + np.arange(stop - start)) * hop_s
@@ -72,7 +72,7 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
     ]
 
     threshold_db = _loudness_db(recorded_db) - _PAUSE_DB
-    phones = _drop_pauses_not_made(phones, recorded_db, hop_s, threshold_db)
+    phones = _drop_unspoken_pauses(phones, recorded_db, hop_s, threshold_db)
     for begin, end in _runs(recorded_db[first:last] < threshold_db):
         if (end - begin) * hop_s >= _MIN_PAUSE_S:
             at_s = (_edge_s(first + edge, hop_s, duration_s) for edge in (begin, end))
@@ -84,7 +84,7 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
 
 
 def _edge_s(frame: int, hop_s: float, duration_s: float) -> float:
-    """Where a frame begins: librosa centres frame n on sample n · hop."""
+    """The start time of a frame; librosa centres frame n on sample n · hop."""
     return float(np.clip((frame - 0.5) * hop_s, 0.0, duration_s)) if frame else 0.0
 
 
@@ -99,14 +99,14 @@ def _loudness_db(levels_db: np.ndarray) -> float:
 
 
 def _loud_span(levels_db: np.ndarray, range_db: float) -> tuple[int, int]:
-    """First and one past the last frame that is loud and not a single click: it has loud neighbours."""
+    """First frame, and one past the last frame, that is loud and has loud neighbours (not a single click)."""
     loud = levels_db > _loudness_db(levels_db) - range_db
     sustained = [run for run in _runs(loud) if run[1] - run[0] >= 4] or _runs(loud) or [(0, len(levels_db))]
     return sustained[0][0], sustained[-1][1]
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Start and one past the end of every stretch of true values."""
+    """Start, and one past the end, of every run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
@@ -115,7 +115,7 @@ def _cepstra(waveform: np.ndarray, hop: int) -> np.ndarray:
     """Mel cepstra 0–12 and their slopes (26, frames), each normalised over the utterance."""
     analysis = {"fft_size": 512, "hop_samples": hop, "window_samples": 400, "num_mels": 40}
     mel = mel_spectrogram(torch.as_tensor(waveform), _RATE, **analysis).numpy()
-    # A floor relative to the utterance keeps background noise from having a colour of its own.
+    # The floor is relative to the utterance, so that background noise does not shape the spectrum.
     log_mel = librosa.amplitude_to_db(mel, ref=np.max, amin=1e-5, top_db=55.0)
     cepstra = librosa.feature.mfcc(S=log_mel, n_mfcc=13)
     slopes = librosa.feature.delta(cepstra, width=9, mode="nearest")
@@ -127,8 +127,8 @@ def _cepstra(waveform: np.ndarray, hop: int) -> np.ndarray:
 def _warp(rendered: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     """Warping path (steps, 2) of frame pairs, from the first pair to the last.
 
-    A step along one side alone costs as much as one along both, plus a bit, so that neither stands still for
-    nothing.
+    A diagonal step costs 1.4 and a step along one side 1, so a diagonal step is cheaper than the two single
+    steps that replace it.
     """
     _, path = librosa.sequence.dtw(
         X=rendered,
@@ -142,10 +142,10 @@ def _warp(rendered: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     return path[::-1]
 
 
-def _drop_pauses_not_made(
+def _drop_unspoken_pauses(
     phones: Sequence[TimedPhone], levels_db: np.ndarray, hop_s: float, threshold_db: float
 ) -> list[TimedPhone]:
-    """Take out inner silences during which the recording sounds; their neighbours meet in the middle."""
+    """Removes inner silences during which the recording sounds; their neighbours meet in the middle."""
     kept: list[TimedPhone] = []
     pending_start_s = None
     for phone in phones:
@@ -165,7 +165,7 @@ def _drop_pauses_not_made(
 
 
 def _insert_pause(phones: list[TimedPhone], start_s: float, end_s: float) -> list[TimedPhone]:
-    """Make ``start_s … end_s`` a silence at the word boundary nearest to its middle."""
+    """Inserts a silence ``start_s … end_s`` at the word boundary nearest to its middle."""
     middle_s = (start_s + end_s) / 2
     boundaries = [
         i
@@ -177,7 +177,7 @@ def _insert_pause(phones: list[TimedPhone], start_s: float, end_s: float) -> lis
     at = min(boundaries, key=lambda i: abs(phones[i].start_s - middle_s))
     tolerance_s = 0.15
     if not start_s - tolerance_s <= phones[at].start_s <= end_s + tolerance_s:
-        return phones  # a long stop closure inside a word, or an alignment too wrong to be mended here
+        return phones  # a long stop closure within a word, or an alignment that is too wrong to be corrected
     before = [replace(p, start_s=min(p.start_s, start_s), end_s=min(p.end_s, start_s)) for p in phones[:at]]
     after = [replace(p, start_s=max(p.start_s, end_s), end_s=max(p.end_s, end_s)) for p in phones[at:]]
     if before:

@@ -1,4 +1,4 @@
-"""Text → context of speech, for a trained voice."""
+"""Text to speech context, for a trained voice."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from wavegen.linguistics.prosody.prosody import Plan, Prosody
 
 @dataclass(frozen=True)
 class TextAnalysis:
-    """A front end reads, a prosody plans, an encoder says it in the voice's features.
+    """Converts text in three steps: front end (phones), prosody (durations, F0), encoder (features).
 
     Args:
-        front_end: the one that the voice's corpus was prepared with.
+        front_end: the front end with which the voice's corpus was prepared.
         prosody: of the voice.
         encoder: of the voice.
     """
@@ -23,10 +23,10 @@ class TextAnalysis:
     encoder: FeatureEncoder
 
     def analyse(self, text: str) -> tuple[SpeechContext, Plan]:
-        """The unbatched context of ``text``, taken as it stands, and how it will be said.
+        """The unbatched context of ``text``, read literally, and the plan of phones and pitch.
 
         Raises:
-            UserError: ``text`` holds nothing that can be pronounced.
+            UserError: ``text`` contains nothing that can be pronounced.
         """
         plan = self.prosody.plan(self.front_end.read(text))
         frames = self.encoder.layout.compact(plan.phones, plan.num_frames, plan.pitch)

@@ -1,4 +1,4 @@
-"""What a model of speech is told beside the waveform: its schema, and the operations on it."""
+"""The conditioning input of speech models: its schema and the operations on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
@@ -15,30 +15,30 @@ SCHEMA: dict[str, tuple[str, ...]] = {
     "voiced": (FRAMES,),
     "speaker": (),
 }
-"""The axes of each entry, without the batch: per frame where the last one is ``frames``, else constant."""
+"""Axes of each entry without the batch: per frame if the last axis is ``frames``, else constant in time."""
 
 
 class SpeechContext(Mapping[str, Tensor]):
-    """The conditioning of one utterance, or of a batch of them, by name.
+    """The conditioning of one utterance, or of a batch of utterances, by entry name.
 
     ========  =============================  =======  ====================================================
     entry     shape of a batch               type     what
     ========  =============================  =======  ====================================================
     features  ``(batch, features, frames)``  float32  encoded linguistic features, scaled log F0, voicing
-    cycles    ``(batch, frames)``            float32  glottal cycles since the start, whole at each pulse
+    cycles    ``(batch, frames)``            float32  glottal cycles since the start, integer at each pulse
     voiced    ``(batch, frames)``            float32  0 or 1
-    speaker   ``(batch,)``                   int64    number of the speaker
+    speaker   ``(batch,)``                   int64    index of the speaker
     ========  =============================  =======  ====================================================
 
-    One utterance has the same entries without the batch axis. Frames last 5 ms. They may outnumber the
-    waveform's: a training segment brings one frame of lookahead.
+    A single utterance has the same entries without the batch axis. Frames last 5 ms. There may be more
+    frames than the waveform needs: a training segment has one frame of lookahead.
 
     Args:
-        entries: by name; none is obligatory, and a model names the one that it misses.
+        entries: by name; all are optional. A model raises an error that names an entry it misses.
 
     Raises:
-        UserError: for a name that is not in ``SCHEMA``, for another number of axes than the schema and the
-            other entries have, and for entries that differ in their frames or in their batch.
+        UserError: if a name is not in ``SCHEMA``, an entry has another number of axes than the schema and
+            the other entries require, or entries differ in their number of frames or in their batch size.
 
     Example:
         >>> context = SpeechContext(features=torch.zeros(7, 20), voiced=torch.ones(20))
@@ -53,7 +53,7 @@ class SpeechContext(Mapping[str, Tensor]):
         ranks = {}
         for name, value in self._entries.items():
             if name not in SCHEMA:
-                raise UserError(f"a context has no entry '{name}', expected some of {', '.join(SCHEMA)}")
+                raise UserError(f"a context has no entry '{name}', expected one of {', '.join(SCHEMA)}")
             ranks[name] = value.dim() - len(SCHEMA[name])
         self.is_batch = set(ranks.values()) == {1}
         if ranks and not (self.is_batch or set(ranks.values()) == {0}):
@@ -67,15 +67,15 @@ class SpeechContext(Mapping[str, Tensor]):
 
     @classmethod
     def zeros(cls, *, num_features: int, num_frames: int, batch_size: int = 1) -> Self:
-        """A batch of silence that nobody said: what it takes to see whether shapes fit."""
+        """A batch of zeros, for checking whether shapes fit."""
         frames = torch.zeros(batch_size, num_frames)
         return cls(features=torch.zeros(batch_size, num_features, num_frames), cycles=frames, voiced=frames)
 
     @classmethod
     def collate(cls, contexts: Sequence["SpeechContext"]) -> Self:
-        """A batch of utterances, the shorter ones padded by repeating their last frame.
+        """A batch of utterances; shorter ones are padded by repeating their last frame.
 
-        So an utterance scores in a batch as it does alone: what looks a frame ahead sees the same.
+        The padding leaves an utterance's score unchanged, because lookahead sees the same frame.
         """
         longest = max((context.num_frames for context in contexts if context), default=0)
         padded = [
@@ -98,41 +98,41 @@ class SpeechContext(Mapping[str, Tensor]):
 
     @property
     def num_frames(self) -> int:
-        """Frames of 5 ms. Raises UserError where nothing is at frame rate."""
+        """Number of 5 ms frames. Raises UserError if no entry is at frame rate."""
         counts = self._frame_counts()
         if not counts:
-            raise UserError(f"{self} has no frames, expected an entry at frame rate")
+            raise UserError(f"{self} has no frames, expected an entry with frames")
         return next(iter(counts.values()))
 
     @property
     def batch_size(self) -> int:
-        """Utterances of a batch; 1 of a context without a batch axis."""
+        """Number of utterances; 1 for a context without a batch axis."""
         return next(iter(self._batch_sizes().values()), 1)
 
     def cut(self, first: int, last: int) -> Self:
-        """The frames ``first … last − 1``; what is constant stays."""
+        """The frames ``first … last − 1``; constant entries are unchanged."""
         return self._map_frames(lambda value: value[..., first:last])
 
     def take(self, frames: Tensor) -> Self:
-        """The frames of these numbers, in their order; what is constant stays."""
+        """The frames with these indices, in the given order; constant entries are unchanged."""
         return self._map_frames(lambda value: value[..., frames])
 
     def roll(self, frames: int) -> Self:
-        """All frames moved on by so many, the last ones to the front; what is constant stays."""
+        """Shifts the frames cyclically to the right by ``frames``; constant entries are unchanged."""
         return self._map_frames(lambda value: value.roll(frames, -1))
 
     def shuffled(self) -> Self:
-        """Each utterance gets the context of the one before it; a single one gets its own moved by half."""
+        """Gives each utterance the context of the previous one; a single one is rolled by half its length."""
         if self.batch_size == 1:
             return self.roll(self.num_frames // 2)
         return type(self)(**{name: value.roll(1, 0) for name, value in self.items()})
 
     def select(self, utterances: Tensor) -> Self:
-        """The utterances of these numbers, in their order, of a batch."""
+        """The utterances of a batch with these indices, in the given order."""
         return type(self)(**{name: value[utterances.to(value.device)] for name, value in self.items()})
 
     def to(self, target: torch.device | str | torch.dtype) -> Self:
-        """On another device; or its numbers, though not the speaker's, in another precision."""
+        """Moves to a device, or converts the floating-point entries (not ``speaker``) to a dtype."""
         is_dtype = isinstance(target, torch.dtype)
         return type(self)(
             **{

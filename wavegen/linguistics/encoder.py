@@ -1,4 +1,4 @@
-"""Compact frames → what nets read. Scalers are fitted on the training part and travel with every voice."""
+"""Encodes compact frames as input of the nets; voices store the scalers, fitted on the training split."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,25 +17,25 @@ _STD_FLOOR = 1e-2
 
 
 class FeatureEncoder:
-    """One-hots of categories, scaled numbers, flags, in the order of the layout's columns.
+    """One-hot vectors of categories, scaled numbers and flags, in the order of the layout's columns.
 
     Args:
         layout: of the compact frames.
-        mean, std: of the columns that the layout scales, in its order.
+        mean, std: of the scaled columns, in the layout's order.
 
     Raises:
-        UserError: for another number of means or deviations, or where they are not finite and positive.
+        UserError: if the number of means or deviations differs, or they are not finite and positive.
     """
 
     def __init__(self, layout: FeatureLayout, mean: Sequence[float], std: Sequence[float]):
         self.scaled = [i for i, column in enumerate(layout.columns) if column.scaled_over]
         if len(mean) != len(self.scaled) or len(std) != len(self.scaled):
             raise UserError(
-                f"a feature encoder needs {len(self.scaled)} means and deviations, got {len(mean)} and "
-                f"{len(std)}"
+                f"a feature encoder needs {len(self.scaled)} means and standard deviations, got {len(mean)} "
+                f"and {len(std)}"
             )
         if not np.isfinite([*mean, *std]).all() or min(std) <= 0:
-            raise UserError("a feature encoder's means must be finite and its deviations positive")
+            raise UserError("a feature encoder needs finite means and positive finite standard deviations")
         self.layout = layout
         self.mean = torch.tensor([float(value) for value in mean], dtype=torch.float32)
         self.std = torch.tensor([float(value) for value in std], dtype=torch.float32)
@@ -45,10 +45,10 @@ class FeatureEncoder:
 
     @classmethod
     def fit(cls, layout: FeatureLayout, frames: Iterable[np.ndarray]) -> "FeatureEncoder":
-        """Scalers of the training part, each over the frames that its column names."""
+        """Computes the scalers of the training split, each over the frames that its column specifies."""
         matrices = [np.asarray(matrix) for matrix in frames]
         if not matrices:
-            raise UserError("cannot fit a feature encoder: the training split holds no utterance")
+            raise UserError("cannot fit a feature encoder: the training split has no utterances")
         counted = {
             "speech": np.concatenate([layout.is_speech(matrix) for matrix in matrices]),
             "voiced": np.concatenate([matrix[:, layout.column("voiced")] > 0.5 for matrix in matrices]),
@@ -64,10 +64,10 @@ class FeatureEncoder:
         return cls(layout, mean, std)
 
     def encode(self, frames: np.ndarray | Tensor) -> SpeechContext:
-        """Compact ``frames`` (frames, columns) → the unbatched context of speech.
+        """Compact ``frames`` (frames, columns) → the unbatched speech context.
 
         Raises:
-            UserError: another number of columns, or a number outside a column's categories.
+            UserError: if the number of columns differs, or an index is outside the column's categories.
         """
         layout = self.layout
         frames = torch.as_tensor(frames, dtype=torch.float32)
@@ -91,7 +91,7 @@ class FeatureEncoder:
         return SpeechContext(features=torch.cat(features, 1).T.contiguous(), cycles=cycles, voiced=voiced)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON; see :meth:`from_dict`."""
+        """A JSON-compatible dictionary; see :meth:`from_dict`."""
         return {
             "layout": describe(self.layout),
             "columns": list(self.layout.column_names),
@@ -101,10 +101,10 @@ class FeatureEncoder:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: object) -> "FeatureEncoder":
-        """Inverse of ``to_dict``. The data may come from a stranger.
+        """Inverse of ``to_dict``. The data may be untrusted.
 
         Raises:
-            UserError: naming the ``source`` where they are malformed, or of a version with other columns.
+            UserError: naming ``source``, if the data are malformed or of a version with other columns.
         """
         try:
             columns, mean, std = list(data["columns"]), list(data["mean"]), list(data["std"])
@@ -128,7 +128,7 @@ def _one_hot(values: Tensor, name: str, count: int) -> Tensor:
     indices = values.long()
     if indices.numel() and not (0 <= int(indices.min()) and int(indices.max()) < count):
         raise UserError(
-            f"the column {name} holds {int(indices.min())} to {int(indices.max())}, which is outside its "
-            f"{count} categories"
+            f"the column {name} contains values from {int(indices.min())} to {int(indices.max())}, which are "
+            f"outside its {count} categories"
         )
     return one_hot(indices, count)

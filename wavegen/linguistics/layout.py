@@ -1,4 +1,4 @@
-"""Which columns a compact frame has, and how each of them is encoded; ``docs/features.md`` has an example."""
+"""Columns of compact frames and their encoding; ``docs/features.md`` has an example."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ class Column:
 
     Args:
         name: of the column.
-        categories: the names of what its whole numbers stand for; encoded as a one-hot vector.
-        scaled_over: the frames over which mean and deviation are taken: those of speech, or voiced ones; None
-            leaves the number as it is.
-        is_feature: whether nets read it among their features.
+        categories: names of the values 0, 1, …, which are encoded as a one-hot vector; empty for a number.
+        scaled_over: the frames over which mean and standard deviation are computed, speech or voiced frames;
+            None leaves the number unscaled.
+        is_feature: whether the column is part of the features that nets read.
     """
 
     name: str
@@ -44,11 +44,11 @@ PITCH_COLUMNS = (
     Column("voiced"),
     Column("cycles", is_feature=False),
 )
-"""What every layout ends in."""
+"""The last columns of every layout."""
 
 
 def pitch_columns(pitch: PitchTrack) -> dict[str, np.ndarray]:
-    """The values of ``PITCH_COLUMNS`` by name; cycles from glottal pulses where the track has any."""
+    """The values of ``PITCH_COLUMNS`` by name; cycles come from glottal pulses if the track has any."""
     f0_hz, voiced, pulses_s = pitch.f0_hz, pitch.voiced, pitch.pulses_s
     has_pulses = len(pulses_s) > 0
     cycles = cycles_from_pulses(pulses_s, f0_hz, voiced, len(f0_hz)) if has_pulses else cycles_from_f0(f0_hz)
@@ -56,10 +56,10 @@ def pitch_columns(pitch: PitchTrack) -> dict[str, np.ndarray]:
 
 
 class FeatureLayout:
-    """Base of the layouts, frozen dataclasses of plain settings. The feature vector follows the columns.
+    """Base class of layouts: frozen dataclasses of plain settings. Features follow the order of the columns.
 
-    A corpus keeps *compact* frames, indices instead of one-hots, and a
-    :class:`~wavegen.linguistics.encoder.FeatureEncoder` turns them into what nets read. To add a layout,
+    A corpus stores *compact* frames, which have indices instead of one-hot vectors. A
+    :class:`~wavegen.linguistics.encoder.FeatureEncoder` converts them to input of the nets. To add a layout,
     write a file with such a class that has ``columns`` (ending in ``PITCH_COLUMNS``), ``compact``,
     ``is_speech`` and ``num_unknown``, and a configuration ``configs/layout/NAME.yaml``.
     """
@@ -73,11 +73,11 @@ class FeatureLayout:
         raise NotImplementedError
 
     def is_speech(self, frames: np.ndarray) -> np.ndarray:
-        """Which compact frames are not silence, ``(num_frames,)`` bool."""
+        """Marks the compact frames that are not silence, ``(num_frames,)`` bool."""
         raise NotImplementedError
 
     def num_unknown(self, phones: Sequence[TimedPhone]) -> int:
-        """How many of the phones the layout has no name for."""
+        """The number of phones that the layout has no name for."""
         raise NotImplementedError
 
     @cached_property
@@ -95,10 +95,10 @@ class FeatureLayout:
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that differ where layouts differ."""
+        """Sixteen hexadecimal digits that identify the layout."""
         content = [describe(self), list(self.column_names)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def column(self, name: str) -> int:
-        """Index of a compact column."""
+        """The index of a compact column."""
         return self.column_names.index(name)

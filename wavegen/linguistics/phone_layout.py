@@ -1,4 +1,4 @@
-"""The layout of phones: which one sounds in a frame, which around it, and where in phone, word and phrase."""
+"""The phone layout: current and surrounding phones of a frame, and positions in phone, word and phrase."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ POSITIONS = (
 
 @dataclass(frozen=True)
 class PhoneLayout(FeatureLayout):
-    """One-hots of the current phone and of those around it, its stress, positions, durations, pitch.
+    """One-hot vectors of the current and surrounding phones, stress, positions, durations, pitch.
 
     Args:
         phones: the inventory; index 0 is silence ``_`` and index 1 the unknown phone ``?``.
-        context_width: how many phones before and after the current one are told.
+        context_width: number of phones before and after the current one.
 
     Raises:
-        UserError: for another kind of inventory, or a width that is not within 0 to 32.
+        UserError: if the inventory is invalid, or the width is not within 0 to 32.
     """
 
     phones: tuple[str, ...] = EN_US_PHONES
@@ -42,7 +42,7 @@ class PhoneLayout(FeatureLayout):
         object.__setattr__(self, "phones", phones)
         if phones[:2] != (SILENCE, UNKNOWN) or len(set(phones)) != len(phones):
             raise UserError(
-                f"a feature layout's phones must be distinct and start with _ and ?, got {phones[:4]} …"
+                f"a feature layout needs distinct phones that start with _ and ?, got {phones[:4]} …"
             )
         if not 0 <= self.context_width <= WIDEST_CONTEXT:
             raise UserError(
@@ -71,7 +71,7 @@ class PhoneLayout(FeatureLayout):
         return sum(self.phone_index(phone.phone) == 1 for phone in phones)
 
     def phone_index(self, phone: str) -> int:
-        """Index of ``phone``; that of ``?`` where the inventory does not hold it."""
+        """The index of ``phone``, or that of ``?`` if the inventory does not contain it."""
         return self._indices.get(phone, self._indices[UNKNOWN])
 
     @cached_property
@@ -81,10 +81,10 @@ class PhoneLayout(FeatureLayout):
     def compact(self, phones: Sequence[TimedPhone], num_frames: int, pitch: PitchTrack) -> np.ndarray:
         """Compact frames ``(num_frames, columns)`` float32 of one utterance.
 
-        A frame belongs to the phone sounding at its centre; past the last phone it is silence. Positions run
-        from 0 to 1 between the start and the end of the phone, word or phrase, durations are natural logs of
-        seconds; where a frame is silence, positions in word and phrase are 0 and the word's duration is the
-        silence's.
+        A frame belongs to the phone at its centre; after the last phone it is silence. Positions run from 0
+        to 1 between the start and the end of the phone, word or phrase. Durations are natural logarithms of
+        seconds. In silence, the positions in word and phrase are 0, and the word duration is that of the
+        silence.
         """
         phones = list(phones)
         end_s = phones[-1].end_s if phones else 0.0
@@ -125,7 +125,7 @@ def _log_duration(spans_s: np.ndarray) -> np.ndarray:
 
 
 def _spans(phones: Sequence[TimedPhone], groups: Sequence[int]) -> np.ndarray:
-    """Start and end (phones, 2) of the word or phrase that each phone belongs to; a silence is its own."""
+    """Start and end (phones, 2) of the word or phrase of each phone; a silence is a group of its own."""
     spans: dict[int, tuple[float, float]] = {}
     for phone, group in zip(phones, groups, strict=True):
         if group >= 0:

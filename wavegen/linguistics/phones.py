@@ -1,7 +1,7 @@
-"""Timed phones, and one small fixed inventory of American English in IPA.
+"""Timed phones, and a fixed inventory of American English phones in IPA.
 
-Every corpus that is spoken or aligned with an English voice shares a feature layout by it, so that a model
-can move from one to the other.
+All corpora that an English voice speaks or aligns share one feature layout through this inventory, so a model
+can be moved from one corpus to another.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ CONSONANTS = tuple("p b t d ɾ ʔ k ɡ tʃ dʒ f v θ ð s z ʃ ʒ h m n ŋ l ɹ
 VOWELS = tuple("iː i ɪ ɛ æ ʌ ə əl ɚ ɜː ɑː ɔː ʊ uː eɪ aɪ aɪɚ ɔɪ aʊ oʊ ɑːɹ ɔːɹ ɛɹ ɪɹ ʊɹ iə".split())
 
 EN_US_PHONES: tuple[str, ...] = (SILENCE, UNKNOWN, *CONSONANTS, *VOWELS)
-"""The fixed inventory. Silence has index 0; whatever the inventory does not know has index 1."""
+"""The fixed inventory. Silence has index 0; phones that are not in the inventory have index 1."""
 
 
 @dataclass(frozen=True)
 class TimedPhone:
-    """One phone of an utterance and where it stands.
+    """One phone of an utterance with its position.
 
     Args:
         phone: its name in the inventory.
         start_s, end_s: in seconds from the start of the audio.
         stress: 0 none, 1 secondary, 2 primary.
-        word, phrase: counted from 0 through the utterance; −1 in silence, which belongs to neither.
+        word, phrase: index within the utterance, from 0; −1 for silence, which belongs to neither.
     """
 
     phone: str
@@ -45,10 +45,10 @@ class TimedPhone:
 
 
 def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[TimedPhone]:
-    """Move boundaries, as little as possible, so that no phone is shorter than ``min_s``.
+    """Moves boundaries, as little as possible, so that no phone is shorter than ``min_s``.
 
-    Phones stay contiguous and the first start and last end stay where they are, so ``min_s`` shrinks to the
-    average duration where there is no room for it. Front ends give phones of no length where they merge two
+    Phones stay contiguous, and the first start and the last end do not move. If there is not enough room,
+    ``min_s`` is reduced to the average duration. Front ends give phones of zero length where they merge two
     into one gesture (the ``l`` in "twelve").
     """
     if not phones:
@@ -57,10 +57,10 @@ def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[Ti
     min_s = min(min_s, (end - start) / len(phones))
     ends = [phone.end_s for phone in phones]
     earliest = start
-    for i in range(len(phones)):  # push boundaries later where a phone is too short …
+    for i in range(len(phones)):  # move boundaries later if a phone is too short …
         ends[i] = earliest = max(ends[i], earliest + min_s)
     latest = end
-    for i in reversed(range(len(phones))):  # … and back where that ran past the end
+    for i in reversed(range(len(phones))):  # … and back if that exceeded the end
         ends[i] = min(ends[i], latest)
         latest = ends[i] - min_s
     starts = [start, *ends[:-1]]
@@ -68,7 +68,7 @@ def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[Ti
 
 
 def merge_silences(phones: Sequence[TimedPhone]) -> list[TimedPhone]:
-    """Join neighbouring silences into one."""
+    """Merges neighbouring silences into one."""
     merged: list[TimedPhone] = []
     for phone in phones:
         if merged and phone.is_silence and merged[-1].is_silence:
@@ -79,6 +79,6 @@ def merge_silences(phones: Sequence[TimedPhone]) -> list[TimedPhone]:
 
 
 def mean_phone_duration_s(phones: Sequence[TimedPhone]) -> float:
-    """Mean duration of the phones that are not silence; NaN where there is none."""
+    """Mean duration of the phones that are not silence; NaN if there are none."""
     durations = [phone.duration_s for phone in phones if not phone.is_silence]
     return sum(durations) / len(durations) if durations else float("nan")

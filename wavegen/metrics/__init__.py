@@ -1,4 +1,4 @@
-"""Pure functions from signals and log-probabilities to numbers."""
+"""Metrics: pure functions of signals and log-probabilities."""
 
 from wavegen.metrics.bits import bits_per_dimension, bits_per_sample, bootstrap_interval
 from wavegen.metrics.frames import speech_frames, speech_samples

@@ -1,4 +1,4 @@
-"""Analysis frames of the metrics: every 5 ms, and which of them hold speech."""
+"""Analysis frames of the metrics: settings of 5 ms frames, and detection of frames with speech."""
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ def analysis(sample_rate: int, *, window_s: float = 0.032) -> dict[str, int]:
 
 
 def speech_frames(waveform: Tensor, sample_rate: int, *, range_db: float = 40.0) -> Tensor:
-    """Frames whose short-time level lies within `range_db` of the loudest one's; the others are pauses.
+    """Frames whose short-time level is within `range_db` of that of the loudest frame; the others are pauses.
 
     `(…, time)` → bool `(…, 1 + time // hop)`, frame i centred on sample i · hop. An empty (all-zero) waveform
     has no speech.
@@ -32,7 +32,7 @@ def speech_frames(waveform: Tensor, sample_rate: int, *, range_db: float = 40.0)
 
 
 def speech_samples(waveform: Tensor, sample_rate: int, *, range_db: float = 40.0) -> Tensor:
-    """`speech_frames` at sample rate: bool `(…, time)`, each sample taking its nearest frame's value."""
+    """`speech_frames` at sample rate: bool `(…, time)`; each sample has the value of its nearest frame."""
     frames = speech_frames(waveform, sample_rate, range_db=range_db)
     hop_samples = sample_rate // FRAME_RATE
     nearest = (torch.arange(waveform.shape[-1], device=waveform.device) + hop_samples // 2) // hop_samples

@@ -1,4 +1,4 @@
-"""Level of a signal, overall and where it should be voiced."""
+"""The level of a signal, in total or in selected frames."""
 
 import math
 
@@ -9,9 +9,9 @@ from wavegen.errors import UserError
 
 
 def level_rms(waveform: Tensor, mask: Tensor | None = None) -> float:
-    """sqrt(mean x²) over `waveform` `(time,)`, or over the frames that `mask` `(frames,)` marks (NaN: none).
+    """sqrt(mean x²) of `waveform` `(time,)`, or of the frames that `mask` `(frames,)` selects; NaN for none.
 
-    A mask of F frames spreads over the time axis evenly: each frame has `time // F` samples.
+    In a mask of F frames, each frame has `time // F` samples.
     """
     if mask is not None:
         if mask.shape[-1] == 0 or waveform.shape[-1] < mask.shape[-1]:

@@ -1,4 +1,4 @@
-"""The baseline a teacher must beat: a linear predictor whose residual is one logistic, on the 16-bit grid."""
+"""The baseline for a teacher: a linear predictor with one logistic residual, on the 16-bit grid."""
 
 import math
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ class LinearPredictor:
 
     @classmethod
     def fit(cls, waveforms: Sequence[Tensor], *, order: int = 32) -> "LinearPredictor":
-        """a from the autocorrelation pooled over `waveforms` (each `(time,)`), s by maximum likelihood.
+        """Fit a to the autocorrelation summed over `waveforms` (each `(time,)`), and s by maximum likelihood.
 
-        Raises UserError where there is no signal to fit.
+        Raises UserError if the waveforms are empty or silent.
         """
         arrays = [_as_array(waveform) for waveform in waveforms]
         autocorrelation = np.zeros(order + 1)
         for array in arrays:
-            size = 2 * len(array) + order  # room for every lag: the circular correlation is the linear one
+            size = 2 * len(array) + order  # padding makes the circular correlation equal the linear one
             power = np.abs(np.fft.rfft(array, size)) ** 2
             autocorrelation += np.fft.irfft(power, size)[: order + 1]
         if not autocorrelation[0] > 0:
@@ -51,7 +51,7 @@ class LinearPredictor:
         return cls(coefficients=coefficients, scale=math.exp(best.x))
 
     def log_prob(self, waveform: Tensor) -> Tensor:
-        """Nats of each sample's 16-bit mass, `(time,)` float64; samples before the first count as zero."""
+        """Log mass of each 16-bit sample in nats, `(time,)` float64; samples before the first are zero."""
         array = _as_array(waveform)
         return _log_mass(array, _predict(array, self.coefficients), math.log(self.scale))
 

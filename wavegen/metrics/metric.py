@@ -1,4 +1,4 @@
-"""What the registry says of a number, and what a number of one utterance is taken from."""
+"""The description of a metric, and the input of metrics of one utterance."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from wavegen.audio.pitch import PitchTrack
 
 @dataclass(frozen=True)
 class Spoken:
-    """An utterance as a system speaks it, beside its recording; waveforms ``(samples,)``.
+    """An utterance synthesised by a system, with its recording; waveforms ``(samples,)``.
 
-    Level and harmonicity in voiced frames take the *recording's* voicing: a vowel that was swallowed counts.
+    Level and harmonicity in voiced frames use the *recording's* voicing, so that missing vowels count.
     """
 
     waveform: Tensor
@@ -35,12 +35,12 @@ class Spoken:
 
     @property
     def reference_f0(self) -> tuple[np.ndarray, np.ndarray]:
-        """The same of the recording."""
+        """F0 in Hz and voicing of every frame of the recording."""
         return self.reference_pitch.f0_hz, self.reference_pitch.voiced
 
     @property
     def voiced(self) -> Tensor:
-        """Which frames of the recording are voiced, bool."""
+        """The voiced frames of the recording, bool."""
         return torch.as_tensor(self.reference_pitch.voiced) > 0.5
 
 
@@ -49,14 +49,14 @@ class Metric:
     """One number of a report.
 
     Args:
-        key: in ``metrics.json``; behind ``SYSTEM/`` where there is one for every system.
-        title, unit, explanation: what the reader is told.
-        better: "lower", "higher" or "near" (the recording's value).
-        digits: behind the decimal point.
+        key: in ``metrics.json``; after ``SYSTEM/`` if every system has its own value.
+        title, unit, explanation: texts of the report.
+        better: "lower", "higher" or "near" (close to the recording's value).
+        digits: after the decimal point.
         percent: whether the value is a share, shown as a percentage.
-        function: of one utterance; None where the number comes from elsewhere.
-        over: the frames that it is a mean over, all or those that are voiced in the recording.
-        of_reference: whether the recording itself has it; a distance to itself is zero by definition.
+        function: computes the number for one utterance; None if it is computed elsewhere.
+        over: the frames that it is a mean over: all, or those voiced in the recording.
+        of_reference: whether it is computed for the recording too; a distance to itself is always zero.
     """
 
     key: str

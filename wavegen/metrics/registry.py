@@ -1,7 +1,7 @@
-"""The registry of metrics: key, function, title, unit, which way is better, and what the number means.
+"""The registry of metrics: key, function, title, unit, better direction, and the meaning of the number.
 
-What evaluation measures of every utterance is what stands in ``DISTORTION``, with its function; reports show
-all metrics in the order and by the words of this file.
+Evaluation computes the metrics of ``DISTORTION`` for every utterance, with their functions. Reports show all
+metrics in the order and with the texts of this file.
 """
 
 from functools import partial
@@ -17,26 +17,26 @@ bits = partial(Metric, unit="bits per sample", better="lower", digits=3)
 nats = partial(Metric, unit="nats per sample", better="lower", digits=3)
 rate = partial(Metric, unit="samples/s", better="higher")
 per_dimension = partial(Metric, unit="bits per dimension", better="lower", digits=3)
-per_row = partial(Metric, unit="nats a row", better="lower", digits=3)
+per_row = partial(Metric, unit="nats per row", better="lower", digits=3)
 
 DISTORTION = (
     decibels(
         "log_spectral_distance_db",
         title="Log-spectral distance",
-        explanation="How far the fine spectrum is from the recording's, frame by frame, pauses included.",
+        explanation="Distance of the detailed spectrum from the recording's, frame by frame, with pauses.",
         function=lambda s: log_spectral_distance_db(*s.signals),
     ),
     decibels(
         "log_spectral_distance_db_without_pauses",
-        title="… where there is speech",
-        explanation="The same, without pauses.",
+        title="… without pauses",
+        explanation="The same in frames with speech only.",
         function=lambda s: log_spectral_distance_db(*s.signals, without_pauses=True),
     ),
     decibels(
         "mel_cepstral_distortion_db",
         title="Mel-cepstral distortion",
         explanation=(
-            "How far the spectrum's coarse shape, which tells vowels apart, is from the recording's; "
+            "Distance of the spectrum's coarse shape, which distinguishes vowels, from the recording's; "
             "loudness does not count."
         ),
         function=lambda s: mel_cepstral_distortion_db(*s.signals),
@@ -44,7 +44,7 @@ DISTORTION = (
     Metric(
         "f0_rmse_hz",
         title="Pitch error (F0 RMSE)",
-        explanation="How far F0 is off, where both voices are voiced. Read it beside the voicing error.",
+        explanation="Error of F0 in frames that are voiced in both. Read it together with the voicing error.",
         unit="Hz",
         better="lower",
         digits=1,
@@ -55,8 +55,8 @@ DISTORTION = (
         "voicing_error",
         title="Voicing error",
         explanation=(
-            "Share of frames voiced in one and not in the other: what should hum, whispers, or the "
-            "other way round."
+            "Share of frames that are voiced in one and unvoiced in the other: voiced sounds are whispered, "
+            "or the reverse."
         ),
         unit="%",
         better="lower",
@@ -68,8 +68,7 @@ DISTORTION = (
         "harmonicity_db",
         title="Harmonicity in voiced frames",
         explanation=(
-            "How much stronger the periodic part is than the noise, where the recording is voiced. "
-            "Low: breathy or hoarse."
+            "Ratio of the periodic part and the noise, where the recording is voiced. Low: breathy or hoarse."
         ),
         function=lambda s: harmonicity_db(s.waveform, s.sample_rate, s.voiced),
         better="near",
@@ -97,49 +96,49 @@ LIKELIHOOD = (
         "linear_predictor/bits_per_sample",
         title="Linear predictor",
         explanation=(
-            "What a 32nd-order linear predictor needs for each 16-bit sample of the test recordings: "
-            "the mark to beat."
+            "The cost of each 16-bit sample of the test recordings under a 32nd-order linear predictor: "
+            "the baseline."
         ),
     ),
     bits(
         "teacher/bits_per_sample",
         title="Teacher",
-        explanation="What the teacher needs for the same samples. 16 would be no idea at all.",
+        explanation="The cost of the same samples under the teacher. A uniform distribution costs 16.",
     ),
     bits(
         "linear_predictor/bits_per_sample_without_pauses",
         title="Linear predictor, without pauses",
-        explanation="The mark to beat where there is speech.",
+        explanation="The baseline for speech only.",
     ),
     bits(
         "teacher/bits_per_sample_without_pauses",
         title="Teacher, without pauses",
-        explanation="Pauses are cheap; this is the cost of speech proper.",
+        explanation="The cost of speech only; pauses cost little.",
     ),
     bits(
         "teacher/bits_per_sample_shuffled",
         title="Teacher, with another sentence's features",
-        explanation="The same samples, but the teacher is told the wrong words.",
+        explanation="The same samples, but the teacher has the features of other words.",
         better="higher",
     ),
     bits(
         "teacher/shuffled_gap_bits",
-        title="What the right features save",
-        explanation="The difference. At zero the teacher ignores the text and will babble.",
+        title="Saving by the right features",
+        explanation="The difference. At zero the teacher ignores the text.",
         better="higher",
     ),
     nats(
         "student/kl_nats_per_sample",
         title="KL from student to teacher",
         explanation=(
-            "How surprised the teacher is by the student's speech, beyond the student's own "
-            "randomness. 0 would be equality."
+            "Divergence of the student's distribution from the teacher's, at the student's own speech. "
+            "0 means equality."
         ),
     ),
     nats(
         "student/cross_entropy_nats_per_sample",
         title="… its cross-entropy",
-        explanation="The teacher's surprise alone.",
+        explanation="The cost of the student's speech under the teacher.",
     ),
     nats(
         "student/entropy_nats_per_sample",
@@ -152,13 +151,13 @@ LIKELIHOOD = (
 SPEED = (
     rate(
         "teacher_uncached/samples_per_second",
-        title="Teacher, nothing remembered",
-        explanation="Every sample recomputes all the past it depends on.",
+        title="Teacher, without cached states",
+        explanation="Every sample recomputes the whole receptive field.",
     ),
     rate(
         "teacher_cached/samples_per_second",
         title="Teacher, with cached states",
-        explanation="One step a sample: what synthesis with the teacher uses.",
+        explanation="One step per sample, as in synthesis with the teacher.",
     ),
     rate("student/samples_per_second", title="Student", explanation="All samples in one parallel pass."),
 )
@@ -168,34 +167,34 @@ DENSITY = (
         "test/bits_per_dimension",
         title="Test images",
         explanation=(
-            "An upper bound of what each value of an unseen image costs; averaged over "
+            "An upper bound of the cost of each value of an unseen image, averaged over "
             "dequantisations, if any."
         ),
     ),
     per_dimension(
         "test/bits_per_dimension_importance_weighted",
         title="Test images, tighter bound",
-        explanation="The same draws as importance weights: their log-mean-exp.",
+        explanation="The log-mean-exp of the same draws as importance weights.",
     ),
     per_dimension(
         "baseline/independent_pixels",
-        title="If pixels were independent",
+        title="Independent pixels",
         explanation="A histogram of levels for each position, from training images.",
     ),
     per_dimension(
         "baseline/equal_levels",
-        title="If all levels were equally probable",
-        explanation="log₂ of their number.",
+        title="Equally probable levels",
+        explanation="log₂ of the number of levels.",
     ),
     per_row(
         "test/nats",
         title="Test rows",
-        explanation="−log p of an unseen row, its columns standardised by the training part.",
+        explanation="−log p of an unseen row; its columns are standardised with the training part.",
     ),
     per_row(
         "test/nats_original_units",
         title="Test rows, original units",
-        explanation="The same before standardisation.",
+        explanation="The same without standardisation.",
     ),
     per_row(
         "baseline/one_normal",
@@ -205,6 +204,6 @@ DENSITY = (
     per_row(
         "baseline/independent_normals",
         title="Independent normal columns",
-        explanation="With the training part's means and deviations.",
+        explanation="With the training part's means and standard deviations.",
     ),
 )

@@ -1,6 +1,6 @@
 """Distances between the short-time spectra of time-aligned signals, in decibels.
 
-Both compare frame i with frame i: copy-synthesis keeps the recording's timing, so nothing is warped.
+Both compare frame i with frame i without time warping, because copy-synthesis has the recording's timing.
 """
 
 import math
@@ -18,14 +18,14 @@ NUM_MELS = 40
 def _paired(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
     if reference.shape != estimate.shape:
         raise UserError(
-            f"metrics: reference and estimate must have one shape, got {tuple(reference.shape)} "
+            f"metrics: reference and estimate must have the same shape, got {tuple(reference.shape)} "
             f"and {tuple(estimate.shape)}."
         )
     return reference.double(), estimate.double()
 
 
 def _log_floored(reference: Tensor, estimate: Tensor, floor_db: float) -> tuple[Tensor, Tensor]:
-    """ln of both magnitudes, neither below `floor_db` under the reference's peak."""
+    """ln of both magnitudes, limited to at least `floor_db` below the reference's peak."""
     floor = reference.amax((-2, -1), keepdim=True) * 10 ** (-floor_db / 20)
     floor = floor.clamp_min(1e-10)
     return torch.maximum(reference, floor).log(), torch.maximum(estimate, floor).log()
@@ -47,9 +47,9 @@ def log_spectral_distance_db(
 ) -> float:
     """Mean over 5 ms frames of sqrt(mean over bins of (20 log10 |X̂| / |X|)²); waveforms `(time,)`.
 
-    Magnitudes are floored at `floor_db` below the reference's loudest bin, else the depth of digital silence
-    would rule the mean. `without_pauses` averages the frames in which the *reference* speaks, and is NaN
-    where none does.
+    Magnitudes are limited to at least `floor_db` below the reference's loudest bin; otherwise digital silence
+    would dominate the mean. With `without_pauses` the mean is over the speech frames of the *reference*, NaN
+    if there are none.
     """
     reference, estimate = _paired(reference, estimate)
     options = analysis(sample_rate)
@@ -63,8 +63,8 @@ def log_spectral_distance_db(
 def mel_cepstra(log_mel: Tensor, *, order: int = 24) -> Tensor:
     """Mel-cepstra c_0 … c_order of log mel magnitudes: `(…, bands, frames)` → `(…, order + 1, frames)`.
 
-    The convention is that of SPTK's minimum-phase mel-cepstra, ln |H_k| = c_0 + Σ_m c_m cos(π m (k + ½) / K),
-    hence c_m = 2/K Σ_k ln |H_k| cos(π m (k + ½) / K) and half of that for m = 0.
+    The convention is that of SPTK's minimum-phase mel-cepstra: ln |H_k| = c_0 + Σ_m c_m cos(π m (k + ½) / K),
+    so c_m = 2/K Σ_k ln |H_k| cos(π m (k + ½) / K), and half of that for m = 0.
     """
     num_bands = log_mel.shape[-2]
     if order >= num_bands:
@@ -85,12 +85,12 @@ def mel_cepstral_distortion_db(
     floor_db: float = 80.0,
     without_pauses: bool = True,
 ) -> float:
-    """(10 / ln 10) · sqrt(2 Σ_{m=1…order} (c_m − ĉ_m)²), mean over 5 ms frames in which the reference speaks.
+    """(10 / ln 10) · sqrt(2 Σ_{m=1…order} (c_m − ĉ_m)²), mean over the 5 ms speech frames of the reference.
 
-    With c_0 left out a constant gain costs nothing. The cepstra are the cosine transform of a 40-band log mel
-    spectrum, whereas SPTK's `mcep` fits a warped all-pole-zero envelope by iteration: a unit of c_m is a unit
-    there, but the values differ, so compare within one table and not across papers. Kubichek, "Mel-cepstral
-    distance measure for objective speech quality assessment" (1993).
+    Without c_0, a constant gain has no effect. The cepstra are the cosine transform of a 40-band log mel
+    spectrum. SPTK's `mcep` fits a warped spectral envelope by iteration; its c_m have the same unit but other
+    values, so compare within one table and not across papers. Kubichek, "Mel-cepstral distance measure for
+    objective speech quality assessment" (1993).
     """
     reference, estimate = _paired(reference, estimate)
     options = analysis(sample_rate) | dict(num_mels=NUM_MELS)

@@ -1,4 +1,4 @@
-"""What training, evaluation and report ask of a density: no more than this, so that it need not be a flow."""
+"""The methods that training, evaluation and reports call on a density model, which need not be a flow."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -11,21 +11,21 @@ from wavegen.distributions.batches import Context
 
 @runtime_checkable
 class DensityModel(Protocol):
-    r"""log p(x | context) of images (whole levels as floats) or rows: ``forward(context) -> Distribution``.
+    r"""A density p(x | context) of images or table rows: ``forward(context) -> Distribution``.
 
-    The distribution has ``log_prob(x)``, in nats, and ``sample(shape)``. A module that has this can be
-    trained by ``wavegen flow``, measured and reported. It may offer more, method by method; what a model
-    lacks is left out of its report:
+    The distribution has ``log_prob(x)`` in nats and ``sample(shape)``. Images are whole pixel levels as
+    floats. A module with this method can be trained by ``wavegen flow``, measured and reported. All other
+    methods are optional; the report leaves out whatever depends on a missing one:
 
     ==================================  =====================================================================
     ``is_bound``                        true where ``log_prob`` is a stochastic lower bound
-    ``prior(context)``                  the distribution of its latents z
-    ``latents(x, context)``             z of x
-    ``decode(z, context)``              x of z
-    ``reconstruct(x, context)``         what the model saw and what came back, two tensors of x's shape; of
-                                        images in [0, 1], of rows as they are
-    ``reconstruct_draws(z, context)``   the same, of what z is decoded to; of an exact inverse
-    ``interpolate(first, last, weights, context, last_context)``  events between two, ``(weights, batch, …)``
+    ``prior(context)``                  the distribution of the latents z
+    ``latents(x, context)``             x to z
+    ``decode(z, context)``              z to x
+    ``reconstruct(x, context)``         the model's input and its reconstruction, two tensors of x's shape;
+                                        images scaled to [0, 1], rows unscaled
+    ``reconstruct_draws(z, context)``   the same pair for x = decode(z); needs an exact inverse
+    ``interpolate(first, last, weights, context, last_context)``  interpolated events, ``(weights, batch, …)``
     ==================================  =====================================================================
 
     A ``wavegen.flows.Flow`` offers all of them.
@@ -63,7 +63,7 @@ OPTIONAL = ("prior", "latents", "decode", "reconstruct", "reconstruct_draws", "i
 
 
 def offers(model: DensityModel, *names: str) -> bool:
-    """Whether the model has all of these methods.
+    """Returns True if the model has all the named methods, which must be names in ``OPTIONAL``.
 
     Example:
         >>> from wavegen.models.flows.maf import maf
@@ -72,5 +72,5 @@ def offers(model: DensityModel, *names: str) -> bool:
     """
     unknown = set(names) - set(OPTIONAL)
     if unknown:
-        raise ValueError(f"no density offers {unknown}, expected some of {OPTIONAL}")
+        raise ValueError(f"unknown methods {unknown}, expected some of {OPTIONAL}")
     return all(callable(getattr(model, name, None)) for name in names)

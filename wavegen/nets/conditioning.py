@@ -1,7 +1,7 @@
-"""What a WaveNet is told beside its past: parts at frame rate, sample rate, or constant in time.
+"""Conditioning of a WaveNet: modules that map context entries to channels at sample rate.
 
 Each part reads the entries it needs from the context (a mapping of tensors by name) and returns channels at
-sample rate. A WaveNet takes a list of parts; a new kind of conditioning is one more part.
+sample rate. A WaveNet takes a list of parts, so a new kind of conditioning is one more part.
 """
 
 import math
@@ -18,7 +18,7 @@ Context = Mapping[str, Tensor]
 
 
 def entry(context: Context | None, key: str) -> Tensor:
-    """The context's entry of that name; a UserError names it where it is missing."""
+    """Returns the context entry ``key``; raises a UserError that names it if it is missing."""
     if context is None or key not in context:
         got = "no context" if context is None else f"entries {sorted(context)}"
         raise UserError(f"the conditioning needs the context entry '{key}' but got {got}")
@@ -26,16 +26,16 @@ def entry(context: Context | None, key: str) -> Tensor:
 
 
 class ConditioningPart(nn.Module):
-    """One thing that a WaveNet is told: ``forward(context, num_samples) -> (batch, channels, samples)``.
+    """One source of conditioning: ``forward(context, num_samples) -> (batch, channels, samples)``.
 
-    Nets and engines go by what a part declares of itself:
+    Nets and engines use these declarations:
 
-    - ``rate``, at which its channels change: ``sample``, ``frame`` or ``constant``.
-    - ``commutes``: whether a pointwise linear map of its channels may be applied at that rate. A part at
-      frame rate that does has ``at_frame_rate(context) -> (batch, channels, frames)`` and
-      ``kernel (3, hop_samples)``, with which its result is upsampled.
-    - ``hop_samples``, samples a frame; 0 where nothing of the context is at frame rate. A sample may depend
-      on the frames before, at and behind it, no further: engines compute parts window by window.
+    - ``rate``: the rate at which the channels change, ``sample``, ``frame`` or ``constant``.
+    - ``commutes``: whether a pointwise linear map of the channels may be applied at that rate. A part at
+      frame rate that commutes has ``at_frame_rate(context) -> (batch, channels, frames)`` and a
+      ``kernel (3, hop_samples)`` that upsamples the result.
+    - ``hop_samples``: samples per frame; 0 if nothing of the context is at frame rate. A sample may depend
+      on the previous, current and next frame only, because engines compute parts window by window.
     """
 
     rate: Literal["sample", "frame", "constant"]
@@ -48,19 +48,19 @@ class ConditioningPart(nn.Module):
 
 
 class LearnedUpsampling(nn.Module):
-    r"""From frames to samples by a learned interpolation kernel per channel.
+    r"""Upsampling from frames to samples by one learned interpolation kernel per channel.
 
     .. math:: y_c[n H + i] = \sum_{j=-1}^{1} w_c[j, i] \, x_c[n + j], \qquad 0 \le i < H
 
-    which is a depthwise transposed convolution of kernel :math:`3H` and stride :math:`H`, started as linear
-    interpolation between frame centres. The first and the last frame are repeated beyond the ends, so that
-    a sequence whose padding repeats its last frame is upsampled as it is alone. Lookahead: one frame.
+    which is a depthwise transposed convolution of kernel :math:`3H` and stride :math:`H`, initialised to
+    linear interpolation between frame centres. The first and the last frame are repeated beyond the ends, so
+    padding a sequence with its last frame does not change its result. Lookahead: one frame.
 
     Shapes: ``(batch, channels, frames) -> (batch, channels, frames * hop_samples)``.
     """
 
     is_shared = False
-    """Whether all channels are upsampled alike, so that pointwise linear maps commute with it."""
+    """Whether all channels use the same kernel, so that pointwise linear maps commute with the upsampling."""
 
     def __init__(self, *, channels: int, hop_samples: int) -> None:
         super().__init__()
@@ -72,12 +72,12 @@ class LearnedUpsampling(nn.Module):
 
 
 class SharedUpsampling(nn.Module):
-    r"""From frames to samples by one learned interpolation kernel for all channels.
+    r"""Upsampling from frames to samples by one learned interpolation kernel for all channels.
 
     .. math:: y_c[n H + i] = \sum_{j=-1}^{1} w[j, i] \, x_c[n + j], \qquad 0 \le i < H
 
-    As :class:`LearnedUpsampling`, and it commutes with every pointwise linear map: what a net makes of its
-    conditioning can be computed once a frame and upsampled afterwards, which the engines do.
+    As :class:`LearnedUpsampling`, but it commutes with every pointwise linear map. The engines therefore
+    compute a net's projections of the conditioning once per frame and upsample the result.
 
     Args:
         hop_samples: :math:`H`.
@@ -97,29 +97,30 @@ class SharedUpsampling(nn.Module):
 
 def linear_interpolation(hop_samples: int) -> Tensor:
     """Weights ``(3, hop_samples)`` of the frame before, at and after each sample: linear between centres."""
-    position = (torch.arange(hop_samples) + 0.5) / hop_samples - 0.5  # in frames from the frame's centre
+    position = (torch.arange(hop_samples) + 0.5) / hop_samples - 0.5  # in frames, from the frame centre
     return torch.stack([(-position).clamp(min=0), 1 - position.abs(), position.clamp(min=0)])
 
 
 def neighbours(frames: Tensor) -> Tensor:
-    """Each frame with the one before and after, ends repeated: ``(batch, channels, frames, 3)``."""
+    """Each frame with the previous and the next frame, ends repeated: ``(batch, channels, frames, 3)``."""
     return functional.pad(frames, (1, 1), mode="replicate").unfold(-1, 3, 1)
 
 
 class FrameConditioning(ConditioningPart):
     """Encoded linguistic features: two pointwise layers at frame rate, then learned upsampling.
 
-    The pointwise layers see one frame; its neighbours come with the features themselves (five phones,
-    positions). Leaky ReLU, since a saturated tanh here is a known cause of a teacher that ignores its
-    conditioning.
+    The pointwise layers see one frame. The features already describe the neighbourhood (five phones,
+    positions). The activation is leaky ReLU, because a saturated tanh here is a known cause of a teacher
+    that ignores its conditioning.
 
     Args:
         in_channels: features per frame.
-        channels: channels handed to the WaveNet.
+        channels: output channels.
         hop_samples: samples per frame.
-        hidden_channels: width of the layer between.
-        key: the context's entry, ``(batch, in_channels, frames)``.
-        upsampling: builds the way from frames to samples, given ``channels`` and ``hop_samples``.
+        hidden_channels: width of the hidden layer.
+        key: the context entry, ``(batch, in_channels, frames)``.
+        upsampling: builds the upsampling from frames to samples, called with ``channels`` and
+            ``hop_samples``.
     """
 
     rate = "frame"
@@ -151,7 +152,7 @@ class FrameConditioning(ConditioningPart):
 
     @property
     def kernel(self) -> Tensor:
-        """Of an upsampling that all channels share, ``(3, hop_samples)``."""
+        """The kernel of an upsampling that all channels share, ``(3, hop_samples)``."""
         return self.upsampling.weight
 
     def forward(self, context: Context, num_samples: int) -> Tensor:
@@ -169,12 +170,12 @@ class FrameConditioning(ConditioningPart):
 
 
 class GlottalPhase(ConditioningPart):
-    r"""Position within the pitch period as sines and cosines, silent where unvoiced.
+    r"""Position within the pitch period as sines and cosines, zero where unvoiced.
 
     With :math:`\varphi` the glottal cycles interpolated linearly between frame centres and :math:`v` the
     voicing, the channels are :math:`v \sin 2\pi k\varphi, v \cos 2\pi k\varphi` for :math:`k = 1 … K`, and
-    :math:`v`. Periodicity is the hardest thing to learn from F0 values alone; given the phase, a
-    free-running teacher sustains its vowels and a student need not invent a period out of white noise.
+    :math:`v`. Periodicity is hard to learn from F0 values alone. Given the phase, a free-running teacher
+    sustains its vowels, and a student need not create periodicity from white noise.
 
     Args:
         hop_samples: samples per frame.
@@ -200,7 +201,7 @@ class GlottalPhase(ConditioningPart):
         return crop(channels * voiced.unsqueeze(1), num_samples, "cycles")
 
     def interpolate(self, frames: Tensor) -> Tensor:
-        """Linear between frame centres: ``(batch, frames) -> (batch, frames * hop_samples)``."""
+        """Interpolates between frame centres: ``(batch, frames) -> (batch, frames * hop_samples)``."""
         padded = functional.pad(frames.unsqueeze(1), (1, 1), mode="replicate").squeeze(1)
         position = (
             torch.arange(self.hop_samples, device=frames.device, dtype=frames.dtype) + 0.5
@@ -226,7 +227,7 @@ class GlobalConditioning(ConditioningPart):
 
 
 class Conditioning(nn.Module):
-    """Parts side by side: ``forward(context, num_samples) -> (batch, sum of parts' channels, samples)``."""
+    """Concatenates parts: ``forward(context, num_samples) -> (batch, sum of parts' channels, samples)``."""
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -238,12 +239,12 @@ class Conditioning(nn.Module):
 
 
 def crop(upsampled: Tensor, num_samples: int, key: str) -> Tensor:
-    """The first ``num_samples``; frames may run over the waveform's end but never fall short of it."""
+    """The first ``num_samples`` samples; raises UserError if the frames cover fewer."""
     require_cover(upsampled.shape[-1], num_samples, key)
     return upsampled[..., :num_samples]
 
 
 def require_cover(covered: int, num_samples: int, key: str) -> None:
-    """Raises UserError where a context's entry covers fewer samples than there are."""
+    """Raises UserError if a context entry covers fewer samples than ``num_samples``."""
     if covered < num_samples:
         raise UserError(f"context entry '{key}' covers {covered} samples, expected at least {num_samples}")

@@ -1,4 +1,4 @@
-"""Parameters from the context alone: what amortises a flow that would else learn a table."""
+"""A net that computes the parameters of a flow from the context alone (amortisation)."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,12 @@ from wavegen.nets.vector_inputs import require_features
 class ContextMLP(nn.Module):
     """A feed-forward net of the context: ``parameters=`` of planar, radial and Sylvester flows.
 
-    The last layer's biases start from a normal of ``initial_std`` like a table's entries would, its weights
-    such that the context adds about as much: planar flows have no gradient at zero.
+    The biases of the last layer are initialised from a normal with ``initial_std``, like freely learned
+    parameters, and its weights so that the context contributes about as much, because planar flows have no
+    gradient at zero.
 
     Shapes: ``context`` ``(batch, context_features)``; the result ``(batch, num_parameters)``. Activations
-    are SiLU. Raises ``UserError`` for no context or one of another width.
+    are SiLU. Raises ``UserError`` if the context is missing or has another width.
 
     Van den Berg et al. 2018, Sylvester normalizing flows (arXiv 1803.05649), section 4.
     """

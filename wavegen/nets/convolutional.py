@@ -1,4 +1,4 @@
-"""Glow's conditioners: three convolutions for a coupling, one for a prior."""
+"""Convolutional conditioners of Glow: three convolutions for a coupling, one for a prior."""
 
 import torch
 import torch.nn.functional as F
@@ -8,12 +8,12 @@ from wavegen.nets.image_context import ImageContext, per_element, require_contex
 
 
 class GlowNet(nn.Module):
-    """Convolution 3×3 – ReLU – 1×1 – ReLU – 3×3, the last one zero at the start.
+    """Convolution 3×3 – ReLU – 1×1 – ReLU – 3×3, the last one initialised to zero.
 
-    The last layer's output is multiplied by exp(3 · log_gain) per channel, log_gain learned: its weights
-    may stay small while the log-scales it gives can still grow quickly. In Glow the hidden layers are
-    followed by actnorm; here they start from He's initialisation, which keeps the variance through two
-    layers just as well, and a conditioner without data-dependent state can be copied and resumed freely.
+    The output of the last layer is multiplied by exp(3 · log_gain) per channel, with learned log_gain, so
+    log-scales can grow quickly while the weights stay small. In Glow, ActNorm follows the hidden layers.
+    Here they use He initialisation, which preserves the variance through two layers equally well. A
+    conditioner without data-dependent state can be copied and resumed without special care.
 
     The context (see ``ImageContext``) is added before the first ReLU.
 
@@ -44,7 +44,7 @@ class GlowNet(nn.Module):
 
     def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
         require_context(self, context, self.context_features)
-        # with channels last in memory these convolutions take two thirds of their time on a CPU
+        # with memory format channels_last, these convolutions take two thirds of the time on a CPU
         hidden = self.first(kept.contiguous(memory_format=torch.channels_last))
         if self.context is not None:
             hidden = hidden + self.context(context, kept)
@@ -53,7 +53,7 @@ class GlowNet(nn.Module):
 
 
 class GainedConvolution(nn.Conv2d):
-    """A 3×3 convolution, zero at the start, times exp(3 · log_gain) per output channel."""
+    """A 3×3 convolution, initialised to zero, times exp(3 · log_gain) per output channel."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1)
@@ -62,15 +62,15 @@ class GainedConvolution(nn.Conv2d):
         self.log_gain = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        # the gain multiplies the weights, of which there are fewer than outputs
+        # apply the gain to the weights, which are fewer than the outputs
         gain = torch.exp(3 * self.log_gain)
         return F.conv2d(x, self.weight * gain[:, None, None, None], self.bias * gain, padding=1)
 
 
 class GainedConvolutionNet(nn.Module):
-    """One ``GainedConvolution`` as a conditioner: the learned prior of Glow's code.
+    """A conditioner of one ``GainedConvolution``, as in the learned prior of Glow's code.
 
-    The context is added to the result, through weights that start at zero too.
+    The context is added to the result through weights that are initialised to zero too.
 
     Shapes: ``kept`` ``(batch, in_channels, H, W)``; result ``(batch, out_channels, H, W, num_parameters)``.
     """

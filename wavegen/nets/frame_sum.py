@@ -1,25 +1,25 @@
-r"""Adding to every sample what its frames say, by one kernel for all channels, and the gradient of that.
+r"""Adds upsampled frames to a signal at sample rate, with one kernel for all channels, and its gradient.
 
 .. math:: y_{nH + i} \mathrel{+}= \sum_{j=-1}^{1} w[j, i] \, v_{n + j}, \qquad 0 \le i < H
 
-as :class:`~wavegen.nets.conditioning.SharedUpsampling` followed by a sum, in one pass over :math:`y`: a small
-matrix product per frame that accumulates in place. Time-major, ``(batch, time, channels)``.
+Equivalent to :class:`~wavegen.nets.conditioning.SharedUpsampling` and a sum, in one pass over :math:`y`: a
+small matrix product per frame that accumulates in place. Time-major, ``(batch, time, channels)``.
 """
 
 import torch
 from torch import Tensor
 
 
-def with_ends(frames: Tensor) -> Tensor:
+def repeat_ends(frames: Tensor) -> Tensor:
     """``(batch, frames, channels)`` with the first and the last frame repeated."""
     return torch.cat([frames[:, :1], frames, frames[:, -1:]], dim=1)
 
 
 def add_frames_(y: Tensor, frames: Tensor, kernel: Tensor) -> Tensor:
-    """``y (batch, time, channels)`` plus the upsampled ``frames``, in place.
+    """Adds the upsampled ``frames`` to ``y (batch, time, channels)`` in place.
 
     Args:
-        frames: ``(batch, frames + 2, channels)``, see :func:`with_ends`; they cover ``time``, or more.
+        frames: ``(batch, frames + 2, channels)``, see :func:`repeat_ends`; they cover at least ``time``.
         kernel: ``(3, hop_samples)``.
     """
     hop_samples, time = kernel.shape[1], y.shape[1]
@@ -34,9 +34,9 @@ def add_frames_(y: Tensor, frames: Tensor, kernel: Tensor) -> Tensor:
 
 
 def frames_gradient(grad: Tensor, frames: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients by ``frames`` and ``kernel`` of :func:`add_frames_`, at least float32.
+    """Gradients of :func:`add_frames_` with respect to ``frames`` and ``kernel``, at least float32.
 
-    ``grad`` is ``(batch, time, channels)``; members may lie apart.
+    ``grad`` is ``(batch, time, channels)``; its batch members need not be contiguous with each other.
     """
     hop_samples, time = kernel.shape[1], grad.shape[1]
     whole, rest = divmod(time, hop_samples)
@@ -58,6 +58,6 @@ def frames_gradient(grad: Tensor, frames: Tensor, kernel: Tensor) -> tuple[Tenso
 
 
 def plain_frame_sum(y: Tensor, frames: Tensor, kernel: Tensor) -> Tensor:
-    """The same, recorded operation by operation and not in place."""
+    """The same by plain autograd operations, not in place."""
     upsampled = torch.einsum("bncj,ji->bnic", frames.unfold(1, 3, 1), kernel).flatten(1, 2)
     return y + upsampled[:, : y.shape[1]]

@@ -1,26 +1,26 @@
-r"""The WaveNet's gate and its gradient, a cache of rows at a time.
+r"""The WaveNet's gate and its gradient, computed block by block within the cache.
 
 .. math:: h = \tanh(a) \odot \sigma(b), \qquad
           \partial a = \partial h \odot \sigma(b)(1 - \tanh^2 a), \quad
           \partial b = \partial h \odot \tanh(a)\,\sigma(b)(1 - \sigma(b))
 
-Written as one operation after the other over whole tensors, the gate costs a training step as much as the
-products around it: each pass goes to memory and back. Here all passes over some thousand rows are made while
-these lie in the cache. Tensors are time-major: rows are samples, channels lie together.
+As separate operations over whole tensors, the gate takes as much of a training step as the products around
+it, because each pass reads and writes main memory. Here all passes are made over blocks of some thousand
+rows that fit into the cache. Tensors are time-major: a row is a sample, and its channels are contiguous.
 """
 
 import torch
 from torch import Tensor
 
 CACHED_ROWS = 2048
-"""Rows that a core works on at a time: 128 channels of float32 fill its second cache."""
+"""Rows per core and block: 128 channels of float32 fill the level-2 cache."""
 
 
-def open_gates(hidden: Tensor) -> tuple[Tensor, Tensor]:
+def gate_activations(hidden: Tensor) -> tuple[Tensor, Tensor]:
     """tanh and σ of the two halves of ``hidden (rows, 2 · channels)``, ``(rows, channels)`` each.
 
-    ``hidden`` may be overwritten. tanh is 2σ(2a) − 1, formed in at least float32 (its error, 1.2e-7, is
-    absolute): the library's tanh takes five times as long as its σ.
+    ``hidden`` may be overwritten. tanh is computed as 2σ(2a) − 1 in at least float32 (absolute error up to
+    2e-7), because the library's tanh takes five times as long as its σ.
     """
     channels = hidden.shape[1] // 2
     precise = torch.promote_types(hidden.dtype, torch.float32)
@@ -35,9 +35,10 @@ def open_gates(hidden: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gate_gradient(grad: Tensor, tanh: Tensor, sigmoid: Tensor, out: Tensor) -> None:
-    """Writes the gradient by ``(a, b)`` into ``out (rows, 2 · channels)``, whose rows may lie apart.
+    """Writes the gradient with respect to ``(a, b)`` into ``out (rows, 2 · channels)``.
 
-    ``grad`` is by ``h``, the others from :func:`open_gates`, ``(rows, channels)`` each.
+    The rows of ``out`` need not be contiguous. ``grad`` is the gradient with respect to ``h``; ``tanh`` and
+    ``sigmoid`` come from :func:`gate_activations`. All three are ``(rows, channels)``.
     """
     channels = grad.shape[1]
     for by_h, t, s, target in zip(*map(_blocks, (grad, tanh, sigmoid, out)), strict=True):
@@ -46,7 +47,7 @@ def gate_gradient(grad: Tensor, tanh: Tensor, sigmoid: Tensor, out: Tensor) -> N
 
 
 def plain_gate(hidden: Tensor) -> Tensor:
-    """The same of ``(…, 2 · channels)``, recorded operation by operation."""
+    """The gate of ``(…, 2 · channels)`` by plain autograd operations."""
     signal, gate = hidden.chunk(2, dim=-1)
     return torch.tanh(signal) * torch.sigmoid(gate)
 

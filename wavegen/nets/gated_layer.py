@@ -1,18 +1,19 @@
-r"""A gated residual layer of a WaveNet as one operation with a gradient of its own, time-major.
+r"""A gated residual layer of a WaveNet as one operation with its own gradient, time-major.
 
 .. math::
     h_t &= \tanh(a_t) \odot \sigma(b_t), \quad
     (a_t, b_t) = \sum_{j=0}^{k-1} W_j x_{t - (k-1-j) d} + w + V c_t + \sum_j \kappa[j, i]\, v_{n+j} \\
     x'_t &= x_t + R h_t + r, \qquad s'_t = s_t + S h_t + q
 
-Recorded operation by operation, a layer keeps six tensors for its gradient and moves each to memory and back
-several times, and convolutions over channels-first tensors reorder them on the way in and out. Here channels
-lie together, which is how the machine's convolutions compute; the layer keeps its input and its two gates in
-the precision of its products; the gradient by the input is a convolution forwards in time; and the residual
-stream and the sum of skips are added to in place, in their own precision (float32 under autocast).
+Recorded operation by operation, a layer stores six tensors for its gradient and moves each several times
+through main memory, and convolutions over channels-first tensors reorder their inputs and outputs. Here
+channels are contiguous, which is the native layout of the CPU's convolutions. The layer stores its input and
+its two gates in the precision of its products. The gradient with respect to the input is a convolution
+forward in time. The residual stream and the sum of skips are updated in place, in their own precision
+(float32 under autocast).
 
-Measured on one core with AVX-512 (64 channels, kernel 3): the dilated product runs at 92 GFLOP/s in float32
-and 195 in bfloat16, of a peak of about 95 and 200.
+Measured on one core with AVX-512 (64 channels, kernel 3): the dilated product reaches 92 GFLOP/s in float32
+and 195 in bfloat16; the peak is about 95 and 200.
 """
 
 from dataclasses import dataclass
@@ -23,16 +24,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from wavegen.nets.frame_sum import add_frames_, frames_gradient, plain_frame_sum
-from wavegen.nets.gate import gate_gradient, open_gates, plain_gate
+from wavegen.nets.gate import gate_activations, gate_gradient, plain_gate
 
 
 @dataclass(frozen=True)
 class LayerConditioning:
-    """What one layer adds to its gates beside its own product; entries without a rate are None.
+    """Conditioning that a layer adds to its gates; entries without a rate are None.
 
     ``samples (batch, time, channels)`` with ``weight (gate, channels)``: projected at every sample.
     ``frames (batch, frames + 2, gate)`` with ``kernel (3, hop_samples)``: already projected, upsampled here.
-    Samples and frames come in the precision of the layer's products.
+    Samples and frames have the precision of the layer's products.
     """
 
     samples: Tensor | None = None
@@ -61,8 +62,8 @@ def gated_layer(
 ) -> tuple[Tensor, Tensor | None]:
     """The next residual stream ``(batch, time, residual)`` and sum of skips ``(batch, time, skip)``.
 
-    ``stream`` and ``skips`` are overwritten. ``dtype`` is that of products and of what is kept for the
-    gradient. Differentiable once. A compiler that traces this sees :func:`plain_layer`, and fuses it.
+    ``stream`` and ``skips`` are overwritten. ``dtype`` is that of the products and of the tensors stored for
+    the gradient. Differentiable once. Under a compiler, :func:`plain_layer` is traced and fused instead.
     """
     if torch.compiler.is_compiling():
         return plain_layer(stream, skips, conditioning, weights, dtype)
@@ -80,7 +81,7 @@ def plain_layer(
     weights: LayerWeights,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor | None]:
-    """The same, recorded operation by operation; nothing is overwritten."""
+    """The same by plain autograd operations; nothing is overwritten."""
     residual = stream.shape[-1]
     past = (weights.dilated.shape[2] - 1) * weights.dilation
     x = functional.pad(stream.to(dtype), (0, 0, past, 0)).transpose(1, 2)
@@ -125,7 +126,7 @@ class _GatedLayer(torch.autograd.Function):
         if frames is not None:
             assert kernel is not None
             add_frames_(hidden, frames, kernel.to(dtype))
-        tanh, sigmoid = open_gates(hidden.flatten(0, 1))
+        tanh, sigmoid = gate_activations(hidden.flatten(0, 1))
         out = functional.linear(tanh * sigmoid, output.flatten(1).to(dtype), output_bias.to(dtype))
         out = out.view(*stream.shape[:2], -1)
         ctx.mark_dirty(stream)
@@ -136,7 +137,7 @@ class _GatedLayer(torch.autograd.Function):
             ctx.mark_dirty(stream, skips)
             skips.add_(out[..., residual:])
         ctx.dilation, ctx.dtype = dilation, dtype
-        kept = x if ctx.needs_input_grad[6] else None  # a frozen teacher's input is in no gradient
+        kept = x if ctx.needs_input_grad[6] else None  # a frozen teacher needs no gradient of its weights
         ctx.save_for_backward(kept, tanh, sigmoid, samples, projection, frames, kernel, dilated, output)
         return stream, skips
 
@@ -153,7 +154,7 @@ class _GatedLayer(torch.autograd.Function):
         gates = tanh.view_as(by_h), sigmoid.view_as(by_h)
         for by_its_h, t, s, by_its_hidden in zip(by_h, *gates, by_hidden[:, :time], strict=True):
             gate_gradient(by_its_h, t, s, by_its_hidden)
-        # Taps reversed and turned round, the gradient is carried from t to the taps' places by a convolution.
+        # Convolving with the reversed, transposed taps carries the gradient from time t to the inputs.
         carried = _convolve(by_hidden, dilated.to(dtype).flip(2).transpose(0, 1), None, ctx.dilation)
         gradients: list[Tensor | None] = [by_stream + carried, by_skips if needed[1] else None, *[None] * 10]
         by_hidden = by_hidden[:, :time]
@@ -185,7 +186,7 @@ def _side_by_side(first: Tensor, second: Tensor | None, dtype: torch.dtype) -> T
 
 
 def _padded(x: Tensor, before: int, after: int, dtype: torch.dtype) -> Tensor:
-    """``(batch, before + time + after, channels)`` in ``dtype``, zeros around ``x``."""
+    """``x`` padded with zeros to ``(batch, before + time + after, channels)``, in ``dtype``."""
     padded = x.new_empty(x.shape[0], before + x.shape[1] + after, x.shape[2], dtype=dtype)
     padded[:, :before] = 0
     padded[:, before : before + x.shape[1]].copy_(x)
@@ -194,14 +195,14 @@ def _padded(x: Tensor, before: int, after: int, dtype: torch.dtype) -> Tensor:
 
 
 def _empty(like: Tensor, time: int, after: int, channels: int) -> Tensor:
-    """Room for ``time`` rows, with zeros behind them."""
+    """Uninitialised rows for ``time``, followed by ``after`` rows of zeros."""
     room = like.new_empty(like.shape[0], time + after, channels)
     room[:, time:] = 0
     return room
 
 
 def _planes(x: Tensor) -> Tensor:
-    """Time-major rows as an image of one line, channels last: the layout that convolutions are fastest in."""
+    """Time-major rows as an image of one line in channels-last layout, the fastest for convolutions."""
     return x.unsqueeze(1).permute(0, 3, 1, 2)
 
 
@@ -213,7 +214,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> 
 
 
 def _weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """Of :func:`_convolve` by its weight, in the precision of ``weight``."""
+    """The gradient of :func:`_convolve` with respect to its weight, in the precision of ``weight``."""
     like = weight.to(x.dtype).unsqueeze(2).contiguous(memory_format=torch.channels_last)
     wanted = [False, True, False]
     found = torch.ops.aten.convolution_backward(

@@ -1,4 +1,4 @@
-"""What the image conditioners share: how the context comes in and how the parameters go out."""
+"""Shared code of image conditioners: the input of the context and the layout of the parameters."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,14 +8,14 @@ from wavegen.nets.vector_inputs import require_floating
 
 
 class ImageContext(nn.Module):
-    """The context as an image of ``out_channels`` at the resolution of ``x``: a 1×1 convolution of it.
+    """A 1×1 convolution of the context, at the resolution of ``x``.
 
     ``context`` is ``(batch, context_features)``, the same at every position, or an image
-    ``(batch, context_features, height, width)``, averaged down to x's resolution (or repeated up to it).
-    Returns ``(batch, out_channels, height, width)``, height and width 1 for a vector: to be added before
+    ``(batch, context_features, height, width)``, averaged down (or repeated up) to the resolution of x.
+    Returns ``(batch, out_channels, height, width)``, with height and width 1 for a vector; add it before
     an activation.
 
-    Raises ``UserError`` for a context of another width or rank.
+    Raises ``UserError`` if the context has another width or rank.
     """
 
     def __init__(self, context_features: int, out_channels: int) -> None:
@@ -37,7 +37,7 @@ class ImageContext(nn.Module):
 
 
 def require_context(owner: nn.Module, context: Tensor | None, context_features: int) -> None:
-    """Raises ``UserError`` where a context is missing, not wanted, of another kind or of another width."""
+    """Raises ``UserError`` if a context is missing, unexpected, of another type or of another width."""
     if context is not None and (not isinstance(context, Tensor) or context.dim() < 2):
         got = f"shape {tuple(context.shape)}" if isinstance(context, Tensor) else type(context).__name__
         raise UserError(
@@ -55,7 +55,7 @@ def require_context(owner: nn.Module, context: Tensor | None, context_features: 
 def per_element(raw: Tensor, num_parameters: int) -> Tensor:
     """``(batch, num_parameters · C, H, W)`` as ``(batch, C, H, W, num_parameters)``, a view.
 
-    The parameter is the slow half of the channel index, so that ``unbind(-1)`` gives images that are
-    contiguous within each member of the batch.
+    The channel index is parameter-major, so that ``unbind(-1)`` gives images that are contiguous within each
+    member of the batch.
     """
     return raw.unflatten(1, (num_parameters, -1)).movedim(1, -1)

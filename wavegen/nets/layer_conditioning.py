@@ -1,4 +1,4 @@
-"""A WaveNet's conditioning as its layers take it: projected once a frame where that gives the same."""
+"""Projects a WaveNet's conditioning for its layers, at frame rate where that gives the same result."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wavegen.nets.conditioning import Conditioning, Context, require_cover
-from wavegen.nets.frame_sum import with_ends
+from wavegen.nets.frame_sum import repeat_ends
 from wavegen.nets.gated_layer import LayerConditioning
 
 
@@ -19,15 +19,15 @@ def layer_conditionings(
     num_samples: int,
     dtype: torch.dtype,
 ) -> list[LayerConditioning]:
-    r"""What every layer adds to its gates, :math:`V_l c_t`, in two pieces.
+    r"""The terms :math:`V_l c_t` that every layer adds to its gates, in two pieces.
 
     A part whose upsampling is the same for all channels commutes with the projection,
 
     .. math:: V_l \sum_j \kappa[j, i] \, x_{n+j} = \sum_j \kappa[j, i] \, (V_l \, x_{n+j}),
 
-    so it is projected once a frame, for all layers in one product, and upsampled where it is added: of 80
-    channels' multiplications a sample that leaves 3. Every other part is projected at every sample, layer by
-    layer, since all layers' projections of a minute of speech would fill gigabytes.
+    so it is projected once per frame, for all layers in one product, and upsampled where it is added. With 80
+    channels this leaves 3 multiplications per sample instead of 80. Every other part is projected at every
+    sample, layer by layer, because the projections for all layers would need gigabytes per minute of speech.
 
     Args:
         conditioning: the net's parts.
@@ -36,7 +36,7 @@ def layer_conditionings(
         dtype: of the products.
 
     Raises:
-        UserError: for a context that lacks an entry, or covers fewer samples.
+        UserError: if the context lacks an entry or covers fewer samples.
     """
     ends = list(accumulate(part.channels for part in conditioning.parts))
     columns = [slice(end - part.channels, end) for part, end in zip(conditioning.parts, ends, strict=True)]
@@ -56,7 +56,7 @@ def layer_conditionings(
         require_cover(covered, num_samples, part.key)
         matrix = torch.cat([projection[:, columns[shared], 0] for projection in projections])
         projected = functional.linear(at_frame_rate.transpose(1, 2).to(dtype), matrix.to(dtype))
-        frames = with_ends(projected).chunk(len(projections), dim=-1)
+        frames = repeat_ends(projected).chunk(len(projections), dim=-1)
     weights = [
         torch.cat([projection[:, columns[index], 0] for index in others], dim=1) if others else None
         for projection in projections

@@ -1,4 +1,4 @@
-"""A linear predictor beside a net: the net models what linear prediction leaves over."""
+"""Linear prediction added to a net's output, so that the net models the residual."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,8 +15,8 @@ def linear_prediction_coefficients(waveforms: Sequence[np.ndarray], order: int) 
     r"""Coefficients :math:`a_1 … a_p` of :math:`\hat x_t = \sum_i a_i x_{t-i}` for a set of recordings.
 
     Solves the normal equations :math:`R a = r` of the pooled autocorrelation (Levinson–Durbin), which makes
-    the synthesis filter :math:`1 / A(z)` stable. A white floor 90 dB under the signal keeps the equations
-    regular where a recording has an empty band.
+    the synthesis filter :math:`1 / A(z)` stable. A white noise floor 90 dB below the signal keeps the
+    equations regular if a recording has an empty band.
 
     Raises:
         UserError: if every recording is silent.
@@ -28,22 +28,22 @@ def linear_prediction_coefficients(waveforms: Sequence[np.ndarray], order: int) 
             [x[: len(x) - lag] @ x[lag:] if lag < len(x) else 0.0 for lag in range(order + 1)]
         )
     if autocorrelation[0] <= 0:
-        raise UserError("linear prediction needs a signal, but every waveform given is silent")
+        raise UserError("linear prediction: expected a waveform with sound, but all waveforms are silent")
     autocorrelation[0] *= 1 + 1e-9
     return solve_toeplitz(autocorrelation[:order], autocorrelation[1:])
 
 
 class LinearPrediction(nn.Module):
-    r"""A conditioner whose locations start at the linear prediction of the past.
+    r"""A conditioner whose locations include the linear prediction from the past.
 
     .. math:: \mu'_{t,k} = \mu_{t,k}(x_{<t}, c) + \sum_{i=1}^{p} a_i x_{t-i}
 
-    Speech is predictable to a few 16-bit steps; a net that works in coarse precision and starts from noise
-    needs long to learn what 32 taps say at once. The taps are trained with the rest.
+    Linear prediction reaches an error of a few 16-bit steps. A randomly initialised net in low precision
+    takes long to learn what 32 taps give at once. The taps are trained with the rest.
 
     Args:
         conditioner: causal conditioner to add to.
-        shift_loc: adds a prediction to the locations among the parameters, e.g. a head's method.
+        shift_loc: adds a prediction to the locations among the parameters, e.g. a method of the head.
         order: number of taps :math:`p`.
     """
 
@@ -65,7 +65,7 @@ class LinearPrediction(nn.Module):
 
     @torch.no_grad()
     def fit(self, waveforms: Sequence[np.ndarray]) -> None:
-        """Start the taps at the recordings' linear predictor."""
+        """Initialises the taps to the linear predictor of the recordings."""
         coefficients = linear_prediction_coefficients(waveforms, len(self.taps))
         self.taps.copy_(torch.from_numpy(coefficients[::-1].copy()))
 
@@ -73,7 +73,7 @@ class LinearPrediction(nn.Module):
         return self.shift_loc(self.conditioner(x, context), self.predict(x))
 
     def predict(self, x: Tensor) -> Tensor:
-        """The linear prediction of every sample from those before it, ``(batch, time)`` as ``x``."""
+        """The linear prediction of every sample from the past, ``(batch, time)`` as ``x``."""
         order = len(self.taps)
         past = functional.pad(x, (order, 0))[:, :-1].unfold(
             -1, order, 1
@@ -81,7 +81,7 @@ class LinearPrediction(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return past @ self.taps
 
-    # Step form: the net's own, with the last samples kept beside its state.
+    # Step form: that of the net, with the last samples added to its state.
 
     def project_context(self, context: object, num_samples: int) -> Tensor | None:
         return self.conditioner.project_context(context, num_samples)

@@ -1,4 +1,4 @@
-"""MADE: a masked feed-forward net whose output for an element sees only the elements before it."""
+"""MADE: a masked feed-forward net whose output for an element depends only on the elements before it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,27 +12,28 @@ from wavegen.nets.vector_inputs import require_features
 
 
 class MADE(nn.Module):
-    """Parameters of element i from the elements that come before it in ``order``, and from the context.
+    """Computes the parameters of element i from the elements before it in ``order``, and from the context.
 
-    Every unit of a layer carries a degree; a weight from degree a to degree b is kept where a ≤ b, and
-    one into the output of rank r where a < r. Degree −1 (hidden units only, when there is a context) sees
-    nothing but the context, so that the first element is conditioned too. ``activation`` stands behind
-    every hidden layer, by default SiLU: a flow's density has to be smooth. It acts on every unit by
-    itself: one that mixes units (GLU, a normalisation over features) would break the masks.
+    Every unit has a degree. The mask keeps a weight from degree a to degree b if a ≤ b, and a weight to the
+    output of rank r if a < r. Hidden units of degree −1, which exist only with a context, depend on the
+    context alone, so that the first element is conditioned too. ``activation`` follows every hidden layer,
+    by default SiLU, because the density of a flow should be smooth. It must act on each unit separately: one
+    that mixes units (GLU, a normalisation over features) would break the masks.
 
-    ``order[i]`` is the rank at which feature i is generated, a permutation of 0 … features − 1 (default:
-    as they come).
+    ``order[i]`` is the rank at which feature i is generated, a permutation of 0 … features − 1. The default
+    is the natural order.
 
-    ``context_features`` is the width of the one context tensor, or the widths of several by name; then the
-    context is a mapping, of which these names are read, each entering every hidden layer. 0 means none.
+    ``context_features`` is the width of the one context tensor, or the widths of several by name. In that
+    case the context is a mapping from which these names are read. The context enters every hidden layer. 0
+    means no context.
 
     Shapes: ``x`` ``(..., features)``, ``context`` ``(..., context_features)`` broadcast against it
-    without the last dimension; the result ``(..., features, num_parameters)``. Cost O(Σ widths of
-    neighbouring layers multiplied), the masked weights included; on a CPU, layers of about 500 units and
-    more leave out the blocks of them that are nothing but masked (``nets/staircase.py``).
+    without the last dimension; the result ``(..., features, num_parameters)``. Cost O(Σ products of the
+    widths of adjacent layers), including masked weights. On a CPU, layers of about 500 units and more skip
+    blocks of weights that are entirely masked (``nets/staircase.py``).
 
-    Raises ``UserError`` for no features, an order that is no permutation, no hidden layer, an x or a context
-    of another width, and a context without one of the names.
+    Raises ``UserError`` if there are no features or hidden layers, the order is not a permutation, x or the
+    context has another width, or a named context is missing.
 
     Germain et al. 2015 (arXiv 1502.03509); with context, Papamakarios et al. 2017, MAF (1705.07057).
     """
@@ -77,8 +78,8 @@ class MADE(nn.Module):
         self.context_layers = nn.ModuleList(context_layers)
 
     def join_context(self, context: Tensor | Mapping[str, Tensor] | None) -> Tensor | None:
-        """The one tensor ``(..., context_features)`` that ``context_layers`` take, named blocks side by side
-        in the order of ``context_features``; None where the net takes no context.
+        """The tensor ``(..., context_features)`` for ``context_layers``: named blocks are concatenated in the
+        order of ``context_features``; None if the net takes no context.
         """
         if self.context_blocks is not None:
             return self._join_blocks(context, self.context_blocks) if self.context_features else None
@@ -109,7 +110,7 @@ class MADE(nn.Module):
         require_features(self, "x", x, self.features)
         context = self.join_context(context)
         hidden = x
-        *layers, last = self.layers  # a slice would build a list of modules anew: 3 % of a density
+        *layers, last = self.layers  # a slice would build a new module list: 3 % of the time of a density
         for index, layer in enumerate(layers):
             hidden = layer(hidden)
             if context is not None:
@@ -117,40 +118,40 @@ class MADE(nn.Module):
             hidden = self.activation(hidden)
         if self.num_parameters > 2:
             return last(hidden).unflatten(-1, (self.features, self.num_parameters))
-        # one parameter after the other in memory, since both are read apart; rows of weights are fewer than
-        # rows of a batch, so it is they that change places
+        # Store parameter-major, because parameters are read separately. Reorder the rows of the weight, which
+        # are fewer than the rows of a batch.
         weight, bias = last.masked_weight.unflatten(0, (self.features, -1)), last.bias.view(self.features, -1)
         result = F.linear(hidden, weight.transpose(0, 1).flatten(0, 1), bias.mT.flatten())
         return result.unflatten(-1, (self.num_parameters, self.features)).transpose(-1, -2)
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer whose weight is multiplied by a fixed mask, ``(outputs, inputs)``; true keeps."""
+    """A linear layer whose weight is multiplied by a fixed boolean mask ``(outputs, inputs)``; true keeps."""
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__(mask.shape[1], mask.shape[0])
         self.register_buffer("mask", mask)
-        # the mask once more as numbers: products of booleans and numbers take several times as long
-        self.register_buffer("_kept", mask.to(self.weight.dtype), persistent=False)
+        # the mask as floats: products of booleans and floats take several times as long
+        self.register_buffer("_float_mask", mask.to(self.weight.dtype), persistent=False)
         self._staircase = Staircase.of(mask)
 
     @property
     def masked_weight(self) -> Tensor:
-        return self.weight * self._kept
+        return self.weight * self._float_mask
 
     def _load_from_state_dict(self, *arguments: object) -> None:
         super()._load_from_state_dict(*arguments)
-        self._kept.copy_(self.mask)
+        self._float_mask.copy_(self.mask)
         self._staircase = Staircase.of(self.mask)
 
     def forward(self, x: Tensor) -> Tensor:
-        # elsewhere one large product is faster than several; and autocast knows nothing of the blocks
+        # On other devices one large product is faster; and autocast does not handle the blocks.
         if self._staircase is None or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return F.linear(x, self.masked_weight, self.bias)
         return StaircaseProduct.apply(x, self.masked_weight, self.bias, self._staircase)
 
 
 def _hidden_degrees(width: int, features: int, lowest: int) -> Tensor:
-    """Degrees lowest … features − 2, spread as evenly over the units as the width allows."""
+    """Degrees lowest … features − 2, spread as evenly over the units as possible."""
     count = max(features - 1 - lowest, 1)
     return lowest + torch.arange(width) * count // max(width, count)

@@ -1,4 +1,4 @@
-"""A plain feed-forward net: the conditioner of vector couplings."""
+"""A plain feed-forward net, the conditioner of couplings of vectors."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from wavegen.nets.vector_inputs import require_features
 
 
 class MLP(nn.Module):
-    """Parameters of the moved features from the kept ones, and from the context.
+    """Computes the parameters of the moved features from the kept features and the context.
 
-    The context enters the first hidden layer, beside x. Activations are SiLU: a flow's density has to be
-    smooth. The last layer starts at zero, so that an additive or affine coupling starts as the identity;
-    ``initial_std`` draws it from a normal instead, for maps whose components would otherwise stay equal
-    for ever (mixtures).
+    The context enters the first hidden layer together with x. Activations are SiLU, because the density of a
+    flow should be smooth. The last layer is initialised to zero, so an additive or affine coupling is the
+    identity at first. ``initial_std`` initialises it from a normal instead, for maps whose components would
+    otherwise stay equal (mixtures).
 
     Shapes: ``x`` ``(..., in_features)``, ``context`` ``(..., context_features)`` broadcast against it
     without the last dimension; the result ``(..., out_features, num_parameters)``.
 
-    Raises ``UserError`` for no hidden layer, and for an x or a context of another width.
+    Raises ``UserError`` if there is no hidden layer, or if x or the context has another width.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A WaveNet's layer: a dilated causal convolution with a gate, in a residual stream."""
+"""A layer of a WaveNet: a dilated causal convolution with a gate and a residual connection."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from wavegen.nets.gated_layer import LayerConditioning, LayerWeights, gated_laye
 
 
 class GatedResidualLayer(nn.Module):
-    r"""One dilated causal convolution with a gate.
+    r"""A dilated causal convolution with a gate and a residual connection.
 
     .. math::
         h_t &= \tanh(a_t) \odot \sigma(b_t), \quad
@@ -19,7 +19,7 @@ class GatedResidualLayer(nn.Module):
         x'_t &= x_t + R h_t, \qquad s_t = S h_t
 
     Shapes, time-major: residual stream ``(batch, time, residual)``, sum of skips ``(batch, time, skip)``
-    (None before the first layer and without skips); both are overwritten and returned, see
+    (None before the first layer, and if there are no skips). Both are overwritten and returned, see
     :func:`~wavegen.nets.gated_layer.gated_layer`.
     """
 
@@ -52,7 +52,7 @@ class GatedResidualLayer(nn.Module):
     def step(self, x: Tensor, taps: Tensor, conditioning: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """One time step: ``x (batch, residual)``, its ``taps (batch, residual, kernel_size)``, oldest first.
 
-        Matrix products instead of convolutions, which for one sample cost several times as much to set up.
+        Uses matrix products; for one sample, convolutions have several times the overhead.
         """
         hidden = functional.linear(taps.flatten(1), self.dilated.weight.flatten(1), self.dilated.bias)
         if conditioning is not None:
@@ -72,14 +72,14 @@ def pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
 def run_layers(
     layers: Sequence[tuple[GatedResidualLayer, LayerConditioning]], dtype: torch.dtype, stream: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    """Layers in a row: the residual stream behind them, and the sum of their skips."""
+    """Runs layers in series; returns the residual stream after them and the sum of their skips."""
     skips = None
-    with torch.autocast(stream.device.type, enabled=False):  # every layer's precisions are its own
+    with torch.autocast(stream.device.type, enabled=False):  # each layer sets its own precisions
         for layer, conditioning in layers:
             stream, skips = layer(stream, skips, conditioning, dtype)
     return stream, skips
 
 
 def on_a_copy(run: Callable[[Tensor], tuple[Tensor, Tensor | None]]) -> Callable:
-    """The same for a stream that somebody else still needs: layers overwrite theirs."""
+    """Wraps ``run`` so that it works on a copy of the stream, because layers overwrite their input."""
     return lambda stream: run(stream.clone())

@@ -1,4 +1,4 @@
-"""RealNVP's conditioner: a residual net over images."""
+"""The conditioner of RealNVP: a residual net over images."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,14 +7,13 @@ from wavegen.nets.image_context import ImageContext, per_element, require_contex
 
 
 class ResidualNet(nn.Module):
-    """Convolution 3×3, ``num_blocks`` residual blocks, ReLU, convolution 3×3 that starts at zero.
+    """Convolution 3×3, ``num_blocks`` residual blocks, ReLU, convolution 3×3 initialised to zero.
 
-    RealNVP normalises its residual blocks by batch statistics. Here the blocks have no norm: with batch
-    statistics the parameters of one image, and so its density, would depend on the other images of the
-    batch, and training (batch statistics) and evaluation (running averages) would measure two different
-    models. A block whose second convolution starts at zero starts as the identity and needs no norm at the
-    depths used (Zhang et al. 2019, Fixup, arXiv 1901.09321); the flow's own ActNorm or batch norm keeps its
-    input in range.
+    RealNVP uses batch norm in its residual blocks. Here the blocks have no norm: with batch statistics, the
+    density of one image would depend on the other images of the batch, and training (batch statistics) and
+    evaluation (running averages) would measure different models. The second convolution of a block is
+    initialised to zero, so a block is the identity at first and needs no norm at the depths used (Zhang et
+    al. 2019, Fixup, arXiv 1901.09321). The ActNorm or batch norm of the flow keeps the input in range.
 
     Shapes: ``kept`` ``(batch, in_channels, H, W)``; result ``(batch, out_channels, H, W, num_parameters)``;
     context as in ``ImageContext``, added within every block.
@@ -52,7 +51,7 @@ class ResidualNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(ReLU(conv(ReLU(x)) + context)), 3×3 both, the outer one zero at the start."""
+    """x + conv(ReLU(conv(ReLU(x)) + context)), both 3×3, the outer one initialised to zero."""
 
     def __init__(self, channels: int, context_features: int = 0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Products with matrices whose zeros form a staircase: blocks that hold nothing but zeros are left out."""
+"""Products with matrices whose zeros form a staircase: blocks of zeros are skipped."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -6,16 +6,16 @@ from typing import cast
 import torch
 from torch import Tensor
 
-LEAST_ROWS = 128  # of a block: smaller products run at a lower rate than they save work
+LEAST_ROWS = 128  # per block: smaller products run at a lower rate, which costs more than they save
 MOST_BLOCKS = 8
-LEAST_SAVING = 2**16  # weights left out, below which the additional calls take the time that is saved
+LEAST_SAVING = 2**16  # skipped weights; below this number the overhead of the extra calls exceeds the saving
 
 
 @dataclass(frozen=True)
 class Staircase:
-    """Where a mask has anything: for blocks of rows the columns they span, for blocks of columns the rows.
+    """The nonzero spans of a mask: the columns of each block of rows, and the rows of each block of columns.
 
-    Spans are ``(begin, end, first, last)``: rows (columns) ``begin … end − 1`` see ``first … last − 1``.
+    Spans are ``(begin, end, first, last)``: rows (columns) ``begin … end − 1`` use ``first … last − 1``.
     """
 
     rows: tuple[tuple[int, int, int, int], ...]
@@ -23,7 +23,7 @@ class Staircase:
 
     @classmethod
     def of(cls, mask: Tensor) -> "Staircase | None":
-        """The blocks of a mask ``(outputs, inputs)``, or None where leaving some out is not worth it."""
+        """The blocks of a mask ``(outputs, inputs)``, or None if skipping blocks would not save time."""
         rows = _spans(mask)
         kept = sum((end - begin) * (last - first) for begin, end, first, last in rows)
         return cls(rows, _spans(mask.mT)) if mask.numel() - kept >= LEAST_SAVING else None
@@ -40,11 +40,12 @@ def _spans(mask: Tensor) -> tuple[tuple[int, int, int, int], ...]:
 
 
 class StaircaseProduct(torch.autograd.Function):
-    """x Wᵀ + b for a W that is zero outside ``staircase``; its gradient is given inside only.
+    """x Wᵀ + b for a W that is zero outside ``staircase``; the gradient of W is computed only inside it.
 
     ``StaircaseProduct.apply(x, weight, bias, staircase)``; shapes ``(…, inputs)``, ``(outputs, inputs)``,
-    ``(outputs,)``, result ``(…, outputs)``. Of the O(outputs · inputs) work of each of the three products a
-    triangle in eight blocks leaves 9/16. Second derivatives and those by ``torch.func`` are dense.
+    ``(outputs,)``, result ``(…, outputs)``. For a triangle in eight blocks, 9/16 of the work
+    O(outputs · inputs) of each of the three products remains. Second derivatives and ``torch.func`` use dense
+    products.
     """
 
     @staticmethod
@@ -67,7 +68,7 @@ class StaircaseProduct(torch.autograd.Function):
         flat, above = x.reshape(-1, x.shape[-1]), gradient.reshape(-1, gradient.shape[-1])
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         of_x = of_weight = None
-        if torch.is_grad_enabled():  # this gradient will be differentiated in turn
+        if torch.is_grad_enabled():  # this gradient will itself be differentiated
             of_x = gradient @ weight if wants_x else None
             of_weight = above.mT @ flat if wants_weight else None
         else:

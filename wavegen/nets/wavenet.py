@@ -1,4 +1,4 @@
-"""WaveNet: a stack of dilated causal convolutions with gates, as a conditioner."""
+"""WaveNet: a stack of gated dilated causal convolutions, as a conditioner."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,34 +17,34 @@ from wavegen.nets.residual_layer import GatedResidualLayer, on_a_copy, pointwise
 
 
 def dilation_cycles(num_layers: int, cycle_length: int) -> list[int]:
-    """1, 2, 4 … 2^(cycle_length−1), begun anew each cycle, for ``num_layers`` layers."""
+    """1, 2, 4 … 2^(cycle_length−1), repeated in cycles for ``num_layers`` layers."""
     return [2 ** (layer % cycle_length) for layer in range(num_layers)]
 
 
 class WaveNet(nn.Module):
     r"""Strictly causal conditioner of a waveform: parameters of :math:`x_t` from :math:`x_{<t}` and context.
 
-    The input is shifted by one sample, lifted to the residual channels by a pointwise convolution, and passed
-    through gated residual layers of the given dilations. With skip channels the output net reads the sum of
-    all layers' skips (the teacher of van den Oord et al. 2016); with ``skip_channels=0`` it reads the last
-    residual stream (the student's flows of Parallel WaveNet, arXiv 1711.10433). The residual stream, the
+    The input is shifted by one sample, mapped to the residual channels by a pointwise convolution, and passed
+    through gated residual layers of the given dilations. With skip channels, the output net reads the sum of
+    the skips of all layers (the teacher of van den Oord et al. 2016). With ``skip_channels=0`` it reads the
+    last residual stream (the student's flows of Parallel WaveNet, arXiv 1711.10433). The residual stream, the
     shifted input and the output stay in float32 under autocast.
 
     Args:
-        num_parameters: numbers per sample that the τ or head wants.
+        num_parameters: parameters per sample that the τ or head takes.
         dilations: one per layer, see :func:`dilation_cycles`.
         kernel_size: of the dilated convolutions.
-        residual_channels, gate_channels, skip_channels: widths; the gate's counts both halves.
+        residual_channels, gate_channels, skip_channels: widths; ``gate_channels`` counts both halves.
         output_channels: hidden width of the two-layer output net.
-        conditioning: injected parts, None for an unconditional net.
-        input_gain: the waveform is multiplied by it (speech has an RMS near 0.1; nets like 1).
-        input_dropout: probability with which an input sample is hidden while training; makes the
-            net lean on its conditioning.
+        conditioning: injected parts, empty for an unconditional net.
+        input_gain: factor on the waveform (speech has an RMS near 0.1; nets work best near 1).
+        input_dropout: probability with which an input sample is set to zero in training, so that the net
+            relies more on its conditioning.
 
     Attributes:
-        checkpoint_layers: groups of so many layers keep only their input for the gradient and compute what
-            else it needs a second time; 0 keeps everything. A matter of memory and time, not of results, so
-            it is set on a net and saved nowhere.
+        checkpoint_layers: groups of this many layers store only their input for the gradient and recompute
+            the rest; 0 stores everything. It affects memory and time but not results, so it is set on the
+            net and not saved.
 
     Shapes: ``(batch, time) -> (batch, time, num_parameters)``.
     """
@@ -92,7 +92,7 @@ class WaveNet(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """How many past samples :math:`x_{t-1}, x_{t-2}, …` the parameters of :math:`x_t` depend on."""
+        """Number of past samples :math:`x_{t-1}, x_{t-2}, …` that the parameters of :math:`x_t` depend on."""
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
@@ -103,7 +103,7 @@ class WaveNet(nn.Module):
         for first in range(0, len(layers), size):
             run = partial(run_layers, layers[first : first + size], self.product_dtype())
             if self.checkpoint_layers and torch.is_grad_enabled():
-                # What a group overwrites must be its own: its input is where it begins anew.
+                # A group overwrites its stream, but recomputation starts from that input: give it a copy.
                 stream, its_skips = checkpoint(on_a_copy(run), stream, use_reentrant=False)
             else:
                 stream, its_skips = run(stream)
@@ -112,27 +112,27 @@ class WaveNet(nn.Module):
         return self.read(stream if skips is None else skips)
 
     def lift(self, x: Tensor) -> Tensor:
-        """The waveform ``(batch, time)`` as residual stream, in the waveform's own precision."""
+        """Maps the waveform ``(batch, time)`` to the residual stream, in the precision of the waveform."""
         with torch.autocast(x.device.type, enabled=False):
             scaled = (self.input_dropout(x) * self.input_gain).unsqueeze(-1)
             return torch.addcmul(self.input.bias, scaled, self.input.weight[:, 0, 0])
 
     def read(self, hidden: Tensor) -> Tensor:
-        """The output net; its last layer computes in at least float32, whatever autocast says."""
+        """The output net; its last layer computes in at least float32, also under autocast."""
         activation, first, last_activation, last = cast(Iterable[Any], self.output)
         hidden = last_activation(pointwise(first, activation(hidden)))
         with torch.autocast(hidden.device.type, enabled=False):
             return pointwise(last, hidden.to(last.weight.dtype))
 
     def layer_conditionings(self, context: Context | None, num_samples: int) -> list[LayerConditioning]:
-        """What each layer adds to its gates; parts that commute with the projection at frame rate."""
+        """The terms each layer adds to its gates; parts that commute with the projection at frame rate."""
         if self.conditioning is None:
             return [LayerConditioning()] * len(self.layers)
         projections = [layer.conditioning.weight for layer in self.layers]
         return layer_conditionings(self.conditioning, projections, context, num_samples, self.product_dtype())
 
     def product_dtype(self) -> torch.dtype:
-        """The precision of the layers' products: autocast's where it is on, else the weights'."""
+        """The precision of the layers' products: that of autocast if enabled, else that of the weights."""
         device = self.input.weight.device.type
         return (
             torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.input.weight.dtype
@@ -141,11 +141,11 @@ class WaveNet(nn.Module):
     # Step form: one sample at a time, for samplers.
 
     def project_context(self, context: Context | None, num_samples: int) -> Tensor | None:
-        """Conditioning at sample rate, ``(batch, channels, num_samples)``; None when unconditional."""
+        """Conditioning at sample rate, ``(batch, channels, num_samples)``; None if unconditional."""
         return None if self.conditioning is None else self.conditioning(context, num_samples)
 
     def initial_state(self, batch_size: int) -> "WaveNetState":
-        """The state before the first sample: ring buffers of zeros, as the parallel form pads."""
+        """The state before the first sample: ring buffers of zeros, matching the padding of ``forward``."""
         weight = self.input.weight
         return WaveNetState(
             [weight.new_zeros(batch_size, layer.residual_channels, layer.past + 1) for layer in self.layers]
@@ -157,9 +157,9 @@ class WaveNet(nn.Module):
         """Parameters ``(batch, num_parameters)`` of the next sample.
 
         Args:
-            x_previous: ``(batch,)``, the sample before; zeros at the start.
+            x_previous: ``(batch,)``, the previous sample; zeros at the start.
             projected: ``(batch, channels)``, this step's column of :meth:`project_context`.
-            state: from :meth:`initial_state` or the last step; its buffers are overwritten in place.
+            state: from :meth:`initial_state` or the previous step; its buffers are overwritten in place.
         """
         stream = pointwise(self.input, x_previous[:, None] * self.input_gain)
         skips = None
@@ -178,7 +178,7 @@ class WaveNet(nn.Module):
 
 @dataclass
 class WaveNetState:
-    """Per layer the ring buffer of its past inputs, ``(batch, residual, past + 1)``, and the samples seen."""
+    """Per layer a ring buffer of past inputs, ``(batch, residual, past + 1)``; and the number of samples."""
 
     buffers: list[Tensor]
     time: int = 0

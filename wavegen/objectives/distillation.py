@@ -1,7 +1,7 @@
-"""Probability density distillation: what its terms share, and how they are added up.
+"""Probability density distillation: the quantities that its loss terms share, and their weighted sum.
 
-The student speaks once; every term of the loss looks at the same sample. A term is a module
-``loss(step) -> Term``. Adding one takes a file with such a module and an entry of the configuration:
+The student generates one sample per step, and every term of the loss uses it. A term is a module
+``loss(step) -> Term``. To add one, write a file with such a module and add an entry to the configuration:
 
     objective:
       NAME: {loss: {_target_: wavegen.objectives.FILE.CLASS}, weight: 1.0, warmup_steps: 0}
@@ -23,27 +23,27 @@ from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 
 INITIAL_SHARE = 0.1
-"""Of its weight that a term with a warm-up starts with."""
+"""The fraction of its weight with which a term with a warm-up starts."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """What a term came to: the ``value`` to be minimised, and scalars for the ``log`` by name."""
+    """The result of a loss term: the ``value`` to be minimised, and scalars to ``log``, by name."""
 
     value: Tensor
     log: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class DistillationStep:
-    """One step of a distillation. What several terms need is computed when first asked for, and once.
+    """One step of distillation. Quantities that several terms need are computed on first use and cached.
 
     Args:
         teacher: frozen sequential model; gradients pass through it to the student's sample.
         student: has ``noise(shape)`` and ``rsample_with_conditionals(noise, context)``.
         recording: ``(batch, time)``.
         context: conditioning of teacher and student.
-        mask: ``(batch, time)`` bool, the samples that are scored.
-        noise: ``(batch, time)``; drawn from the student's family by default.
+        mask: ``(batch, time)`` bool, the scored samples.
+        noise: ``(batch, time)``; by default drawn from the student's noise distribution.
     """
 
     def __init__(
@@ -63,31 +63,33 @@ class DistillationStep:
     @property
     def sample(self) -> Tensor:
         """The student's waveform ``(batch, time)``, unrounded and unclipped."""
-        return self._spoken[0]
+        return self._sample_and_conditionals[0]
 
     @property
     def conditionals(self) -> Normal | Logistic:
-        """The student's law of each sample given the noise before it, batch shape ``(batch, time)``."""
-        return self._spoken[1]
+        """The student's distribution of each sample given past noise, batch shape ``(batch, time)``."""
+        return self._sample_and_conditionals[1]
 
     @cached_property
     def teacher_density(self) -> Distribution:
-        """The teacher's density of each sample given the student's sample before it and the context."""
+        """The teacher's density of each sample given the student's past samples and the context."""
         return self.teacher_density_given(self.context)
 
     @cached_property
     def shuffled_context(self) -> SpeechContext:
-        """Each utterance's context exchanged for another's, for terms that contrast the two."""
+        """The context with utterances exchanged, for terms that contrast two contexts."""
         if self.context is None:
-            raise UserError("a term of the loss needs another utterance's context, but the models have none")
+            raise UserError(
+                "a term of the loss needs the context of another utterance, but there is no context"
+            )
         return self.context.shuffled()
 
     def teacher_density_given(self, context: SpeechContext | None) -> Distribution:
-        """As ``teacher_density``, under another context.
+        """As ``teacher_density``, with another context.
 
         Raises:
-            UserError: where the teacher's head has masses only (mu-law), which give no gradient to a
-                waveform.
+            UserError: if the teacher's head has only masses (mu-law), which give no gradient with respect to
+                a waveform.
         """
         conditionals = self.teacher.conditionals(self.sample, context)
         if not hasattr(conditionals, "continuous"):
@@ -98,20 +100,20 @@ class DistillationStep:
         return conditionals.continuous
 
     @cached_property
-    def _spoken(self) -> tuple[Tensor, Normal | Logistic]:
+    def _sample_and_conditionals(self) -> tuple[Tensor, Normal | Logistic]:
         noise = self.student.noise(self.recording.shape) if self._noise is None else self._noise
         return self.student.rsample_with_conditionals(noise, self.context)
 
 
 class WeightedTerm(nn.Module):
-    """A term with its weight in the sum.
+    """A loss term with its weight in the sum.
 
     Args:
         loss: ``loss(step) -> Term``. If it has ``fit_to_data(recordings)``, that is called before training.
-        weight: of its value.
-        warmup_steps: over so many of a training's steps the weight rises linearly from a tenth of itself; 0
-            for none. A divergence in full from the start drives the untrained student into near silence,
-            where it is cheap, and the power loss then has to raise it from there.
+        weight: factor on its value.
+        warmup_steps: number of training steps over which the weight rises linearly from a tenth of its value;
+            0 for none. With its full weight from the start, a divergence drives the untrained student to
+            near silence, where the divergence is small, and the power loss has to raise the level again.
     """
 
     def __init__(self, *, loss: nn.Module, weight: float = 1.0, warmup_steps: int = 0) -> None:
@@ -122,21 +124,21 @@ class WeightedTerm(nn.Module):
         return self.loss(step)
 
     def weight_after(self, steps: float) -> float:
-        """The weight once so many steps are done."""
+        """The weight after this number of steps."""
         if steps >= self.warmup_steps:
             return self.weight
         return self.weight * (INITIAL_SHARE + (1 - INITIAL_SHARE) * (steps / self.warmup_steps))
 
 
 def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray]) -> nn.ModuleDict:
-    """The terms of a loss by name, in the alphabet's order: sums do not depend on how files were merged.
+    """The terms of a loss by name, in alphabetical order, so that sums do not depend on the order of files.
 
     Args:
-        entries: ``{name: {loss, weight, warmup_steps}}``, the losses made already; null leaves a term out.
-        recordings: of the training part, ``(samples,)`` each, for losses that have to know levels.
+        entries: ``{name: {loss, weight, warmup_steps}}`` with instantiated losses; null removes a term.
+        recordings: of the training split, ``(samples,)`` each, for losses that depend on signal levels.
 
     Raises:
-        UserError: where an entry has no loss, or anything besides these three; where there is no term.
+        UserError: if an entry has no loss or has other keys, or if there are no terms.
     """
     terms = nn.ModuleDict()
     for name, entry in sorted(entries.items()):
@@ -149,7 +151,7 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
         if hasattr(terms[name].loss, "fit_to_data"):
             terms[name].loss.fit_to_data(recordings)
     if not terms:
-        raise UserError("objective has no term, expected at least one {loss, weight, warmup_steps}")
+        raise UserError("objective has no terms, expected at least one {loss, weight, warmup_steps}")
     return terms
 
 

@@ -1,4 +1,4 @@
-"""Where in a law to evaluate what is averaged over it: uniforms for one-dimensional integrals."""
+"""Uniforms at which a distribution is evaluated to estimate one-dimensional integrals."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from wavegen.distributions.precision import open_unit_interval
 
 
 class IndependentDraws(nn.Module):
-    """Uniforms for independent draws, as in the paper: ``(num_draws, *shape)`` in (0, 1)."""
+    """Uniforms for independent draws, as in Parallel WaveNet: ``(num_draws, *shape)`` in (0, 1)."""
 
     def __init__(self, *, num_draws: int) -> None:
         super().__init__()
@@ -24,12 +24,12 @@ class IndependentDraws(nn.Module):
 
 
 class StratifiedDraws(nn.Module):
-    r"""Uniforms for one draw from each of ``num_draws`` quantile strata of the student's own law.
+    r"""Uniforms for one draw from each of ``num_draws`` quantile strata of the student's own distribution.
 
     :math:`u_i = (i + v_i) / N` with :math:`v_i` uniform is unbiased like independent draws, and its variance
-    falls with :math:`N^{-2}` instead of :math:`N^{-1}` at the same number of evaluations. (Inner strata fall
-    with :math:`N^{-3}`; at both ends the log-density grows like the logarithm of the quantile, and the two
-    end strata dominate.)
+    decreases as :math:`N^{-2}` instead of :math:`N^{-1}` for the same number of evaluations. (The inner
+    strata decrease as :math:`N^{-3}`. At both ends the log-density grows like the logarithm of the quantile,
+    so the two end strata dominate.)
     """
 
     def __init__(self, *, num_draws: int) -> None:
@@ -44,9 +44,9 @@ class StratifiedDraws(nn.Module):
     def variance_of_mean(self, values: Tensor) -> Tensor:
         """Variance of the mean over strata from differences of neighbours, ``(num_draws, …) -> (…)``.
 
-        With one draw a stratum the variance within cannot be seen; half the squared difference of neighbours
-        holds it plus the square of the step between the strata's means, so this errs upwards, yet it falls
-        with the strata's width. Zero for one draw.
+        With one draw per stratum, the variance within a stratum is not observable. Half the squared
+        difference of neighbours contains it plus the squared difference of the strata's means, so the
+        estimate is too large, but it decreases with the width of the strata. Zero for one draw.
         """
         if len(values) == 1:
             return torch.zeros_like(values[0])

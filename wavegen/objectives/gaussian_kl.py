@@ -1,4 +1,4 @@
-"""KL(student ‖ teacher) between Gaussians, in closed form (ClariNet, arXiv 1807.07281)."""
+"""KL(student ‖ teacher) of Gaussians, in closed form (ClariNet, arXiv 1807.07281)."""
 
 from torch import nn
 
@@ -16,12 +16,13 @@ class RegularisedGaussianKL(nn.Module):
                       + \frac{\sigma_q^2 - \sigma_p^2 + (\mu_p - \mu_q)^2}{2\sigma_p^2} \\
         L &= KL + \lambda\,|\log\sigma_p - \log\sigma_q|^2
 
-    The KL is taken on scales floored at ``min_log_scale`` (a pause has scales near zero, where it explodes),
-    the regulariser on the scales as they are. The log holds ``kl_nats`` without the regulariser.
+    The KL uses scales bounded below by ``min_log_scale``, because in pauses scales are near zero and the KL
+    becomes very large. The regulariser uses the unbounded scales. The log contains ``kl_nats`` without the
+    regulariser.
 
     Args:
         regularisation: :math:`\lambda`, 4 in the paper.
-        min_log_scale: floor of both log-scales inside the KL, −6 in open code.
+        min_log_scale: lower bound of both log-scales in the KL, −6 in public implementations.
     """
 
     def __init__(self, *, regularisation: float = 4.0, min_log_scale: float = -6.0) -> None:
@@ -29,7 +30,7 @@ class RegularisedGaussianKL(nn.Module):
         self.regularisation, self.min_log_scale = regularisation, min_log_scale
 
     def forward(self, step: DistillationStep) -> Term:
-        """Raises UserError unless both laws are Gaussian, with ``loc`` and ``log_scale``."""
+        """Raises UserError unless both distributions are Gaussian, with ``loc`` and ``log_scale``."""
         density, conditionals = step.teacher_density, step.conditionals
         if not (isinstance(density, Normal) and isinstance(conditionals, Normal)):
             raise UserError(

@@ -1,4 +1,4 @@
-"""Maximum likelihood."""
+"""The negative log-likelihood of waveforms, for maximum likelihood training."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,6 @@ def negative_log_likelihood(
         model: a sequential model with ``conditionals(x, context)``.
         waveform: ``(batch, time)``, on the grid of the model's head.
         context: the conditioning.
-        mask: ``(batch, time)`` bool; what is conditioned on but not scored is False.
+        mask: ``(batch, time)`` bool; False for samples that are conditioned on but not scored.
     """
     return masked_mean(-model.conditionals(waveform, context).log_prob(waveform), mask)

@@ -1,12 +1,12 @@
-r"""KL(student ‖ teacher) per time step by draws (Parallel WaveNet, arXiv 1711.10433, §3).
+r"""KL(student ‖ teacher) per time step by Monte Carlo (Parallel WaveNet, arXiv 1711.10433, §3).
 
 .. math:: D_{KL}(P_S \,\|\, P_T) = H(P_S, P_T) - H(P_S)
 
-The student's own sample is the teacher's past, unrounded and unclipped. At each step the student's law of
-:math:`x_t` given the noise before it is known in closed form, so the cross-entropy at that step is a
-one-dimensional integral, estimated by several draws from one teacher pass. The teacher is read as a *density*
-(its mass would add log 32768 = 10.4 nats a sample). Gradients flow through the draws and, through the frozen
-teacher, into the sample that it was conditioned on.
+The teacher's past is the student's own sample, unrounded and unclipped. At each step the student's
+distribution of :math:`x_t` given past noise is known in closed form, so the cross-entropy at that step is a
+one-dimensional integral, estimated by several draws from one teacher pass. The teacher is evaluated as a
+*density* (its mass would add log 32768 = 10.4 nats per sample). Gradients pass through the draws and, through
+the frozen teacher, to the sample on which it is conditioned.
 """
 
 import warnings
@@ -18,15 +18,15 @@ from wavegen.objectives.reduction import masked_mean
 
 
 class MonteCarloKL(nn.Module):
-    """Cross-entropy by draws per time step, entropy in closed form; nats per scored sample.
+    """Cross-entropy by draws at each time step, entropy in closed form; nats per scored sample.
 
-    It takes any student family with ``icdf`` and ``entropy``, and any teacher with a density.
+    It works with any student family with ``icdf`` and ``entropy``, and any teacher with a density.
 
-    The log holds ``kl_nats`` = ``cross_entropy_nats`` − ``entropy_nats``, and ``kl_standard_error`` from the
-    spread of the draws at each step.
+    The log contains ``kl_nats`` = ``cross_entropy_nats`` − ``entropy_nats``, and ``kl_standard_error`` from
+    the variance of the draws at each step.
 
     Args:
-        draws: where in the student's law to evaluate, e.g.
+        draws: the quantiles at which the student's distribution is evaluated, e.g.
             :class:`~wavegen.objectives.draws.StratifiedDraws`.
     """
 
@@ -45,8 +45,9 @@ class MonteCarloKL(nn.Module):
         standard_error = (masked_mean(variance, step.mask) / step.mask.sum().clamp(min=1)).sqrt()
         if kl < -3 * standard_error:
             warnings.warn(
-                f"the KL is {kl.item():.3f} nats, below zero beyond its error ({standard_error.item():.3f}), "
-                f"which no divergence can be: the estimator or the teacher is broken",
+                f"the KL is {kl.item():.3f} nats, negative beyond its standard error "
+                f"({standard_error.item():.3f}); a divergence cannot be negative, so the estimator or the "
+                "teacher is wrong",
                 stacklevel=1,
             )
         log = {

@@ -1,4 +1,4 @@
-"""Power loss: the student's short-time spectrum against the recording's."""
+"""Power loss: the distance between the short-time spectra of student and recording."""
 
 from collections.abc import Sequence
 
@@ -10,32 +10,32 @@ from wavegen.errors import UserError
 from wavegen.objectives.distillation import DistillationStep, Term
 
 SMALLEST_UNIT = 1e-5
-"""Of a corpus of silence: a magnitude under the 16-bit grid."""
+"""The reference magnitude for a corpus of silence: a magnitude below the 16-bit grid."""
 
 
 class PowerLoss(nn.Module):
-    r"""Distance of short-time magnitudes at several resolutions (Parallel WaveNet §4.1, as it worked).
+    r"""Distance of short-time magnitudes at several resolutions, after Parallel WaveNet §4.1.
 
     .. math:: L = \frac{1}{M} \sum_m \operatorname{mean}_{f,n}\, w_f \left[
               \left(\frac{|S|_{fn} - |\hat S|_{fn}}{\bar S}\right)^2
               + \lambda \left|\log(|S|_{fn} + \epsilon) - \log(|\hat S|_{fn} + \epsilon)\right| \right]
 
-    Without a power loss the student's level collapses or explodes. The squared difference of *magnitudes*
-    rules loud harmonics (of powers or of logarithms alone, others heard two kinds of noise); the small
-    logarithmic term keeps the quiet bands and pauses. :math:`\bar S` is the corpus's RMS magnitude at that
-    resolution, so the loss has no unit and a quiet segment weighs no more than a loud one; :math:`\epsilon`
-    is :math:`10^{-3}` of it.
+    Without a power loss, the student's level collapses or explodes. The squared difference of *magnitudes*
+    controls loud harmonics (losses on powers or on logarithms alone gave audible noise); the small
+    logarithmic term preserves quiet bands and pauses. :math:`\bar S` is the RMS magnitude of the corpus at
+    that resolution, so the loss has no unit and does not weight quiet segments more than loud ones.
+    :math:`\epsilon` is :math:`10^{-3}` of it.
 
     Args:
-        resolutions_ms: ``(window, hop)`` each, in milliseconds: what an ear hears does not depend on the
-            sample rate. The transform is the next power of two above the window.
+        resolutions_ms: pairs ``(window, hop)`` in milliseconds, because hearing does not depend on the
+            sample rate. The transform size is the next power of two above the window.
         sample_rate: of the waveforms, Hz.
-        low_band_hz: bins below it are weighted by ``low_band_weight``.
-        low_band_weight: 1 for none.
+        low_band_hz: bins below this frequency have the weight ``low_band_weight``.
+        low_band_weight: 1 for no weighting.
         log_weight: :math:`\lambda`.
 
     Raises:
-        UserError: where a window or hop is less than a sample.
+        UserError: if a window or hop is shorter than a sample.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class PowerLoss(nn.Module):
         self.sizes = tuple(stft_size(*resolution, sample_rate) for resolution in resolutions_ms)
         self.sample_rate, self.low_band_hz = sample_rate, low_band_hz
         self.low_band_weight, self.log_weight = low_band_weight, log_weight
-        # Of the corpus, not of what is trained: it is found anew at every start and kept in no checkpoint.
+        # A property of the corpus, not of the model: computed at every start and not stored in checkpoints.
         self.register_buffer("units", torch.zeros(len(self.sizes)), persistent=False)
 
     def fit_to_data(self, recordings: Sequence[Tensor]) -> None:
-        """Take :math:`\\bar S` from these recordings, ``(samples,)`` each."""
+        """Computes :math:`\\bar S` of these recordings, ``(samples,)`` each."""
         for index, size in enumerate(self.sizes):
             total, count = 0.0, 0
             for recording in recordings:
@@ -64,17 +64,19 @@ class PowerLoss(nn.Module):
             self.units[index] = max((total / max(count, 1)) ** 0.5, SMALLEST_UNIT)
 
     def forward(self, step: DistillationStep) -> Term:
-        """The step's sample against its recording; both are silent where nothing is scored."""
+        """The distance of the step's sample from its recording; both are silent where nothing is scored."""
         return Term(self.distance(step.sample * step.mask, step.recording * step.mask))
 
     def distance(self, sample: Tensor, recording: Tensor) -> Tensor:
         """Both ``(batch, time)``; a scalar without unit, zero only for equal magnitudes.
 
         Raises:
-            UserError: before ``fit_to_data``.
+            UserError: if ``fit_to_data`` has not been called.
         """
         if not self.units.all():
-            raise UserError("the power loss has no level yet, expected a call of fit_to_data(recordings)")
+            raise UserError(
+                "the power loss has no reference level, expected a call of fit_to_data(recordings)"
+            )
         total = sample.new_zeros(())
         for unit, size in zip(self.units, self.sizes, strict=True):
             total = total + self._distance_at(sample, recording, unit, size)
@@ -95,7 +97,7 @@ def stft_size(window_ms: float, hop_ms: float, sample_rate: int) -> dict[str, in
     """Arguments of :func:`~wavegen.audio.spectra.stft` for a window and hop in milliseconds.
 
     Raises:
-        UserError: where either is less than a sample.
+        UserError: if either is shorter than a sample.
     """
     window_samples, hop_samples = (round(ms * sample_rate / 1000) for ms in (window_ms, hop_ms))
     if min(window_samples, hop_samples) < 1:

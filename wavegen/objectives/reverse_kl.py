@@ -1,4 +1,4 @@
-"""Reverse Kullback–Leibler divergence to a density whose normaliser is unknown: variational inference."""
+"""Reverse Kullback–Leibler divergence to an unnormalised density: variational inference."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,18 @@ from torch.distributions import Distribution
 def reverse_kl(
     distribution: Distribution, log_density: Callable[[Tensor], Tensor], num_samples: int
 ) -> Tensor:
-    r"""Nats, the mean over draws x ~ q of :math:`\log q(x) - \log \tilde p(x)`, differentiable by the draws.
+    r"""Nats, the mean over samples x ~ q of :math:`\log q(x) - \log \tilde p(x)`, differentiable through x.
 
     .. math:: KL(q \| p) = E_q[\log q(x) - \log \tilde p(x)] + \log Z, \qquad p = \tilde p / Z
 
-    Where p has no mass q must have none (mode seeking). p is needed as a density alone, up to its
-    normaliser; q as samples with their own density: of an autoregressive flow this is the one pass of IAF.
-    The unknown log Z is a constant; what is minimised is −log Z at best.
+    Where p has no mass, q must have none (mode seeking). Only the unnormalised density of p and samples of q
+    with their own density are needed; the latter take one pass of IAF. The unknown log Z is a constant, so
+    the minimum of this loss is −log Z.
 
     Args:
         distribution: q, reparametrised; batch shape ().
         log_density: log p̃, ``(num_samples, *event_shape) -> (num_samples,)``.
-        num_samples: draws.
+        num_samples: number of samples.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770); Papamakarios et al. 2021 (1912.02762), section 2.3.
     """
@@ -32,17 +32,17 @@ def reverse_kl(
 def reverse_kl_along_path(
     distribution: Distribution, log_density: Callable[[Tensor], Tensor], num_samples: int
 ) -> Tensor:
-    r"""The value of :func:`reverse_kl`, with the gradient that goes through the draws alone.
+    r"""The value of :func:`reverse_kl`, with the gradient that passes through the samples only.
 
     .. math:: \nabla_\theta KL = E\left[\frac{\partial x}{\partial\theta}^T
               \nabla_x\big(\log q(x) - \log \tilde p(x)\big)\right]
 
-    What is left out, the gradient of log q at a held x, is a score: zero in expectation, noise in a draw.
-    Without it the gradient is unbiased still, and its variance vanishes where q = p ("sticking the
-    landing"). It costs a second pass: q's density at the draws, differentiated in x; of an inverse
-    autoregressive flow that is the slow direction.
+    The omitted part, the gradient of log q at fixed x, is a score: zero in expectation, but noisy.
+    Without it the gradient is still unbiased, and its variance vanishes for q = p ("sticking the landing").
+    The cost is a second pass for the density of q at the samples, differentiated with respect to x. For an
+    inverse autoregressive flow that is the slow direction.
 
-    Arguments as of :func:`reverse_kl`.
+    Arguments are those of :func:`reverse_kl`.
 
     Roeder et al. 2017 (arXiv 1703.09194); for flows Vaitl et al. 2022 (2206.09016).
     """
@@ -56,7 +56,7 @@ def reverse_kl_along_path(
 
 
 def rsample_and_log_prob(distribution: Distribution, sample_shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Reparametrised draws and their log-densities: in one pass where the distribution has one."""
+    """Reparametrised samples with log-densities, in one pass if the distribution supports it."""
     if hasattr(distribution, "rsample_and_log_prob"):
         return distribution.rsample_and_log_prob(sample_shape)
     x = distribution.rsample(sample_shape)

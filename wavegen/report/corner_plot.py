@@ -1,4 +1,4 @@
-"""Points of several sets in single columns and in pairs of columns, as a PNG file."""
+"""Draws a corner plot of several sets of points: single columns and pairs of columns, as a PNG file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ def corner_plot(path: Path, points: Mapping[str, np.ndarray], columns: Sequence[
 
     Args:
         path: of the PNG file.
-        points: by name, ``(rows, columns)``; the axes are those of the first.
+        points: by name, ``(rows, columns)``; the first set determines the ranges of the axes.
         columns: names of the columns.
     """
     count = len(columns)

@@ -1,4 +1,4 @@
-"""The training's curves, read back from what the loggers of a run left in its folder."""
+"""Reads the curves of a training from the TensorBoard logs of a run."""
 
 import math
 from collections import defaultdict
@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-# Curves that tell about the machinery rather than the voice.
+# Curves about the training process, not about the quality of the model.
 UNINTERESTING = ("epoch", "lr-", "hp_metric", "step")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """``values`` over ``steps``; ``source`` is the log's first word: train, dev, spoken."""
+    """``values`` over ``steps``; ``source`` is the prefix of the log's tag: train, dev, spoken."""
 
     source: str
     steps: np.ndarray
     values: np.ndarray
 
     def running_mean(self) -> np.ndarray:
-        """Exponential running mean over a fiftieth of the curve, started from its first value."""
+        """Exponential running mean over 1/50 of the curve, started from its first value."""
         weight = min(1.0, 50 / len(self.values))
         smooth, mean = np.empty(len(self.values)), self.values[0]
         for index, value in enumerate(self.values):
@@ -31,10 +31,10 @@ class Curve:
 
 
 def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
-    """Panels by title ("teacher: bits_per_sample"), each with its curves; {} where the run kept no log.
+    """Panels by title ("teacher: bits_per_sample"), each with its curves; {} if the run has no log.
 
-    They come from TensorBoard event files under ``tensorboard/STAGE/``. Where a run was resumed, a later
-    file's value of a step replaces the earlier one's.
+    They are read from TensorBoard event files in ``tensorboard/STAGE/``. If a run was resumed, values of
+    later files replace earlier ones of the same step.
     """
     run_directory = Path(run_directory)
     points: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
@@ -42,7 +42,7 @@ def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
         if math.isfinite(value) and not tag.startswith(UNINTERESTING):
             points[stage, tag][step] = value
     panels: dict[str, list[Curve]] = defaultdict(list)
-    # Stages and quantities in the order in which they were logged; what is spoken behind what is minimised.
+    # Stages and quantities in the order in which they were logged; those of spoken samples last.
     stages = list(dict.fromkeys(stage for stage, _ in points))
     for stage, tag in sorted(points, key=lambda key: (stages.index(key[0]), key[1].startswith("spoken"))):
         values = points[stage, tag]

@@ -1,4 +1,4 @@
-"""The report of a density: what was trained, what it costs, what it draws, on one page."""
+"""The report page of a density: data, likelihood, reconstruction errors, samples and training curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import Finding
 
 TEMPLATE = "density_page.html.jinja"
-TOLERANCE = 1e-3  # of the range of levels: beyond it a reconstruction is visibly another image
+TOLERANCE = 1e-3  # of the range of levels: above it the reconstruction is visibly another image
 
 Metrics = Mapping[str, float | None]
 
@@ -39,7 +39,7 @@ def write_density_report(
     figures: Sequence[Shown],
     setup: Mapping[str, str],
 ) -> Path:
-    """Writes ``output/report.html``; the training's curves and ``config.yaml`` come from ``output``."""
+    """Write ``output/report.html``; the training's curves and ``config.yaml`` are read from ``output``."""
     panels = read_curves(output)
     if panels:
         loss_figure(panels, output / "figures" / "loss_curves.png")
@@ -62,27 +62,27 @@ def write_density_report(
 
 
 def describe(data: ImageSet | TableSet, conditional: bool) -> str:
-    """What the density was trained on, in one line."""
+    """The data of the density, in one line."""
     parts = f"{len(data.train):,} for training, {len(data.dev):,} dev, {len(data.test):,} test"
     if isinstance(data, TableSet):
         return f"Rows of {data.name} with {data.num_features} columns: {parts}"
     channels, height, width = (size - 2 * data.padding * (i > 0) for i, size in enumerate(data.image_shape))
     kind = f"{height}×{width} pixels{' in colour' if channels == 3 else ''}, {data.num_levels} levels"
-    given = ", the label given" if conditional else ""
+    given = ", conditioned on the label" if conditional else ""
     return f"Images of {data.name}, {kind}{given}: {parts}"
 
 
 def findings(metrics: Metrics) -> list[Finding]:
-    """What the numbers say, as sentences."""
+    """The main results as sentences."""
     makers = (_cost, _reconstruction, _effort)
     return [finding for maker in makers if (finding := maker(metrics)) is not None]
 
 
 def _cost(metrics: Metrics) -> Finding | None:
-    unknown = Finding("bad", "What an unseen event costs could not be measured: it is no finite number.")
+    unknown = Finding("bad", "The cost of an unseen event could not be measured: it is not finite.")
     if metrics.get("test/bits_per_dimension") is not None:
         key, unit, event, digits = "bits_per_dimension", "bits per dimension", "image", 3
-        simple_key, what = "baseline/independent_pixels", "if its pixels were independent"
+        simple_key, what = "baseline/independent_pixels", "with independent pixels"
     elif metrics.get("test/nats") is not None:
         key, unit, event, digits = "nats", "nats", "row", 3
         names = ("baseline/one_normal", "baseline/independent_normals")
@@ -102,7 +102,7 @@ def _cost(metrics: Metrics) -> Finding | None:
 
 def _reconstruction(metrics: Metrics) -> Finding | None:
     if not any(key.startswith("reconstruction/samples_at") for key in metrics):
-        return None  # no exact inverse was promised
+        return None  # the model has no exact inverse
     lost = sum(int(value or 0) for key, value in metrics.items() if key.endswith("_num_not_finite"))
     errors = {
         key.removeprefix("reconstruction/"): value
@@ -111,11 +111,10 @@ def _reconstruction(metrics: Metrics) -> Finding | None:
     }
     largest = max(errors.values(), default=None)
     if lost or largest is None:
-        return Finding(
-            "bad", f"The inverse does not always come back: {lost} events ended in infinity or NaN."
-        )
+        return Finding("bad", f"The inverse is not always finite: {lost} events became infinite or NaN.")
     samples = max(value for key, value in errors.items() if key != "data")
-    text = f"It returns test data to within {errors['data']:.1e} and its own samples to within {samples:.1e}"
+    text = f"The largest error of reconstruction is {errors['data']:.1e} for test data and {samples:.1e} for "
+    text += "its own samples"
     return Finding("good" if largest < TOLERANCE else "bad", f"{text}; nothing became infinite.")
 
 
@@ -125,13 +124,13 @@ def _effort(metrics: Metrics) -> Finding | None:
         return None
     parameters, steps, wall_s, cpu_s = known
     best = metrics.get("training/best_step")
-    weights = "the last step's: none had a finite cost on dev"
+    weights = "the last step, because no step had a finite dev cost"
     if best is not None:
-        weights = f"those of step {best:,}, the best on dev"
+        weights = f"step {best:,}, which had the lowest dev cost"
     return Finding(
         "plain",
         f"{parameters:,} parameters, trained for {steps:,} steps in {duration(wall_s)} ({duration(cpu_s)} of "
-        f"CPU time); the weights are {weights}.",
+        f"CPU time); the weights are those of {weights}.",
     )
 
 
@@ -144,7 +143,7 @@ def duration(seconds: float) -> str:
 
 
 def likelihood_rows(metrics: Metrics) -> list[Row]:
-    """What test events cost, and what they would cost under simple densities."""
+    """The cost of test events under the model and under simple densities."""
     draws, events = metrics["test/num_noise_draws"] or 1, f"{metrics['test/num_events']:,}"
     rows = []
     for metric in DENSITY:
@@ -162,17 +161,17 @@ def likelihood_rows(metrics: Metrics) -> list[Row]:
 
 
 def other_rows(metrics: Metrics) -> list[Row]:
-    """How well events come back, and how fast the model draws."""
+    """The reconstruction errors, and the speed of drawing samples."""
     rows = []
     for key, value in metrics.items():
         if key.startswith("reconstruction/") and not key.endswith("_num_not_finite"):
             name = key.removeprefix("reconstruction/")
             what = "test data" if name == "data" else f"samples at temperature {name.rpartition('_')[2]}"
             lost = int(metrics[f"{key}_num_not_finite"] or 0)
-            text = "The largest difference between what is sent through the model and what comes back"
+            text = "The largest difference between an event and its reconstruction"
             text += f"; {lost} became infinite or NaN." if lost else "."
-            unit = "of the range of levels" if "test/bits_per_dimension" in metrics else "deviations"
+            unit = "of the range of levels" if "test/bits_per_dimension" in metrics else "standard deviations"
             rows.append(Row(f"Error of {what}", unit, text, "–" if value is None else f"{value:.1e}"))
     speed = metrics["sampling/events_per_second"]
-    rows.append(Row("Drawing", "a second", "Events drawn all at once.", f"{speed:,.0f}"))
+    rows.append(Row("Sampling", "events per second", "All events are drawn at once.", f"{speed:,.0f}"))
     return rows

@@ -1,4 +1,4 @@
-"""Images in rows and columns, as PNG files."""
+"""Draws grids of images as PNG files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wavegen.report.page import Shown
 from wavegen.report.plots import save
 
 INK = "#30343b"
-GAP = 0.12  # between images of a grid, of an image's width
+GAP = 0.12  # between images of a grid, as a share of an image's width
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ImageGrid:
 
 
 def draw_grid(folder: Path, grid: ImageGrid) -> Shown:
-    """Writes ``folder / NAME.png``."""
+    """Write the grid to ``folder / NAME.png``."""
     images, names, columns = grid.images, grid.row_names, grid.column_names
     height, width = images.shape[2:4]
     margin = 0.25 if columns else 0.05
@@ -44,28 +44,28 @@ def draw_grid(folder: Path, grid: ImageGrid) -> Shown:
         axes.set_xticks([(width + gap) * column + width / 2 for column in range(len(columns))], columns)
         axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=8, labelcolor=INK)
-    return _keep(figure, folder, grid.name, grid.title, grid.caption)
+    return _save_shown(figure, folder, grid.name, grid.title, grid.caption)
 
 
 def draw_beside(
     folder: Path, *, name: str, title: str, caption: str, panels: Mapping[str, np.ndarray], columns: int
 ) -> Shown:
-    """Two or more panels of ``(count, H, W[, 3])`` images, each in so many columns under its title."""
+    """Two or more panels of ``(count, H, W[, 3])`` images, each with a title and ``columns`` columns."""
     count = len(next(iter(panels.values())))
     figure = Figure(figsize=(9.2, 4.75 * count / columns**2 + 0.3), layout="constrained")
     for axes, (heading, images) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         show(axes, images.reshape(-1, columns, *images.shape[1:]))
         axes.set_title(heading, fontsize=9, loc="left", color=INK)
-    return _keep(figure, folder, name, title, caption)
+    return _save_shown(figure, folder, name, title, caption)
 
 
-def _keep(figure: Figure, folder: Path, name: str, title: str, caption: str) -> Shown:
+def _save_shown(figure: Figure, folder: Path, name: str, title: str, caption: str) -> Shown:
     save(figure, folder / f"{name}.png")
     return Shown(f"{folder.name}/{name}.png", title, caption)
 
 
 def show(axes, images: np.ndarray) -> None:
-    """One picture of a grid ``(rows, columns, H, W[, 3])``, each pixel a square, gaps in white."""
+    """Draw a grid ``(rows, columns, H, W[, 3])`` as one image with square pixels and white gaps."""
     rows, columns, height, width = images.shape[:4]
     gap = max(1, round(GAP * width))
     canvas = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[4:]))

@@ -1,4 +1,4 @@
-"""HTML pages that carry their sounds and pictures inside and need no network."""
+"""Renders HTML pages with embedded sounds and images, which need no network."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ KINDS = {".wav": "audio/wav", ".png": "image/png"}
 
 
 def render(template: str, directory: Path, **values: Any) -> str:
-    """A page of a template of this room. ``name | data_uri`` embeds the file ``directory / name``."""
+    """Render a template of this package. ``name | data_uri`` embeds the file ``directory / name``."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(
             lambda name: (files("wavegen.report") / "templates" / name).read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def render(template: str, directory: Path, **values: Any) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of a report: its file below the run, its title, and one sentence on what it shows."""
+    """A figure of a report: its file relative to the run, its title, and a one-sentence caption."""
 
     file: str
     title: str
@@ -45,7 +45,7 @@ def data_uri(path: Path) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """With a true minus sign."""
+    """The number with a typographic minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
 
 
@@ -56,15 +56,15 @@ def known_values(metrics: Mapping[str, float | None], *keys: str) -> tuple[float
 
 
 def read_json(path: Path) -> dict:
-    """Raises ``UserError`` where an evaluation's file is missing or broken."""
+    """The content of an evaluation's JSON file. Raises ``UserError`` if it is missing or corrupt."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
-            f"report: {path} is missing: run `wavegen evaluate` into this folder first."
+            f"report: {path} is missing: run `wavegen evaluate` with this output folder first."
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"report: {path} cannot be read as JSON ({error}).") from error
     if not isinstance(content, dict):
-        raise UserError(f"report: {path} must hold a JSON object, got {type(content).__name__}.")
+        raise UserError(f"report: {path} must contain a JSON object, got {type(content).__name__}.")
     return content

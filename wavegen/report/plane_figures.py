@@ -1,4 +1,4 @@
-"""Densities in the plane, side by side, as PNG files."""
+"""Draws densities of the plane side by side, as PNG files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,21 +33,21 @@ DIRECTIONS = {
 
 
 def nats(value: float) -> str:
-    """Three decimals, or two digits of what is too large for decimals to mean anything."""
+    """Three decimals, or two significant digits for values of 100 and above."""
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.1e}"
 
 
 def gallery_figure(
     pictures: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, float], path: Path
 ) -> None:
-    """Data sets across; down, samples, the data's density, every model's, with held-out nats.
+    """One column per data set; rows are samples, the data's density, and every model's, with held-out nats.
 
-    A column's densities share one colour scale, from 0 to a little above what 99.5 % of the data's pixels
-    stay under, so that a model's brightness can be compared with the data's.
+    The densities of a column share one colour scale, from 0 to a little above the 99.5 % quantile of the
+    data's pixels, so that the brightness of models and data is comparable.
 
     Args:
         pictures: by data set ``extent``, ``samples`` ``(N, 2)``, ``density`` and ``models`` (densities by
-            name), each square, rows from below.
+            name), each square, the lowest row first.
         metrics: ``<data>/<model or data>/log_likelihood`` and its ``_standard_error``.
     """
     models = list(dict.fromkeys(model for picture in pictures.values() for model in picture["models"]))
@@ -79,7 +79,7 @@ def gallery_figure(
 def duality_figure(
     pictures: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, float], path: Path
 ) -> None:
-    """A row per target: its density and samples, then those of each fit, with both divergences.
+    """One row per target: its density and samples, then those of each fit, with both divergences.
 
     Args:
         pictures: by target ``extent``, ``samples``, ``density`` and ``fits``, by direction a mapping of

@@ -1,4 +1,4 @@
-"""What all figures share: bare axes, one style, the curves of a training; files whole or not there."""
+"""Common parts of all figures: style of axes, the curves of a training, and saving as PNG files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ STYLE: dict[str, Any] = {"labelcolor": "#30343b", "labelsize": 8}
 
 
 def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
-    """One panel per quantity, one line per curve; noisy ones faint, with their running mean."""
+    """One panel per quantity, one line per curve; long curves are faint, with their running mean."""
     columns = min(3, max(2, len(panels)))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(9.2, 2.1 * rows), layout="constrained")
@@ -33,7 +33,7 @@ def loss_figure(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
                 axes.plot(curve.steps, curve.running_mean(), color=colour, linewidth=1.5)
             axes.plot([], [], color=colour, label=curve.source)
         values = np.concatenate([curve.values for curve in curves])
-        if len(values) > 20:  # the first steps' heights would flatten all the rest
+        if len(values) > 20:  # the high values of the first steps would flatten the rest
             low, high = np.nanpercentile(values, [0, 98])
             if high > low:
                 axes.set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low))
@@ -53,8 +53,8 @@ def bare(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 160) -> None:
-    """Complete or not at all."""
+    """Write the figure atomically as a PNG file."""
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:
-        # No metadata: the same numbers give the same bytes.
+        # Without metadata, the same numbers give the same bytes.
         figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The report's pictures, as PNG files: spectrograms, pitch contours, bars with intervals."""
+"""Draws the figures of the speech report as PNG files: spectrograms, pitch contours, bars with intervals."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ RANGE_DB = 80.0
 
 
 def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path: Path) -> None:
-    """Level in dB under ``peak``, the recording's loudest bin for all systems, over time and frequency."""
+    """Level in dB relative to ``peak``, the recording's loudest bin, over time and frequency."""
     magnitude = _magnitude(waveform, sample_rate)
     level_db = 20 * np.log10(np.maximum(magnitude.numpy() / peak, 1e-6))
     figure = Figure(figsize=(3.5, 2.1), layout="constrained")
@@ -48,7 +48,7 @@ def _magnitude(waveform: Tensor, sample_rate: int) -> Tensor:
 
 
 def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
-    """F0 of every system over time, gaps where it is unvoiced; the recording's as a broad band behind."""
+    """F0 of every system over time, with gaps in unvoiced frames; the recording's as a broad band."""
     figure = Figure(figsize=(9.2, 2.4), layout="constrained")
     axes = figure.add_subplot()
     for name, track in tracks.items():
@@ -72,7 +72,7 @@ def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
 
 
 def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], path: Path) -> None:
-    """Bars of the four distances for every system that has them, with their 95 % intervals."""
+    """Bars of the distances of every system that has them, with their 95 % intervals."""
     shown = [m for m in DISTORTION if m.better == "lower" and not m.key.endswith("_without_pauses")]
     figure = Figure(figsize=(9.2, 2.6), layout="constrained")
     for axes, metric in zip(np.atleast_1d(figure.subplots(1, len(shown))), shown, strict=True):

@@ -1,4 +1,4 @@
-"""The report's first words: what the numbers say, as sentences, with a verdict where one can be given."""
+"""The main results of the speech report as sentences, with a verdict if possible."""
 
 import math
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from wavegen.report.page import known_values
 
-# Vowels more than this below the recording's harmonicity are heard as a whisper.
+# If the harmonicity is lower than the recording's by more than this, vowels sound whispered.
 HARMONICITY_MARGIN_DB = 6.0
-# A voice whose vowels are further than this from the recording's level is too quiet or too loud.
+# If the level of vowels differs from the recording's by more than this, the voice is too quiet or too loud.
 LEVEL_MARGIN_DB = 3.0
 
 Metrics = Mapping[str, float | None]
@@ -23,7 +23,7 @@ class Finding:
 
 
 def findings(metrics: Metrics, sample_rate: int) -> list[Finding]:
-    """Sentences on likelihood, conditioning, distance, voicing and speed, as far as they were measured."""
+    """Sentences about likelihood, conditioning, divergence, distance, voicing and speed, if measured."""
     makers = (_bits, _conditioning, _divergence, _distance, _voicing, _speed)
     return [finding for maker in makers if (finding := maker(metrics, sample_rate)) is not None]
 
@@ -35,7 +35,7 @@ def _bits(metrics: Metrics, _: int) -> Finding | None:
     teacher, linear = known
     difference = f"{abs(linear - teacher):.2f} bits {'fewer' if teacher < linear else 'more'}"
     text = (
-        f"The teacher needs {teacher:.2f} bits for a sample of unseen speech, "
+        f"The teacher needs {teacher:.2f} bits per sample of unseen speech, "
         f"{difference} than a linear predictor."
     )
     return Finding("good" if teacher < linear else "bad", text)
@@ -47,21 +47,17 @@ def _conditioning(metrics: Metrics, _: int) -> Finding | None:
     if known is None:
         return None
     gap, low, high = known
-    interval = f"{gap:.3f} bits a sample (95 % interval {low:.3f} to {high:.3f})"
+    interval = f"{gap:.3f} bits per sample (95 % interval {low:.3f} to {high:.3f})"
     if low > 0:
-        return Finding(
-            "good", f"It listens to what it is told to say: the right features save it {interval}."
-        )
-    return Finding(
-        "bad", f"It may not listen to what it is told to say: the right features save it {interval}."
-    )
+        return Finding("good", f"The teacher uses its conditioning: the right features save {interval}.")
+    return Finding("bad", f"The teacher may not use its conditioning: the right features save {interval}.")
 
 
 def _divergence(metrics: Metrics, _: int) -> Finding | None:
     known = known_values(metrics, "student/kl_nats_per_sample")
     if known is None:
         return None
-    return Finding("plain", f"The student is {known[0]:.3f} nats a sample away from the teacher it imitates.")
+    return Finding("plain", f"The KL from the student to the teacher is {known[0]:.3f} nats per sample.")
 
 
 def _distance(metrics: Metrics, _: int) -> Finding | None:
@@ -71,10 +67,10 @@ def _distance(metrics: Metrics, _: int) -> Finding | None:
     if known is None:
         return None
     student, noise = known
-    beside = f", the teacher's {teacher:.1f} dB" if teacher is not None else ""
+    beside = f", that of the teacher {teacher:.1f} dB" if teacher is not None else ""
     text = (
-        f"The student's spectrum is {student:.1f} dB from the recording's{beside}, white "
-        f"noise's {noise:.1f} dB."
+        f"The log-spectral distance of the student from the recording is {student:.1f} dB{beside}, that of "
+        f"white noise {noise:.1f} dB."
     )
     if teacher is None:
         good = student < noise
@@ -89,11 +85,11 @@ def _voicing(metrics: Metrics, _: int) -> Finding | None:
         return None
     share = known[0] / known[1]
     good = abs(20 * math.log10(max(share, 1e-6))) < LEVEL_MARGIN_DB
-    text = f"Where the recording is voiced, the student is at {100 * share:.0f} % of its level"
+    text = f"In voiced frames, the student has {100 * share:.0f} % of the recording's level"
     harmonicity = known_values(metrics, "student/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
         good = good and harmonicity[0] > harmonicity[1] - HARMONICITY_MARGIN_DB
-        text += f", with a harmonicity of {harmonicity[0]:.1f} dB against {harmonicity[1]:.1f} dB"
+        text += f" and a harmonicity of {harmonicity[0]:.1f} dB (recording: {harmonicity[1]:.1f} dB)"
     return Finding("good" if good else "bad", text + ".")
 
 
@@ -102,8 +98,9 @@ def _speed(metrics: Metrics, sample_rate: int) -> Finding | None:
     if known is None:
         return None
     (student,) = known
-    text = f"The student speaks {student:,.0f} samples a second, {student / sample_rate:.2g} times real time"
+    rate = f"{student:,.0f} samples per second"
+    text = f"The student synthesises {rate}: {student / sample_rate:.2g} times real time"
     teacher = metrics.get("teacher_cached/samples_per_second")
     if teacher:
-        text += f" and {student / teacher:.3g} times as fast as the teacher"
+        text += f", {student / teacher:.3g} times as fast as the teacher"
     return Finding("plain", text + ".")

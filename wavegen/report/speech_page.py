@@ -1,4 +1,4 @@
-"""The listening report: one HTML page that carries its sounds and pictures inside and needs no network."""
+"""The report page of a voice: one HTML page with embedded sounds and figures, which needs no network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,13 +24,13 @@ DIRECTIONS = {
 def write_report(
     directory: str | Path, *, run_directory: str | Path | None = None, title: str | None = None
 ) -> Path:
-    """Writes ``directory/report.html`` from what ``evaluate_voice`` left there, and returns its path.
+    """Write ``directory/report.html`` from the files of ``evaluate_voice``; returns its path.
 
-    Read are ``metrics.json``, ``samples/index.json`` with the files that it names, and ``figures/``. The
-    training's curves and ``config.yaml`` come from ``run_directory`` (the same folder by default); a run
-    without them gets a page without them.
+    It reads ``metrics.json``, ``samples/index.json`` with the files that it names, and ``figures/``. The
+    training's curves and ``config.yaml`` are read from ``run_directory`` (the same folder by default) and
+    left out if they are missing.
 
-    Raises UserError where ``directory`` holds no evaluation.
+    Raises UserError if ``directory`` contains no evaluation.
     """
     directory = Path(directory)
     run_directory = directory if run_directory is None else Path(run_directory)
@@ -67,7 +67,7 @@ def write_report(
 
 
 def _across(metric: Metric, metrics: Mapping[str, float | None], systems: Sequence[str]) -> dict:
-    """One row: a cell per system; the best one among teacher and student is marked."""
+    """One row of the table: a cell per system."""
     cells = [_cell(metric, metrics, f"{system}/{metric.key}") for system in systems]
     if "recording" in systems and metric.better == "lower":
         cells[list(systems).index("recording")] = {"text": "0", "quiet": True, "interval": None}

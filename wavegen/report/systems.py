@@ -1,4 +1,4 @@
-"""What the systems are called that speak in a report, and what they look like."""
+"""Titles, descriptions and colours of the systems in a report."""
 
 SYSTEM_TITLES = {
     "recording": "Recording",
@@ -9,11 +9,11 @@ SYSTEM_TITLES = {
 }
 
 SYSTEM_NOTES = {
-    "recording": "The reader's own voice, from the test part of the corpus: no model has seen it.",
+    "recording": "The original recording, from the test part of the corpus, which the models have not seen.",
     "teacher": "The WaveNet, one sample after another, from the utterance's phones, timing and pitch.",
     "student": "The distilled network, all samples at once, from the same phones, timing and pitch.",
-    "griffin_lim": "No model: the recording's own mel spectrogram, turned back into sound.",
-    "white_noise": "Noise as loud as the recording. A number that likes it can be ignored.",
+    "griffin_lim": "A waveform from the recording's mel spectrogram, without a model.",
+    "white_noise": "Noise with the recording's level. A metric that prefers it is not useful.",
 }
 
 SYSTEM_COLOURS = {

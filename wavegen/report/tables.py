@@ -1,10 +1,10 @@
-"""Tables of text, for terminals."""
+"""Formats tables as text for terminals."""
 
 from collections.abc import Sequence
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right.
+    """Lines of a table: the first column is aligned left, the others right.
 
     Example:
         >>> print("\\n".join(text_table(["net", "samples/s"], [["student", "60,000"], ["teacher", "9"]])))

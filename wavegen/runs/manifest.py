@@ -1,8 +1,8 @@
-"""What a run folder says of itself: the models in it, and the facts that it takes to use them.
+"""Reads and writes the manifest of a run folder: its models' configurations and the facts to use them.
 
-``manifest.json`` holds ``format``, ``models`` (each model's configuration by name) and facts: of a voice its
-sample rate, feature encoder, front end and prosody. It may come from a stranger; whoever reads a part of it
-checks that part.
+``manifest.json`` contains ``format``, ``models`` (each model's configuration by name) and facts: for a voice
+its sample rate, feature encoder, front end and prosody. It need not be trusted: each part is checked by the
+code that reads it.
 """
 
 import json
@@ -18,7 +18,7 @@ FORMAT_VERSION = 2
 
 
 def write_manifest(run: Path, models: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Write the manifest; models and facts that are there already are kept beside the new ones."""
+    """Write the manifest; existing models and facts remain beside the new ones."""
     path = run / MANIFEST
     before = read_manifest(run) if path.exists() else {"models": {}}
     merged = {**before, "format": FORMAT_VERSION, **facts, "models": {**before["models"], **models}}
@@ -26,15 +26,14 @@ def write_manifest(run: Path, models: Mapping[str, Any], facts: Mapping[str, Any
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """The manifest's content, of which ``format`` and ``models`` are checked.
+    """The manifest's content; only ``format`` and ``models`` are checked here.
 
     Raises:
-        UserError: where there is no run folder, or no manifest of this format in it.
+        UserError: if the run folder does not exist, or has no manifest of this format.
     """
     path = run / MANIFEST
-    if not run.is_dir():
-        what = "is a file, not a run folder" if run.exists() else "does not exist, expected a run folder"
-        raise UserError(f"{run} {what}; train a voice with 'wavegen distill'")
+    if wrong := what_is_no_folder(run):
+        raise UserError(f"{run} {wrong}; train a voice with 'wavegen distill'")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -50,3 +49,10 @@ def read_manifest(run: Path) -> dict[str, Any]:
     if not isinstance(manifest.get("models"), dict):
         raise UserError(f"{path} has no valid entry 'models', expected dict")
     return manifest
+
+
+def what_is_no_folder(run: Path) -> str | None:
+    """What to say of a path that is given for a run folder and is none; None for a folder."""
+    if run.is_dir():
+        return None
+    return "is a file, not a run folder" if run.exists() else "does not exist, expected a run folder"

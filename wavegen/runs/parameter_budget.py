@@ -1,4 +1,4 @@
-"""A model is refused before memory is taken for more parameters than it can have."""
+"""Limits the number of parameters of a model before memory is used for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from wavegen.errors import UserError
 
 @contextmanager
 def parameter_budget(max_parameters: int, excess: str) -> Iterator[None]:
-    """Within the block the modules that are made may have ``max_parameters`` in all.
+    """Inside the block, the modules that are created may have ``max_parameters`` in total.
 
     A few digits in a description are enough for a model of terabytes. Every parameter is counted when a
-    module registers it, which is before it gets its first values: until then the system has promised its
-    memory, but given none.
+    module registers it. At that time it has no values yet, so the system has reserved its memory but not
+    used it.
 
     Args:
-        excess: the sentence that says what is wrong with more.
+        excess: the message if there are more.
 
     Raises:
-        UserError: with that sentence, at the first parameter beyond.
+        UserError: with that message, at the first parameter above the limit.
     """
     count = 0
 

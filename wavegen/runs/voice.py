@@ -1,4 +1,4 @@
-"""A run folder as a voice: the models that speak, and what turns text into their context."""
+"""Loads a run folder as a voice: its models, and the parts that turn text into their context."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,18 @@ from wavegen.runs.manifest import MANIFEST, read_manifest
 from wavegen.runs.weights import load_model
 from wavegen.untrusted.parts import restore
 
-if TYPE_CHECKING:  # whoever only speaks need not wait for Lhotse
+if TYPE_CHECKING:  # synthesis does not need Lhotse, which is slow to import
     from wavegen.data.speech.corpus import Corpus
 
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192_000  # Hz; a corpus's is a multiple of 200
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192_000  # Hz; the sample rate of a corpus is a multiple of 200
 
 
 @dataclass
 class Voice:
-    """A trained voice: how features are encoded, and the models that speak from them.
+    """A trained voice: its feature encoder and its models.
 
-    ``description`` is the content of the manifest; ``teacher`` or ``student`` is None where the run has
-    none yet.
+    ``description`` is the content of the manifest; ``teacher`` or ``student`` is None if the run does not
+    contain it yet.
     """
 
     description: dict[str, Any]
@@ -43,10 +43,10 @@ class Voice:
 
     @property
     def analysis(self) -> TextAnalysis:
-        """From text to context, as the voice's corpus was prepared.
+        """Turns text into context in the same way as in the voice's corpus.
 
         Raises:
-            UserError: where the manifest's front end or prosody is missing or malformed.
+            UserError: if the manifest's front end or prosody is missing or malformed.
         """
         front_end = restore(self.description.get("front_end"), FrontEnd, f"{MANIFEST}, front_end")
         prosody = restore(self.description.get("prosody"), Prosody, f"{MANIFEST}, prosody")
@@ -58,11 +58,11 @@ class Voice:
 
 
 def load_voice(run: str | Path) -> Voice:
-    """Read a run folder that may come from a stranger.
+    """Read a run folder, which need not be trusted.
 
     Raises:
-        UserError: as :func:`~wavegen.runs.weights.load_model`, and where the manifest describes no voice,
-            there are no weights, or a model is none of speech.
+        UserError: as :func:`~wavegen.runs.weights.load_model`; if the manifest does not describe a voice,
+            there are no weights, or a model is not a model of speech.
     """
     run = Path(run)
     description = read_manifest(run)
@@ -70,7 +70,7 @@ def load_voice(run: str | Path) -> Voice:
     encoder = FeatureEncoder.from_dict(description["encoder"], run / MANIFEST)
     teacher, student = load_model(run, "teacher"), load_model(run, "student")
     if teacher is None and student is None:
-        raise UserError(f"{run} holds no weights, expected teacher.safetensors or student.safetensors")
+        raise UserError(f"{run} contains no weights, expected teacher.safetensors or student.safetensors")
     if teacher is not None and not isinstance(teacher, SequentialModel):
         kind = type(teacher).__name__
         raise UserError(f"{run / MANIFEST}: teacher is a {kind}, expected a sequential model")
@@ -88,29 +88,29 @@ def _check_rates(description: dict[str, Any], path: Path) -> None:
     if not (MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE and rate == 200 * hop_samples):
         raise UserError(
             f"{path} has sample_rate {rate} and hop_samples {hop_samples}, expected {MIN_SAMPLE_RATE} to "
-            f"{MAX_SAMPLE_RATE} Hz, and a frame of 5 ms of it"
+            f"{MAX_SAMPLE_RATE} Hz, and hop_samples of 5 ms"
         )
 
 
 def require_match(voice: Voice, corpus: "Corpus", source: str | Path) -> Voice:
-    """The voice, once its sample rate and feature layout are the corpus's.
+    """The voice, after a check that it has the corpus's sample rate and feature layout.
 
     Args:
         source: the voice's folder, for the message.
 
     Raises:
-        UserError: saying what differs, and what to give.
+        UserError: if they differ; says what to change.
     """
     if voice.sample_rate != corpus.sample_rate:
         raise UserError(
-            f"{source} speaks at {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, expected "
-            f"the same: prepare another with corpus.sample_rate={voice.sample_rate} and a corpus.directory "
-            "of its own"
+            f"{source} has {voice.sample_rate} Hz but the corpus has {corpus.sample_rate} Hz, expected the "
+            f"same: prepare another corpus with corpus.sample_rate={voice.sample_rate} and another "
+            "corpus.directory"
         )
     mine, theirs = voice.encoder.layout.digest, corpus.encoder.layout.digest
     if mine != theirs:
         raise UserError(
             f"{source} was trained on feature layout {mine} but the corpus has {theirs}, expected the same: "
-            "prepare the corpus with the version of wavegen that trained the voice, or train anew"
+            "prepare the corpus with the version of wavegen that trained the voice, or train a new voice"
         )
     return voice

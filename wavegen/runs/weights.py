@@ -1,4 +1,4 @@
-"""A model's weights in a run folder, and the model itself, built from what somebody may have written."""
+"""Saves and loads the weights of models in a run folder, and builds models from untrusted configurations."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,24 +21,24 @@ from wavegen.untrusted.targets import TARGET, model_parts, refuse_foreign_target
 
 
 def weights_file(run: Path, name: str) -> Path:
-    """Where a model's weights lie, or will lie."""
+    """The path of a model's weights, whether the file exists or not."""
     return run / f"{name}.safetensors"
 
 
 def save_weights(run: Path, name: str, model: nn.Module) -> None:
-    """Write ``run/<name>.safetensors``, complete or not at all."""
+    """Write ``run/<name>.safetensors`` atomically."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     write_bytes(weights_file(run, name), save(tensors))
 
 
 def load_model(run: str | Path, name: str) -> nn.Module | None:
-    """The named model of a run's manifest with its weights, in evaluation mode; None where there is none.
+    """The named model of a run's manifest with its weights, in evaluation mode; None if the run has none.
 
-    The folder may come from a stranger: nothing is unpickled, and only model parts are instantiated.
+    The folder need not be trusted: nothing is unpickled, and only model parts are instantiated.
 
     Raises:
-        UserError: naming the file, where it is missing, malformed, truncated, of another format, or describes
-            anything but such models.
+        UserError: if a file is missing, malformed, truncated, has another format, or describes anything but
+            such models; names the file.
     """
     run = Path(run)
     models, weights = read_manifest(run)["models"], weights_file(run, name)
@@ -51,13 +51,13 @@ def load_built(config: Any, weights: Path, source: str | Path) -> nn.Module:
     """The model of a configuration with the weights of a file, in evaluation mode.
 
     Raises:
-        UserError: as :func:`build_model` and :func:`load_weights`; before memory is taken for more parameters
-            than the file holds.
+        UserError: as :func:`build_model` and :func:`load_weights`; if the model has more parameters than the
+            file, before memory is used for them.
     """
     tensors = read_weights(weights)
     num_values = sum(tensor.numel() for tensor in tensors.values())
     what = f"{weights} does not fit the model of {source}"
-    with parameter_budget(num_values, f"{what}: it holds {num_values} numbers, the model has more"):
+    with parameter_budget(num_values, f"{what}: the file has {num_values} numbers, the model has more"):
         model = build_model(config, source)
     return _fill(model, tensors, weights, source)
 
@@ -66,16 +66,16 @@ def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Modu
     """The model with the weights of a file, in evaluation mode.
 
     Args:
-        source: what the model was built from, for the message.
+        source: the file of the model's configuration, for the message.
 
     Raises:
-        UserError: where the file is corrupt, or of another model.
+        UserError: if the file is corrupt, or belongs to another model.
     """
     return _fill(model, read_weights(weights), weights, source)
 
 
 def read_weights(weights: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises UserError where it is corrupt."""
+    """The tensors of a safetensors file. Raises UserError if it is corrupt."""
     try:
         return load_file(weights)
     except (SafetensorError, OSError) as error:
@@ -94,25 +94,25 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], weights: Path, source
 
 
 def build_model(config: Any, source: str | Path) -> nn.Module:
-    """Instantiate a model configuration that may come from a stranger.
+    """Instantiate a model configuration, which need not be trusted.
 
     Args:
-        config: names model parts of ``wavegen.untrusted.targets`` only, with arguments that fit them.
+        config: may name only model parts of ``wavegen.untrusted.targets``, with arguments of the right type.
         source: its file, for the message.
 
     Raises:
-        UserError: on anything else, and on more parameters than this machine's memory holds; in the model's
-            own words if it has some.
+        UserError: if it contains anything else, if the model is larger than this machine's memory, or of the
+            model itself.
     """
     refuse_foreign_targets(config, source, allowed=model_parts())
     check_calls(config, source)
     if not (isinstance(config, Mapping) and TARGET in config and is_kind(product(config), nn.Module)):
-        raise UserError(f"{source} describes no model, expected a {TARGET} that makes one")
+        raise UserError(f"{source} does not describe a model, expected a {TARGET} that makes one")
     memory = psutil.virtual_memory().total
     try:
         with parameter_budget(memory // 4, f"{source} describes a model larger than memory, {memory} bytes"):
             return build(dict(config), _convert_="all")
     except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error  # hydra wraps whatever a constructor raised
+        cause = error.__cause__ or error  # hydra wraps the exception of a constructor
         reason = (str(cause) or type(cause).__name__).splitlines()[0]
         raise UserError(f"{source} describes a model that cannot be built ({reason})") from error

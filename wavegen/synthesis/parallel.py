@@ -1,4 +1,4 @@
-"""The parallel sampler: a student speaks all samples in one pass, or block by block as a stream."""
+"""The parallel sampler: a student generates all samples in one pass, or block by block as a stream."""
 
 import warnings
 from collections.abc import Generator
@@ -20,27 +20,27 @@ from wavegen.models.speech.protocols import ParallelModel
 from wavegen.models.speech.student import WaveNetStudent
 
 STREAM_SAMPLES = 512
-"""Samples of a stream's block unless others are asked for."""
+"""Default number of samples in a block of a stream."""
 
 
 class ParallelSampler:
-    """Synthesis by a student; the waveform comes unrounded and unclipped, as the writer of files wants it.
+    """Synthesis by a student; the waveform is neither rounded nor clipped.
 
     A :class:`~wavegen.models.speech.student.WaveNetStudent` in float32 on the CPU runs in the compiled engine
-    (which compiles for some seconds when it is first used on a machine); any other in PyTorch, after one
-    warning that says why. The seed decides the waveform: the same bits for any number of threads and any
-    blocks.
+    (compiled at the first use on a machine, which takes some seconds). Any other student runs in PyTorch; one
+    warning gives the reason. The waveform depends only on the seed: it is bit-identical for any number of
+    threads and any block size.
 
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
         temperature: scales the noise; 1 samples the model.
-        precision: of the engine's matrix products, "float32", "bfloat16" or "auto": bfloat16 rounds both
-            factors to 8 bits of mantissa (sums stay in float32), for up to twice the speed where the machine
-            has such products; auto is whichever is faster here, and the attribute says which.
+        precision: of the engine's matrix products: "float32", "bfloat16" or "auto". bfloat16 rounds both
+            factors to 8 bits of mantissa (sums stay in float32) and is up to twice as fast on CPUs with
+            bfloat16 instructions. auto selects the faster one on this CPU; the attribute has the choice.
         num_threads: of the engine; None for the cores that this process may use.
 
     Raises:
-        UserError: for a precision or number of threads that there is not.
+        UserError: if the precision is unknown or the number of threads is below 1.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class ParallelSampler:
     ) -> Tensor:
         """Waveforms ``(batch, max(lengths))``, zero beyond each length.
 
-        Causality keeps the padding out of the rest. Memory beside the result does not grow with the lengths.
+        The memory beside the result does not grow with the lengths.
 
         Args:
-            context: batched conditioning covering the longest utterance.
+            context: batched conditioning that covers the longest utterance.
             lengths: ``(batch,)`` samples.
             generator: source of the noise; the same seed gives the same speech.
 
         Raises:
-            UserError: for weights that are not finite and a context that does not fit.
+            UserError: if a weight is not finite, or the context is too short or has another batch size.
         """
         counts = lengths.tolist()
         waveform, begin = None, 0
@@ -94,21 +94,21 @@ class ParallelSampler:
         generator: torch.Generator | None = None,
         block_samples: int | None = None,
     ) -> Generator[Tensor, None, None]:
-        """The same waveform as it is spoken: blocks ``(batch, block_samples)``, the last one shorter.
+        """The same waveform in blocks ``(batch, block_samples)``, the last one shorter, as they are computed.
 
-        Together they are ``sample``'s result, bit for bit. A sample depends on conditioning up to one frame
-        ahead of its own (the upsampling's lookahead), which is read 32 frames at a time. The memory beside
-        context and blocks does not grow with the length, and closing the iterator early frees it. A student
-        that the engine cannot run is spoken whole before the first block.
+        The blocks together equal the result of ``sample``, bit for bit. A sample depends on conditioning up
+        to one frame later (the lookahead of the upsampling); conditioning is read 32 frames at a time. The
+        memory beside context and blocks does not grow with the length. Closing the iterator early frees it.
+        If the engine cannot run the student, all samples are computed before the first block.
 
         Args:
-            context: batched conditioning, whole; None, of an unconditional student, speaks one utterance.
+            context: batched conditioning of all frames; None (unconditional student) for one utterance.
             num_samples: of every utterance.
-            generator: source of the noise; read as the blocks are asked for.
-            block_samples: of a block, 512 for None.
+            generator: source of the noise; read when a block is requested.
+            block_samples: of a block; None for 512.
 
         Raises:
-            UserError: as ``sample``, and for a length or block under 1; all before the first block.
+            UserError: as ``sample``, and if a length or block is below 1; always before the first block.
         """
         block_samples = STREAM_SAMPLES if block_samples is None else block_samples
         for name, value in (("num_samples", num_samples), ("block_samples", block_samples)):
@@ -144,7 +144,7 @@ class ParallelSampler:
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(
-                    f"the student is spoken by PyTorch, not by the compiled engine: {reason}", stacklevel=4
+                    f"the student runs in PyTorch, not in the compiled engine: {reason}", stacklevel=4
                 )
                 self._warned = True
             return None

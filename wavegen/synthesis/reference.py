@@ -1,4 +1,4 @@
-"""The reference sampler: a causal model speaks one sample at a time through its own step form."""
+"""The reference sampler: a causal model generates one sample at a time with its own step form."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,15 @@ from wavegen.models.speech.protocols import SteppedModel
 
 
 class ReferenceSampler:
-    """Free-running synthesis of any autoregressive model with a step form, for a batch of unequal lengths.
+    """Synthesis by any autoregressive model with a step form, for a batch of unequal lengths.
 
-    Equal to the parallel forward: fed the same samples, the cached step gives the same parameters (a test
-    proves it), and the head applies the same scale floor as in training. On any device, in any precision,
-    some hundred samples a second; what the compiled engine must equal.
+    For the same samples, the cached step gives the same parameters as the parallel forward (a test checks
+    it), and the head applies the same minimum scale as in training. Works on any device and in any precision,
+    at a few hundred samples per second. The compiled engine is tested against it.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
-        temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
+        temperature: scales the spread of each conditional; 1 samples the model, lower values reduce noise.
     """
 
     def __init__(self, model: SteppedModel, *, temperature: float = 1.0) -> None:
@@ -35,13 +35,13 @@ class ReferenceSampler:
         """Waveforms on the head's grid, ``(batch, max(lengths))``, zero beyond each length.
 
         Args:
-            context: batched conditioning covering the longest utterance.
-            lengths: ``(batch,)`` samples. Utterances that are done leave the batch.
+            context: batched conditioning that covers the longest utterance.
+            lengths: ``(batch,)`` samples. Finished utterances are removed from the batch.
             generator: source of the uniforms; the same seed gives the same speech.
             progress: show a bar.
         """
         weight = next(self.model.parameters())
-        with torch.autocast(weight.device.type, enabled=False):  # it would cast every weight at every sample
+        with torch.autocast(weight.device.type, enabled=False):  # would cast every weight at every sample
             return self._sample(context, lengths, weight, generator, progress)
 
     def _sample(

@@ -1,4 +1,4 @@
-"""The sequential sampler: a causal model speaks one sample after another."""
+"""The sequential sampler: a causal model generates one sample after another."""
 
 import warnings
 from collections.abc import Iterator
@@ -20,21 +20,21 @@ from wavegen.synthesis.reference import ReferenceSampler
 
 
 class SequentialSampler:
-    """Free-running synthesis of an autoregressive model, for a batch of unequal lengths.
+    """Synthesis by an autoregressive model, for a batch of unequal lengths.
 
     Runs on :class:`~wavegen.engines.sequential.engine.TeacherEngine`, which is compiled at first use (some
-    seconds; kept on disk) and computes on the CPU wherever the model lies. A model that the engine cannot run
-    speaks through its own step form, slowly, after one warning that names the part.
+    seconds; cached on disk) and computes on the CPU, whatever the model's device. If the engine cannot run a
+    model, the model's own step form is used, which is slow; one warning names the unsupported part.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
-        temperature: scales the spread of each conditional; 1 samples the model, lower is calmer.
-        precision: ``float32``; ``bfloat16``, which rounds the weights; or ``auto``, whichever is faster here,
-            and the attribute says which.
+        temperature: scales the spread of each conditional; 1 samples the model, lower values reduce noise.
+        precision: ``float32``; ``bfloat16``, which rounds the weights; or ``auto``, the faster one on this
+            CPU; the attribute has the choice.
         num_threads: None for as many cores as this process may use. The speech does not depend on it.
 
     Raises:
-        UserError: for a precision or number of threads that there is not.
+        UserError: if the precision is unknown or the number of threads is below 1.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class SequentialSampler:
         """Waveforms on the head's grid, ``(batch, max(lengths))``, zero beyond each length.
 
         Args:
-            context: batched conditioning covering the longest utterance.
-            lengths: ``(batch,)`` samples. Utterances that are done leave the batch.
+            context: batched conditioning that covers the longest utterance.
+            lengths: ``(batch,)`` samples. Finished utterances are removed from the batch.
             generator: source of the uniforms; the same seed gives the same speech.
             progress: show a bar.
 
         Raises:
-            UserError: where a weight is not finite, or the context is too short.
+            UserError: if a weight is not finite, or the context is too short.
         """
         engine = self._engine()
         if engine is None:
@@ -95,19 +95,19 @@ class SequentialSampler:
         generator: torch.Generator | None = None,
         progress: bool = False,
     ) -> Iterator[Tensor]:
-        """The same waveform as it is spoken: blocks ``(batch, samples)`` of 32 frames, the last one shorter.
+        """The same waveform in blocks ``(batch, samples)`` of 32 frames, the last one shorter, as computed.
 
-        Together they are ``sample``'s result of equal lengths, bit for bit. A model that the engine cannot
-        run is spoken whole before the one block that there is then.
+        The blocks together equal the result of ``sample`` for equal lengths, bit for bit. If the engine
+        cannot run the model, the whole waveform is one block.
 
         Args:
-            context: as of ``sample``; None, of an unconditional model, speaks one utterance.
+            context: as for ``sample``; None (unconditional model) for one utterance.
             num_samples: of every utterance.
-            generator: source of the uniforms, which are drawn now.
+            generator: source of the uniforms, which are drawn at once.
             progress: show a bar.
 
         Raises:
-            UserError: as ``sample``, and for a length under 1; all before the first block.
+            UserError: as ``sample``, and if the length is below 1; always before the first block.
         """
         if num_samples < 1:
             raise UserError(f"num_samples: expected at least 1, got {num_samples}")
@@ -128,8 +128,8 @@ class SequentialSampler:
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(
-                    f"the compiled sampler cannot run this model: {reason}; it speaks step by step, which is "
-                    f"slow",
+                    f"the compiled sampler cannot run this model: {reason}; it runs step by step in PyTorch, "
+                    f"which is slow",
                     stacklevel=3,
                 )
                 self._warned = True

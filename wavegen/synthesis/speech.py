@@ -1,4 +1,4 @@
-"""An utterance on its way to the ear: whole in a file, or block by block on standard output."""
+"""Speech that is ready to be synthesised: whole into a file, or block by block to standard output."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from wavegen.synthesis.sequential import SequentialSampler
 
 @dataclass(frozen=True)
 class Speech:
-    """A text that a sampler is about to speak: how long it will be is known, and nothing is spoken yet.
+    """A text with its sampler and conditioning. Its duration is known, but nothing has been synthesised yet.
 
     Attributes:
         sampler: of the voice's student or teacher.
@@ -34,7 +34,7 @@ class Speech:
 
     @property
     def duration_s(self) -> float:
-        """Of the waveform, in seconds."""
+        """Duration of the waveform, in seconds."""
         return self.num_samples / self.sample_rate
 
     def whole(self) -> Tensor:
@@ -43,16 +43,16 @@ class Speech:
         return self.sampler.sample(self.context, lengths, **self._options())[0]
 
     def blocks(self) -> Iterator[Tensor]:
-        """The same waveform as it is spoken, in blocks ``(samples,)``, bit for bit."""
+        """The same waveform in blocks ``(samples,)`` as they are computed; bit-identical to ``whole``."""
         for block in self.sampler.stream(self.context, self.num_samples, **self._options()):
             yield block[0]
 
     def write(self, output: str) -> None:
-        """Into the 16-bit WAV file ``output``; ``-`` is standard output, where it sounds block by block.
+        """Write a 16-bit WAV file to ``output``; ``-`` is standard output, written block by block.
 
         Raises:
-            UserError: as of :func:`write_waveform` and :func:`standard_output`.
-            SystemExit: where whoever read standard output has gone.
+            UserError: of :func:`write_waveform` and :func:`standard_output`.
+            SystemExit: if the reader of standard output has closed it.
         """
         if is_standard_output(output):
             with standard_output() as file:

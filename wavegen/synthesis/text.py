@@ -1,4 +1,4 @@
-"""From text to a waveform with a trained voice."""
+"""Prepares the synthesis of a text with a trained voice."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ def read_text(text: str | None, text_file: str | None) -> str:
     """The text itself, or a UTF-8 file's content; the file ``-`` is standard input.
 
     Raises:
-        UserError: where not exactly one of the two is given, or the file cannot be read as UTF-8.
+        UserError: unless exactly one of the two is given; if the file cannot be read as UTF-8.
     """
     if (text is None) == (text_file is None):
         got = "neither" if text is None else "both"
@@ -38,17 +38,17 @@ def read_text(text: str | None, text_file: str | None) -> str:
 def sampler_of(
     voice: Voice, model: str, temperature: float, precision: str = "float32"
 ) -> ParallelSampler | SequentialSampler:
-    """The named model of the voice, ready to speak.
+    """The sampler of the voice's ``student`` or ``teacher``.
 
     Raises:
-        UserError: for another name than ``student`` or ``teacher``, or where the voice has no such model.
+        UserError: if the name is another one, or the voice has no such model.
     """
     if model not in ("student", "teacher"):
         raise UserError(f"model must be 'student' or 'teacher', got '{model}'")
     trained = getattr(voice, model)
     if trained is None:
         other = "teacher" if model == "student" else "student"
-        raise UserError(f"this voice has no {model}; it has a {other}: model={other}")
+        raise UserError(f"this voice has no {model}; it has a {other}: use model={other}")
     sampler = ParallelSampler if model == "student" else SequentialSampler
     return sampler(trained, temperature=temperature, precision=precision)
 
@@ -62,18 +62,18 @@ def prepare_speech(
     precision: str = "float32",
     seed: int = 0,
 ) -> Speech:
-    """The text as the voice will speak it.
+    """Analyse the text and return the speech, ready to be synthesised.
 
     Args:
         voice: see :func:`wavegen.runs.voice.load_voice`.
-        text: taken as it stands.
+        text: any text; it is not interpreted as markup.
         model: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
         temperature: of the sampling; 1 samples the model.
-        precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, whichever is faster here.
+        precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, the faster one on this CPU.
         seed: of the noise.
 
     Raises:
-        UserError: where nothing in the text can be pronounced, or the voice has no such model.
+        UserError: if nothing in the text can be pronounced, or the voice has no such model.
     """
     sampler = sampler_of(voice, model, temperature, precision)
     context, plan = voice.analysis.analyse(text)

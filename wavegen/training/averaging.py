@@ -8,19 +8,19 @@ from torch import Tensor
 
 
 class PolyakAverage(lightning.Callback):
-    r"""Exponential moving average whose memory grows with the run.
+    r"""Exponential moving average whose decay grows with the number of steps.
 
     .. math:: \bar w_{n+1} = \bar w_n + (1 - d_n)(w - \bar w_n), \qquad
               d_n = \min\left(d, \frac{1 + n}{10 + n}\right)
 
     With a constant decay of 0.999 the initial weights still make up five per cent of the average after 3,000
-    steps; with the growing one they are gone. The first step's weights are the first average. The module has
-    the average while it is validated, and after training. Checkpoints keep both. The formula is an increment,
-    so weights that do not move are averaged exactly. What is not a floating-point number (a flag that says
-    "initialised", an order of channels) has no average and is taken as it is.
+    steps. With the growing decay their share is negligible. The first average is the weights after the first
+    step. The module holds the average during validations and after training. Checkpoints contain both sets of
+    weights. The formula is an increment, so the average of constant weights is exact. Tensors that are not
+    floating-point (a flag "initialised", an order of channels) are copied, not averaged.
 
     Args:
-        decay: :math:`d`, of the long run.
+        decay: :math:`d`, the limit of the decay.
     """
 
     def __init__(self, decay: float) -> None:
@@ -28,7 +28,7 @@ class PolyakAverage(lightning.Callback):
         self.weights: dict[str, Tensor] = {}
         self.num_averaged = 0
         self.last_step = 0
-        self._own: dict[str, Tensor] | None = None  # the module's, while it holds the average
+        self._own: dict[str, Tensor] | None = None  # the module's own weights, while it holds the average
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         if not self.weights:
@@ -44,7 +44,7 @@ class PolyakAverage(lightning.Callback):
 
     @torch.no_grad()
     def update(self, current: dict[str, Tensor]) -> None:
-        """Take one step's weights into the average."""
+        """Update the average with the weights of one step."""
         share = 1 - min(self.decay, (1 + self.num_averaged) / (10 + self.num_averaged))
         for name, average in self.weights.items():
             if self.num_averaged and average.is_floating_point():
@@ -54,7 +54,7 @@ class PolyakAverage(lightning.Callback):
         self.num_averaged += 1
 
     def covers(self, trainer: lightning.Trainer) -> bool:
-        """Whether the last optimiser step has reached the average: in between, a checkpoint would be torn."""
+        """Whether the average includes the last optimiser step, so that a checkpoint is consistent."""
         return self.last_step == trainer.global_step
 
     def on_validation_epoch_start(
@@ -74,7 +74,7 @@ class PolyakAverage(lightning.Callback):
     def on_exception(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """An interrupted validation gives the module its own weights back before anyone saves them."""
+        """Restore the module's own weights after an interrupted validation, before they are saved."""
         self._give_back(module)
 
     def _give_back(self, module: lightning.LightningModule) -> None:

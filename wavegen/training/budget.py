@@ -1,4 +1,4 @@
-"""How much a training may take, in steps and in minutes, and how far it is."""
+"""The limits of a training in steps and in minutes, and its progress."""
 
 import math
 from typing import Any
@@ -10,20 +10,20 @@ from wavegen.training.clock import TrainingClock
 
 
 class Budget(lightning.Callback):
-    """Ends the fit after so many steps or so much time, whichever comes first; a validation follows.
+    """Ends the fit after ``max_steps`` or ``max_minutes``, whichever comes first; a validation follows.
 
-    Time is wall time between the start and the end of fitting, validations and what they speak included, over
-    all sittings: ``clock`` is saved in the checkpoint, and stands still while nothing runs. What ends a
-    training comes on top of its minutes: the step under way, a validation, the last checkpoint. Of several
-    processes the first one's clock decides. Lightning's own ``Timer`` ends a fit likewise, but its processes
-    do not agree on how far it is, and it does not look at the time behind a validation.
+    Time is wall time between the start and the end of fitting. It includes validations and the speech that
+    they sample. A resumed training adds to it: ``clock`` is saved in the checkpoint. The current step, the
+    last validation and the last checkpoint are finished after the limit. With several processes, the clock of
+    the first one decides. Lightning's own ``Timer`` is not used: its processes do not agree on the progress,
+    and it does not check the time after a validation.
 
     Args:
         max_steps: optimiser steps.
-        max_minutes: None for as long as the steps take. With it a training is not repeatable to the digit.
+        max_minutes: None for no limit. With a limit, the result depends on the speed of the machine.
 
     Raises:
-        UserError: where one of them is no such number.
+        UserError: if one of them is not a positive number of its type.
     """
 
     def __init__(self, *, max_steps: int, max_minutes: float | None = None) -> None:
@@ -37,15 +37,15 @@ class Budget(lightning.Callback):
         self._time_share = 0.0
 
     def as_steps(self, step: int) -> float:
-        """The step at which a training without a limit of time would be as far, at most ``max_steps``."""
+        """The progress as a number of steps, at most ``max_steps``; time that is used counts as steps."""
         return min(float(self.max_steps), max(float(step), self._time_share * self.max_steps))
 
     def progress(self, step: int) -> float:
-        """The share of the budget that is used up behind so many steps: of steps or of minutes, in [0, 1]."""
+        """The share of the budget that is used after ``step`` steps, in [0, 1]: of steps or of minutes."""
         return self.as_steps(step) / self.max_steps
 
     def minutes(self) -> float:
-        """Used up."""
+        """Minutes of training so far."""
         return self.clock.elapsed()[0] / 60
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
@@ -63,7 +63,7 @@ class Budget(lightning.Callback):
         self._stop_at_the_end(trainer)
 
     def _look_at_the_clock(self, trainer: lightning.Trainer) -> None:
-        """Once for all processes: rates that differ would drive their weights apart."""
+        """Share one clock among all processes: different learning rates would make their weights differ."""
         if self.max_minutes is not None:
             self._time_share = trainer.strategy.broadcast(self.minutes() / self.max_minutes)
 

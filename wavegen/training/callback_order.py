@@ -1,4 +1,4 @@
-"""Which callback has to come before which: Lightning calls them in the order of their list."""
+"""Checks the order of callbacks, because Lightning calls them in the order of their list."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ import lightning
 
 
 def check_order(callbacks: Sequence[lightning.Callback]) -> None:
-    """Each callback stands before those that its class names in ``before``, and behind those in ``behind``.
+    """Check that each callback comes before the classes in its ``before`` and after those in its ``behind``.
 
-    Both are tuples of classes; a class that is not in the list is no matter.
+    Both are tuples of classes. Classes that are not in the list are ignored.
 
     Raises:
-        RuntimeError: naming the two that stand the wrong way round.
+        RuntimeError: if two callbacks are in the wrong order; names them.
     """
     for place, callback in enumerate(callbacks):
         for other in callbacks[:place]:
@@ -19,8 +19,8 @@ def check_order(callbacks: Sequence[lightning.Callback]) -> None:
                 raise RuntimeError(_wrong(callback, "before", other))
         for other in callbacks[place + 1 :]:
             if isinstance(other, getattr(callback, "behind", ())):
-                raise RuntimeError(_wrong(callback, "behind", other))
+                raise RuntimeError(_wrong(callback, "after", other))
 
 
 def _wrong(callback: lightning.Callback, where: str, other: lightning.Callback) -> str:
-    return f"{type(callback).__name__} must stand {where} {type(other).__name__} in the list of callbacks"
+    return f"{type(callback).__name__} must come {where} {type(other).__name__} in the list of callbacks"

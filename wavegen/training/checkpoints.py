@@ -1,4 +1,4 @@
-"""A training's checkpoints on disk: the last and the one before it, of which one can always be read."""
+"""The checkpoint files of a training: the last and the previous one, of which one is always readable."""
 
 import logging
 import os
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, reads it back, and only then gives it its name.
+    """Writes a checkpoint under a temporary name, reads it back, and then renames it.
 
-    What was ``last.ckpt`` becomes ``previous.ckpt``, unless it cannot be read. A process that is killed, a
-    full disk or a power cut leaves the checkpoints that there were. What a killed process had half written
-    goes at the next save. Lightning's own file is whole only where the temporary folder and the run lie on
-    one filesystem.
+    The old ``last.ckpt`` becomes ``previous.ckpt`` if it is readable. If the process is killed, the disk is
+    full or the power fails, the existing checkpoints remain. The next save deletes temporary files of killed
+    processes. Lightning's own writer is atomic only if the temporary folder and the run are on the same
+    filesystem.
     """
 
     def save_checkpoint(
@@ -35,8 +35,8 @@ class CheckpointFiles(TorchCheckpointIO):
         """Write ``checkpoint`` to ``path``.
 
         Raises:
-            UserError: where there is no room or no right, or the file does not read back; what was saved
-                before is still there.
+            UserError: if the disk is full, permission is missing, or the file does not read back correctly.
+                Earlier checkpoints remain.
         """
         path = Path(path)
         for left_over in path.parent.glob(LEFT_OVERS):
@@ -49,16 +49,16 @@ class CheckpointFiles(TorchCheckpointIO):
                     path.replace(path.with_name(PREVIOUS))
             _sync_folder(path.parent)
         except (UserError, BadZipFile) as error:
-            reason = str(error) if isinstance(error, UserError) else f"{path} does not read back ({error})"
-            kept = "; the checkpoint before it is kept" if path.exists() else ""
+            reason = str(error) if isinstance(error, UserError) else f"{path} cannot be read back ({error})"
+            kept = "; the previous checkpoint is unchanged" if path.exists() else ""
             raise UserError(f"{reason}{kept}") from error
 
 
 class TimedCheckpoint(ModelCheckpoint):
-    """Saves whenever some time has passed, always to the same file, and knows nothing of earlier runs.
+    """Saves at fixed intervals of time, always to the same file, and has no state in the checkpoint.
 
-    Lightning's own writes into every checkpoint which path its next save makes superfluous, takes that back
-    from the checkpoint a run goes on from, and deletes it, whatever it is: a folder too, and anywhere.
+    Lightning's own callback stores in each checkpoint the path that its next save replaces, and deletes that
+    path after a resumption. A manipulated checkpoint could so delete any file or folder.
     """
 
     def state_dict(self) -> dict[str, Any]:
@@ -69,11 +69,11 @@ class TimedCheckpoint(ModelCheckpoint):
 
 
 def _write(checkpoint: dict[str, Any], path: Path) -> None:
-    """Through to the disk: a file that is renamed before may be empty or full of zeros after a power cut."""
+    """Write and fsync: without it, a renamed file may be empty or full of zeros after a power failure."""
     with path.open("wb") as file:
         try:
             torch.save(checkpoint, file)
-        except RuntimeError as error:  # torch's complaint about its position hides why nothing was written
+        except RuntimeError as error:  # torch's error about the file position hides the original OSError
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
@@ -82,7 +82,7 @@ def _write(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new names, too; where the filesystem has no such thing, they come to the disk when it sees fit."""
+    """Write the new file names to the disk, if the filesystem supports fsync of folders."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -92,13 +92,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read_step(path: Path) -> int:
-    """The step that a checkpoint stands at, once all that is in the file agrees with its checksums.
+    """The step of a checkpoint, after all checksums in the file have been verified.
 
-    torch itself does not look at them: it would load zeros in the place of weights.
+    torch itself does not verify them: it would load zeros instead of weights.
 
     Raises:
-        Exception: of zipfile or torch, where the file is torn, corrupt, or holds objects beyond tensors and
-            plain values.
+        Exception: of zipfile or torch, if the file is incomplete, corrupt, or contains objects other than
+            tensors and plain values.
     """
     with ZipFile(path) as archive:
         torn = archive.testzip()
@@ -116,10 +116,10 @@ def _reads(path: Path) -> bool:
 
 
 def resumable(folder: Path, max_steps: int) -> Path | None:
-    """The checkpoint to go on from: the last, else the one before it, None where there is none.
+    """The checkpoint to resume from: the last one, else the previous one, None if neither exists.
 
     Raises:
-        UserError: where none that is there can be read; where it stands beyond ``max_steps``.
+        UserError: if checkpoints exist but none is readable; if the step is greater than ``max_steps``.
     """
     reasons = {}
     for path in (folder / LAST, folder / PREVIOUS):
@@ -131,18 +131,18 @@ def resumable(folder: Path, max_steps: int) -> Path | None:
             reasons[path] = str(error).splitlines()[0] if str(error) else type(error).__name__
             continue
         if step > max_steps:
-            raise UserError(f"{path} stands at step {step}, expected at most max_steps = {max_steps}")
+            raise UserError(f"{path} is at step {step}, expected at most max_steps = {max_steps}")
         if path.name == PREVIOUS:
             _say_previous(folder, step, reasons.get(folder / LAST, "it is missing"))
         return path
     if reasons:
         path, reason = next(iter(reasons.items()))
         raise UserError(
-            f"{path} cannot be read as a training checkpoint ({reason}); delete it to train this stage anew"
+            f"{path} cannot be read as a training checkpoint ({reason}); delete it to train this stage again"
         )
     return None
 
 
 @rank_zero_only
 def _say_previous(folder: Path, step: int, reason: str) -> None:
-    log.warning("%s cannot be read (%s): going on from %s, step %d", folder / LAST, reason, PREVIOUS, step)
+    log.warning("%s cannot be read (%s): resuming from %s, step %d", folder / LAST, reason, PREVIOUS, step)

@@ -1,4 +1,4 @@
-"""What a training cost, over all the sittings that it took."""
+"""Measures the time of a training, including the time before a resumption."""
 
 import time
 
@@ -8,8 +8,8 @@ import lightning
 class TrainingClock(lightning.Callback):
     """Seconds of wall time and of this process's CPU time between the start and the end of fitting.
 
-    Time before a resumption counts up to the checkpoint that was resumed from. CPU time is that of all
-    threads of this process; other processes of a distributed training are not in it.
+    After a resumption, the time up to the checkpoint is included. CPU time covers all threads of this
+    process, but not the other processes of a distributed training.
     """
 
     def __init__(self) -> None:

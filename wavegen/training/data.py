@@ -1,4 +1,4 @@
-"""What is trained on, as Lightning wants it: segments of a corpus, or nothing but the number of the step."""
+"""Lightning data modules: segments of a corpus, or only the number of the step."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from torch.utils.data import DataLoader, IterableDataset
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.segments import Batch, SegmentStream, segment_loader
 
-DEV_SEED = 1  # dev segments are the same in every run, so that runs compare
+DEV_SEED = 1  # dev segments are the same in every run, so that runs are comparable
 
 
 class SegmentData(lightning.LightningDataModule):
-    """Training segments that follow the trainer's step, and a fixed set of dev segments.
+    """Training segments that are a function of (seed, step), and a fixed set of dev segments.
 
     Args:
         corpus: the prepared corpus.
         segment_s: scored length of a segment, rounded to whole frames.
-        past_samples: receptive field to bring along.
+        past_samples: context before each segment: the receptive field.
         batch_size: segments per batch and process.
         seed: of the run.
         num_workers: loader processes; 0 loads between steps.
@@ -48,7 +48,7 @@ class SegmentData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
-        # A resumed trainer has restored its step by now, so the stream goes on where the killed run stood.
+        # A resumed trainer has already restored its step, so the stream continues from there.
         stream = SegmentStream(
             **self.stream,
             split="train",
@@ -66,7 +66,7 @@ class SegmentData(lightning.LightningDataModule):
 
 
 class StepNumbers(lightning.LightningDataModule):
-    """0, 1, 2, …: for objectives that draw what they need themselves."""
+    """0, 1, 2, …: for objectives that draw their own samples."""
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(Counting(), batch_size=None)

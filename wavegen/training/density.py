@@ -1,4 +1,4 @@
-"""Training a density of images or of the rows of a table: maximum likelihood."""
+"""Maximum-likelihood training of a density of images or of the rows of a table."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -15,15 +15,14 @@ from wavegen.training.module import TrainingModule
 class DensityTraining(TrainingModule):
     """Minimises −log p(x | context), or its bound; logs it on train and dev.
 
-    On dev batches the reconstruction error of a model that reconstructs is logged too, the largest over the
-    batches: a flow whose inverse comes apart while its likelihood still improves would otherwise show only in
-    its samples.
+    If the model can reconstruct, the largest reconstruction error over the dev batches is logged too. It
+    shows when the inverse of a flow becomes inaccurate while the likelihood still improves.
 
     Args:
         model: the density.
-        context: what it is conditioned on.
+        context: encodes the labels that condition the density.
         num_classes: of the data's labels.
-        cost: log-probabilities in nats → what is minimised: bits per dimension, nats.
+        cost: maps log-probabilities in nats to what is minimised: bits per dimension, nats.
         cost_name: its name in the logs.
     """
 

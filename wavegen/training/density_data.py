@@ -1,4 +1,4 @@
-"""Images and tables as Lightning wants them: what a step sees is a function of (seed, step)."""
+"""The Lightning data module of images and tables: a training batch is a function of (seed, step)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from wavegen.data.tables import TableSet
 
 @dataclass
 class Batch:
-    """Events as they are stored (uint8 images, float32 rows) and their labels, where there are any."""
+    """Events as stored (uint8 images, float32 rows) and their labels, None for unlabelled data."""
 
     x: Tensor
     labels: Tensor | None
@@ -28,10 +28,11 @@ class Batch:
 
 
 class ShuffledBatches(IterableDataset):
-    """Endless batches: the training part in one random order after another.
+    """An endless stream of batches: each epoch has the training part in a new random order.
 
-    Batch n holds entries n · batch_size · num_processes + … of the concatenated orders; order e is drawn from
-    (seed, e). It can start anywhere, which is what makes a resumed run equal an uninterrupted one.
+    Batch n contains the entries from n · batch_size · num_processes on of the concatenated orders. The order
+    of epoch e is drawn from (seed, e). The stream can start at any batch, so that a resumed run equals an
+    uninterrupted one.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class ShuffledBatches(IterableDataset):
 
 
 class DensityData(lightning.LightningDataModule):
-    """A set's training batches that follow the trainer's step, and its dev part in order.
+    """Training batches that are a function of (seed, step), and the dev part in its stored order.
 
     Args:
         data: images or a table.
@@ -87,7 +88,7 @@ class DensityData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
-        # A resumed trainer has restored its step by now, so the stream goes on where the killed run stood.
+        # A resumed trainer has already restored its step, so the stream continues from there.
         stream = ShuffledBatches(
             self.data.train,
             self.labels("train"),
@@ -108,7 +109,7 @@ class DensityData(lightning.LightningDataModule):
 
 
 def in_order(x: Tensor, labels: Tensor | None, batch_size: int) -> Iterator[Batch]:
-    """All events once, as they lie."""
+    """All events once, in their stored order."""
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
         yield Batch(x[part], None if labels is None else labels[part])

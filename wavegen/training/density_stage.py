@@ -1,4 +1,4 @@
-"""The one stage of a density's run: fit it to the data, keep it, find it again."""
+"""The stage of a density's run: builds the density, fits it to the data, saves and loads it."""
 
 import json
 from collections.abc import Callable
@@ -33,20 +33,20 @@ COST = "training.json"
 
 
 def load_data(config: DictConfig) -> tuple[ImageSet | TableSet, NoContext | LabelContext]:
-    """The configured data and what the density is conditioned on.
+    """The configured data and the context that conditions the density.
 
     Raises:
-        UserError: in the words of the source, where it is missing or holds something else.
+        UserError: of the data source, if its file is missing or has another content.
     """
     return build(config.data), build(config.context)
 
 
 def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoContext | LabelContext) -> None:
-    """Write into ``config.event`` what of the data the model's configuration refers to.
+    """Write the properties of the data that the model's configuration refers to into ``config.event``.
 
     Raises:
-        UserError: where the model is one of tables and the data are images, or the other way round; where the
-            context needs labels and there are none.
+        UserError: if the model is for tables and the data are images, or the reverse; if the context needs
+            labels and the data have none.
     """
     images = isinstance(data, ImageSet)
     model = config.flow_model._target_.rpartition(".")[2]
@@ -62,23 +62,23 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
     if wanted not in config.flow_model and other in config.flow_model:
         kinds = {"image_shape": "images", "features": "the rows of a table"}
         raise UserError(
-            f"{config.flow_model._target_} is a model of {kinds[other]} but {data.name} holds "
-            f"{kinds[wanted]}, expected data and flow_model that go together"
+            f"{config.flow_model._target_} is a model of {kinds[other]}, but {data.name} contains "
+            f"{kinds[wanted]}: choose a flow_model that matches data"
         )
 
 
 def cost_of(data: ImageSet | TableSet) -> tuple[str, Callable[[Tensor], Tensor]]:
-    """What a log-probability in nats is reported as: bits per dimension of an image, nats of a row."""
+    """The reported cost of a log-probability in nats: bits per dimension of an image, nats of a row."""
     if isinstance(data, ImageSet):
         return "bits_per_dimension", partial(bits_per_dimension, num_dimensions=data.num_dimensions)
     return "nats", Tensor.neg
 
 
 def new_density(config: DictConfig) -> DensityModel:
-    """The configured density as it starts, from the configured seed.
+    """The configured density with its initial weights, drawn from the configured seed.
 
     Raises:
-        UserError: where it cannot be built for these data; nothing has been written by then.
+        UserError: if it cannot be built for these data; nothing has been written before.
     """
     lightning.seed_everything(config.seed, verbose=False)
     return build_model(OmegaConf.to_container(config.flow_model, resolve=True), source="flow_model")
@@ -91,10 +91,10 @@ def train_density(
     context: NoContext | LabelContext,
     run: Path,
 ) -> DensityModel:
-    """Fit the density, or load the run's where it is already there.
+    """Fit the density, or load it if the run already contains it.
 
-    The weights are the averaged ones of the validation that cost least on dev, saved in the run beside
-    ``training.json``: steps, the best of them, parameters, seconds.
+    The result has the averaged weights of the validation with the lowest dev cost. They are saved in the run
+    beside ``training.json``: steps, best step, number of parameters, seconds.
     """
     module = cast(nn.Module, model)
     settings, best = config.flow_training, BestOnDev(module)
@@ -127,7 +127,7 @@ def train_density(
 
 @rank_zero_only
 def write_cost(run: Path, training: DensityTraining, best_step: int | None) -> None:
-    """Write what the training came to, once for all processes."""
+    """Write the training's steps, parameters and seconds; one process of a distributed training writes."""
     wall_s, cpu_s = training.budget.clock.elapsed()
     parameters = sum(parameter.numel() for parameter in cast(nn.Module, training.model).parameters())
     cost: dict[str, float | None] = {"steps": training.global_step, "best_step": best_step}
@@ -136,15 +136,15 @@ def write_cost(run: Path, training: DensityTraining, best_step: int | None) -> N
 
 
 def load_density(run: str | Path) -> DensityModel:
-    """The trained density of a run folder, in evaluation mode; the folder may come from a stranger.
+    """The trained density of a run folder, in evaluation mode; the folder need not be trusted.
 
     Raises:
-        UserError: where manifest or weights are missing, corrupt, or name anything but wavegen's models.
+        UserError: if manifest or weights are missing or corrupt, or name anything but wavegen's models.
     """
     run = Path(run)
     if not weights_file(run, STAGE).exists():
-        raise UserError(f"{run} holds no trained density: {weights_file(run, STAGE)} is missing")
+        raise UserError(f"{run} contains no trained density: {weights_file(run, STAGE)} is missing")
     model = load_model(run, STAGE)
     if model is None:
-        raise UserError(f"the manifest of {run} describes no '{STAGE}', expected that of a density's run")
+        raise UserError(f"the manifest of {run} has no entry '{STAGE}', expected the run of a density")
     return model

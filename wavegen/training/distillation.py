@@ -14,20 +14,20 @@ from wavegen.training.module import TrainingModule
 
 
 class DistillationTraining(TrainingModule):
-    """Minimises the weighted sum of its terms; logs every term apart, with the student's statistics.
+    """Minimises the weighted sum of its terms; logs each term separately, with statistics of the student.
 
     Args:
         teacher: frozen here; gradients pass through it to the student's sample.
-        student: what is trained.
-        terms: of the loss, see :func:`~wavegen.objectives.distillation.weighted_terms`. Their warm-up counts
-            the budget's steps, or their share of its minutes.
+        student: the model that is trained.
+        terms: of the loss, see :func:`~wavegen.objectives.distillation.weighted_terms`. Their warm-up is
+            counted in the budget's steps; if minutes limit the training, their share counts as steps.
     """
 
     def __init__(
         self, *, teacher: SequentialModel, student: ParallelModel, terms: nn.ModuleDict, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        # Not registered as a submodule: it is neither trained, averaged nor saved with the trainer's state.
+        # Not registered as a submodule: it is not trained, averaged or saved with the trainer's state.
         self.__dict__["teacher"] = cast(nn.Module, teacher).requires_grad_(False)
         self.student, self.terms = student, terms
 
@@ -35,7 +35,7 @@ class DistillationTraining(TrainingModule):
         self.teacher.to(self.device).eval()  # its input dropout belongs to its own training
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and all that goes into the log."""
+        """The loss, and all values to log."""
         step = DistillationStep(
             teacher=self.teacher,
             student=self.student,
@@ -62,7 +62,7 @@ class DistillationTraining(TrainingModule):
         return loss, log
 
     def weight(self, name: str) -> float:
-        """The term's weight at the step under way; in full for validations."""
+        """The term's weight at the current step; the full weight in validations."""
         term = self.terms[name]
         return term.weight_after(self.budget.as_steps(self.global_step)) if self.training else term.weight
 

@@ -1,4 +1,4 @@
-"""One call that fits a module and leaves a resumable folder behind."""
+"""Functions that fit a module: ``fit`` with logs and checkpoints to resume from, ``fit_briefly`` without."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -25,7 +25,7 @@ from wavegen.training.stop import StopOnSignal
 
 
 def fastest_precision() -> str:
-    """``bf16-mixed`` where the hardware multiplies bfloat16 natively, else ``32-true``.
+    """``bf16-mixed`` if the hardware multiplies bfloat16 natively, else ``32-true``.
 
     Emulated bfloat16 is slower than float32. Heads, losses and the residual stream stay in float32 either
     way.
@@ -51,26 +51,26 @@ def fit(
     precision: str = "auto",
     callbacks: Sequence[lightning.Callback] = (),
 ) -> None:
-    """Fit until the module's budget is used up, going on where ``run/checkpoints/<stage>`` stands.
+    """Fit until the module's budget is used; resumes from ``run/checkpoints/<stage>`` if it exists.
 
-    When it returns, the module holds the Polyak-averaged weights.
+    Afterwards the module holds the Polyak-averaged weights.
 
     Args:
-        module, data: what is trained and on what.
+        module, data: the module to train and its data.
         trainer: partial of ``lightning.Trainer`` with hardware and strategy.
         run: the run's folder.
         stage: ``teacher``, ``student``, ``flow``; names the logs and checkpoints.
-        seed: of all noise while training.
-        validate_every_steps: dev metrics, and what the callbacks add; at the end too.
-        checkpoint_every_minutes: wall time between saves; Ctrl-C, SIGTERM and SIGHUP save too.
+        seed: of all noise in the training.
+        validate_every_steps: steps between validations; a last one follows at the end.
+        checkpoint_every_minutes: wall time between checkpoints; Ctrl-C, SIGTERM and SIGHUP also save one.
         dev_batches: dev batches per validation.
         gradient_clip: largest global gradient norm.
         average_decay: of the exponential moving average of the weights.
         precision: of Lightning, or ``auto`` for :func:`fastest_precision`.
-        callbacks: more of them; they see the averaged weights while validating.
+        callbacks: additional ones; in validations they see the averaged weights.
 
     Raises:
-        UserError: on checkpoints that cannot be read or written; on a loss or gradient that is not finite.
+        UserError: if a checkpoint cannot be read or written; if a loss or gradient is not finite.
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, with the checkpoint saved.
     """
     prepare_process()
@@ -88,7 +88,7 @@ def fit(
     average = PolyakAverage(average_decay)
     stop = StopOnSignal(last, stage, average)
     lightning_trainer = trainer(
-        max_steps=-1,  # the budget ends the training, however it began
+        max_steps=-1,  # the budget ends the training
         max_epochs=-1,
         precision=fastest_precision() if precision == "auto" else precision,
         gradient_clip_val=gradient_clip,
@@ -122,14 +122,14 @@ def fit(
             lightning_trainer.save_checkpoint(last)
             stop.check(lightning_trainer, kept=f"the {stage} is trained")
     except SystemExit:
-        # Lightning turns a KeyboardInterrupt into an exit; our caller words the farewell.
+        # Lightning turns a KeyboardInterrupt into an exit; our caller prints the message.
         if lightning_trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
     except Interrupted as error:
         interrupted = error
     if interrupted is not None:
-        end_other_processes()  # the first has the last word, and Lightning kills it where another fails
+        end_other_processes()  # only the first one raises: Lightning would kill it if another one failed
         raise interrupted
 
 
@@ -142,17 +142,17 @@ def fit_briefly(
     seed: int,
     gradient_clip: float,
 ) -> None:
-    """Fit a small module on one thread of the CPU, in one go and without a word: one of many beside others.
+    """Fit a small module on one CPU thread, without interruption and output: one of many fits in parallel.
 
-    So the result does not depend on how many there are. Nothing is logged, averaged, validated or saved, and
-    nothing is written into the run.
+    With one thread, the result does not depend on the number of cores. Nothing is logged, averaged, validated
+    or written into the run.
 
     Raises:
-        UserError: on a loss or gradient that is not finite.
+        UserError: if a loss or gradient is not finite.
     """
     with one_thread(), quiet_lightning():
         trainer = lightning.Trainer(
-            accelerator="cpu",  # of nets this small a step is over before an accelerator is told of it
+            accelerator="cpu",  # a step of so small a net takes less time than a kernel launch
             devices=1,
             max_steps=-1,
             max_epochs=-1,

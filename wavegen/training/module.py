@@ -1,4 +1,4 @@
-"""What the Lightning modules share: optimiser, schedule, and a stop on numbers that are none."""
+"""The base of the Lightning modules: optimiser, schedule, and a stop on a NaN or infinite loss."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -16,9 +16,9 @@ class TrainingModule(lightning.LightningModule):
 
     Args:
         optimizer: builds the optimiser from parameters.
-        schedule: the learning rate of a step as a share of the optimiser's, by the progress at the step's end
-            and by that at the first step's end; None for a constant rate.
-        budget: what the training may take, which says how far it is.
+        schedule: called with the progress at the end of a step and at the end of the first step; returns the
+            step's learning rate as a share of the optimiser's. None for a constant rate.
+        budget: the limits of the training; it also measures the progress.
     """
 
     def __init__(
@@ -39,20 +39,20 @@ class TrainingModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def rate_share(self, step: int) -> float:
-        """What the schedule says of the step behind ``step`` others."""
+        """The schedule's share of the learning rate for the step after ``step`` finished ones."""
         return self._schedule(self.budget.progress(step + 1), 1 / self.budget.max_steps)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """A finite loss may have gradients that are not; they would poison weights and average alike."""
+        """Check the gradients too: a finite loss may have infinite gradients."""
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         self.check_finite("gradient norm", torch.nn.utils.get_total_norm(gradients))
 
     def check_finite(self, term: str, value: Tensor) -> Tensor:
-        """The value; a UserError names step and term where it is not finite. The last checkpoint stays."""
+        """The value; raises UserError, naming step and term, if it is NaN or infinite."""
         if not torch.isfinite(value):
             raise UserError(
-                f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}; the last "
-                f"good checkpoint is kept, resume from it with a lower learning rate"
+                f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}, expected "
+                f"a finite number; resume from the last checkpoint with a lower learning rate"
             )
         return value
 

@@ -1,4 +1,4 @@
-"""What a training's WaveNets may spend: memory or a second computation, a compiler. Results are equal."""
+"""Memory and speed of WaveNets in training: recomputed activations, ``torch.compile``. Results are equal."""
 
 import logging
 from collections.abc import Iterable
@@ -13,18 +13,18 @@ log = logging.getLogger(__name__)
 
 
 def arrange_nets(models: Iterable[nn.Module], *, checkpoint_layers: int = 0, compile: bool = False) -> None:
-    """Set every WaveNet of the models up for training.
+    """Set up every WaveNet of the models for training.
 
     Args:
-        checkpoint_layers: groups of so many layers keep only their input for the gradient and compute what
-            else it needs once more; 0 keeps everything. The square root of the number of layers keeps least.
-            Costs about a third of a training step.
-        compile: trace the nets with ``torch.compile``. It wants a C++ compiler on a CPU, Triton on a GPU;
-            where there is none, one warning says so and training goes on without. Made for GPUs: on a CPU
-            the layers' own form is faster than what is compiled, after minutes of compiling.
+        checkpoint_layers: layers per group of gradient checkpointing. A group stores only its input and
+            recomputes its activations in the backward pass; 0 stores all. The square root of the number of
+            layers needs the least memory. Costs about a third of a training step.
+        compile: trace the nets with ``torch.compile``. Needs a C++ compiler on a CPU, Triton on a GPU. If it
+            is missing, a warning is logged and training continues without. For GPUs: on a CPU the plain
+            layers are faster than the compiled ones, which also take minutes to compile.
 
     Raises:
-        UserError: for a number of layers that is none.
+        UserError: if ``checkpoint_layers`` is not a whole number of at least 0.
     """
     if isinstance(checkpoint_layers, bool) or not isinstance(checkpoint_layers, int) or checkpoint_layers < 0:
         raise UserError(f"checkpoint_layers must be a whole number of layers or 0, got {checkpoint_layers!r}")
@@ -37,12 +37,12 @@ def arrange_nets(models: Iterable[nn.Module], *, checkpoint_layers: int = 0, com
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether ``torch.compile`` works here, found out on a sum; a warning says why where it does not."""
+    """Whether ``torch.compile`` works here, tested on a small function; logs a warning if it does not."""
     try:
         torch.compile(_successor, dynamic=False)(torch.zeros(8, device=device))
-    except Exception as error:  # what is thrown depends on which of compiler, headers, backend is missing
+    except Exception as error:  # the type depends on what is missing: compiler, headers or backend
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        log.warning("compile: torch.compile does not work here (%s); training goes on without it", reason)
+        log.warning("compile: torch.compile does not work here (%s); training continues without it", reason)
         return False
     return True
 

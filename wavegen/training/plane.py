@@ -1,4 +1,4 @@
-"""Flows in the plane: many short trainings beside each other, each kept once it is done."""
+"""Trains flows of densities of the plane: many short fits in parallel, each saved when it is done."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,14 +30,15 @@ Configuration = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """One training, all of it as plain configurations, so that any process can run it.
+    """One training as plain configurations, so that any process can run it.
 
     Args:
+        name: data set and model, or target and direction.
         target: a ``PlaneDensity``.
         model: a ``Flow`` over the plane.
-        objective: partial of one of this file's, lacking ``target``.
+        objective: partial of an objective of this file, without ``target``.
         optimisation: ``max_steps``, ``optimizer``, ``schedule``, ``gradient_clip``.
-        seed: of initial weights and of all that is drawn.
+        seed: of initial weights and of all random draws.
     """
 
     name: tuple[str, str]
@@ -50,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a cell came to: the flow, in evaluation mode, and what it was fitted to."""
+    """The result of a cell: the fitted flow, in evaluation mode, and its target."""
 
     target: PlaneDensity
     flow: nn.Module
@@ -60,7 +61,7 @@ Fits = dict[tuple[str, str], Fit]
 
 
 class SamplesObjective:
-    """Forward KL to a target that is seen through fresh samples alone."""
+    """Forward KL to a target, estimated with new samples of it at each step."""
 
     def __init__(self, *, target: PlaneDensity, num_samples: int) -> None:
         self.target, self.num_samples = target, num_samples
@@ -70,7 +71,7 @@ class SamplesObjective:
 
 
 class DensityObjective:
-    """Reverse KL to a target that is seen through its unnormalised density alone."""
+    """Reverse KL to a target, which needs only its unnormalised density."""
 
     def __init__(self, *, target: PlaneDensity, num_samples: int) -> None:
         self.target, self.num_samples = target, num_samples
@@ -80,7 +81,7 @@ class DensityObjective:
 
 
 class PlaneTraining(TrainingModule):
-    """Minimises ``objective(flow())``; what the objective draws is the step's (``StepSeed``)."""
+    """Minimises ``objective(flow())``; the objective's draws are a function of the step (``StepSeed``)."""
 
     def __init__(
         self, *, flow: nn.Module, objective: Callable[[Distribution], Tensor], **optimisation: Any
@@ -93,7 +94,7 @@ class PlaneTraining(TrainingModule):
 
 
 def train_gallery(config: DictConfig, run: Path) -> Fits:
-    """Every model of ``config.models`` fitted to every data set of ``config.datasets``, by samples."""
+    """Fit every model of ``config.models`` to samples of every data set of ``config.datasets``."""
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     shared = {key: plain[key] for key in ("objective", "optimisation", "seed")}
     cells = [
@@ -105,7 +106,7 @@ def train_gallery(config: DictConfig, run: Path) -> Fits:
 
 
 def train_both_ways(config: DictConfig, run: Path) -> Fits:
-    """For every target of ``config.targets`` the two fits of ``config.directions``."""
+    """Fit every target of ``config.targets`` in both directions of ``config.directions``."""
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     cells = [
         Cell(name=(name, direction), target=target, seed=plain["seed"], **fit)
@@ -119,22 +120,22 @@ def _entries(config: Configuration, key: str) -> Iterable[tuple[str, Configurati
     entries = [(name, entry) for name, entry in config[key].items() if entry is not None]
     if not entries:
         raise UserError(f"{key}: expected at least one entry, got none")
-    for name, _ in entries:  # it becomes a part of file names
+    for name, _ in entries:  # the name becomes part of file names
         if not re.fullmatch(r"[\w+-]+", name):
             raise UserError(f"{key} has the entry {name!r}, expected a name of letters, digits, _, + and -")
     return entries
 
 
 def train_cells(cells: Sequence[Cell], run: Path, num_jobs: int | None, *, title: str) -> Fits:
-    """Trains what the run does not have yet, several at once, under one progress bar.
+    """Train the cells that the run does not contain yet, several at once, with one progress bar.
 
-    Each runs on one thread, so that its result does not depend on how many there are.
+    Each uses one thread, so that its result does not depend on the number of processes.
 
     Args:
-        num_jobs: processes; None for as many as there are processors.
+        num_jobs: processes; None for the number of available cores.
 
     Raises:
-        UserError: of the first cell that fails, with its name; the finished ones are kept.
+        UserError: of the first cell that fails, with its name; finished cells remain saved.
     """
     missing = [cell for cell in cells if not weights_file(run, _name(cell)).exists()]
     for cell, outcome in _outcomes(missing, run, num_jobs, title):
@@ -146,7 +147,7 @@ def train_cells(cells: Sequence[Cell], run: Path, num_jobs: int | None, *, title
 def _outcomes(
     cells: list[Cell], run: Path, num_jobs: int | None, title: str
 ) -> Iterator[tuple[Cell, str | None]]:
-    """What went wrong in each cell (None: nothing), in their order, as they are done."""
+    """Each cell with its error message (None for success), in the order of the cells."""
     num_jobs = min(num_jobs or available_cores(), len(cells))
     if cells:
         fit = partial(train_cell, run=run)
@@ -154,7 +155,7 @@ def _outcomes(
 
 
 def train_cell(cell: Cell, run: Path) -> str | None:
-    """Fits one cell and writes its weights; returns the sentence of a ``UserError``, None for success."""
+    """Fit one cell and write its weights; returns the message of a ``UserError``, None for success."""
     try:
         with one_thread():
             _stage(cell, run)
@@ -164,7 +165,7 @@ def train_cell(cell: Cell, run: Path) -> str | None:
 
 
 def _stage(cell: Cell, run: Path) -> nn.Module:
-    """The fitted flow, trained now unless the run has it."""
+    """The fitted flow, loaded from the run or trained now."""
     settings = OmegaConf.create(dict(cell.optimisation))
 
     def training(flow: nn.Module) -> PlaneTraining:

@@ -1,4 +1,4 @@
-"""Several processes of one training: who writes, and who goes on when the training is over."""
+"""Ends all but the first process of a distributed training."""
 
 import sys
 
@@ -6,10 +6,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 def end_other_processes() -> None:
-    """End every process but the first of a distributed run; a run of one process goes on.
+    """End every process but the first of a distributed run; in a run of one process, do nothing.
 
-    A launcher starts the whole recipe once per process, and they train together. What comes after the last
-    training, measuring and reporting, is one process's work.
+    A launcher starts the whole recipe once per process, and all processes train together. After the last
+    training, one process evaluates and writes the report.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # Lightning sets it
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""What a training shows of itself."""
+"""The progress bar of a training."""
 
 import os
 from typing import Any
@@ -10,9 +10,9 @@ from wavegen.training.budget import Budget
 
 
 class StepProgress(TQDMProgressBar):
-    """A bar over the steps of the whole stage: an endless stream of batches has no epochs to count.
+    """A bar over the steps of the whole stage, because an endless stream of batches has no epochs.
 
-    Where minutes limit it, they stand beside the bar, whose total is how many steps they will have been.
+    If minutes limit the training, they are shown beside the bar, and the total is an estimate.
     """
 
     def __init__(self, stage: str, budget: Budget) -> None:
@@ -22,13 +22,13 @@ class StepProgress(TQDMProgressBar):
 
     @property
     def total_train_batches(self) -> int:
-        """Of the whole stage, as far as one can tell."""
+        """Steps of the whole stage, estimated from the progress so far."""
         progress = self.budget.progress(self._step)
         return round(self._step / progress) if self._step and progress else self.budget.max_steps
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         super().on_train_start(trainer, module)
-        # A run resumed within its only epoch never starts that epoch, where Lightning would fill these in.
+        # A resumed run does not start its only epoch again, where Lightning would set these.
         self._step = trainer.global_step
         self.train_progress_bar.total = self.total_train_batches
         self.train_progress_bar.initial = trainer.global_step
@@ -47,7 +47,7 @@ class StepProgress(TQDMProgressBar):
 
     def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict:
         metrics = super().get_metrics(trainer, module)
-        metrics.pop("v_num", None)  # the log folder's name, cut off
+        metrics.pop("v_num", None)  # the log folder's name, truncated
         if self.budget.max_minutes is not None:
             metrics["minutes"] = f"{self.budget.minutes():.1f}/{self.budget.max_minutes:g}"
         return metrics

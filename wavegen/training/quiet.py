@@ -1,4 +1,4 @@
-"""Trainings beside each other: one thread each, and no words of their own."""
+"""Context managers for trainings in parallel: one thread each, and no output of Lightning."""
 
 import contextlib
 import logging
@@ -9,7 +9,7 @@ import torch
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """torch computes on one thread in the block."""
+    """torch uses one thread inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -20,7 +20,7 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """A line on accelerators before each of dozens of trainings, and one after, would hide the bar."""
+    """Silence Lightning's messages, which would hide the progress bar over dozens of trainings."""
     logger = logging.getLogger("lightning.pytorch")
     before = logger.level
     logger.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""A resumed training goes on where its checkpoint stands, as if it had never been stopped."""
+"""Makes a resumed training continue exactly as if it had not been stopped."""
 
 from typing import Any, cast
 
@@ -10,18 +10,18 @@ from wavegen.training.budget import Budget
 
 
 class Resumption(lightning.Callback):
-    """Sets right what Lightning would count or leave out after a resumption.
+    """Corrects Lightning's counters and validations after a resumption.
 
-    - It counts a batch before it is worked on and restores that count: a checkpoint from the midst of a batch
-      would move all later validations one step forward. Here, steps are batches.
-    - A validation that is due at the checkpoint's step and was not made, or was broken off, is passed over or
-      gone on with in its middle. Here, it is made, whole.
+    - Lightning counts a batch before it is processed and restores that count. A checkpoint saved within a
+      batch would shift all later validations by one step. Here the batch count is set to the step.
+    - Lightning skips a validation that was due at the checkpoint's step, or continues it in the middle. Here
+      the whole validation is run, unless it was complete.
 
     Args:
-        validate_every_steps: when validations are due, beside the end.
+        validate_every_steps: steps between validations; another one is due at the end.
     """
 
-    behind = (Budget, PolyakAverage)  # it may validate, and must know whether the budget is used up
+    behind = (Budget, PolyakAverage)  # it may validate, and must know whether the budget is used
 
     def __init__(self, validate_every_steps: int) -> None:
         self.validate_every_steps = validate_every_steps

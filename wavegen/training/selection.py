@@ -1,4 +1,4 @@
-"""Of all validations, the weights that cost least on dev: small sets are learned by heart in the end."""
+"""Selects the weights of the validation with the lowest dev cost, because small data sets are overfitted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +12,16 @@ from wavegen.training.averaging import PolyakAverage
 
 
 class BestOnDev(lightning.Callback):
-    """Keeps the averaged weights of the validation with the lowest mean cost.
+    """Stores the averaged weights of the validation with the lowest mean cost.
 
-    They are saved in the checkpoint: in a file of their own they might be of a step that a resumed run has
-    not come to, and where time limits it may never come to.
+    They are saved in the checkpoint. A separate file could be from a later step than the checkpoint that a
+    run resumes from, a step that the resumed run may never reach.
 
     Args:
-        model: what is kept; a part of the module that is trained.
+        model: the part of the trained module whose weights are stored.
     """
 
-    before = (PolyakAverage,)  # which takes the averaged weights out at the end of a validation
+    before = (PolyakAverage,)  # which removes the averaged weights at the end of a validation
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -57,6 +57,6 @@ class BestOnDev(lightning.Callback):
         self.cost, self.step, self.weights = (state_dict[name] for name in ("cost", "step", "weights"))
 
     def restore(self) -> None:
-        """Give the model the best weights. Without a validation of finite cost it keeps those that it has."""
+        """Load the best weights into the model; if no validation had a finite cost, do nothing."""
         if self.step is not None:
             self.model.load_state_dict(self.weights)

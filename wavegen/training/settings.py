@@ -1,4 +1,4 @@
-"""What a group of settings of a training (``configs/optimisation``) comes to."""
+"""Turns the settings of a training (``configs/optimisation``) into arguments."""
 
 from functools import partial
 from typing import Any, cast
@@ -21,10 +21,10 @@ FIT_SETTINGS = (
 
 
 def fit_settings(settings: DictConfig) -> dict[str, Any]:
-    """What of a group goes to :func:`~wavegen.training.fit.fit`.
+    """The settings that are arguments of :func:`~wavegen.training.fit.fit`.
 
     Raises:
-        UserError: where validations would come every 0 steps.
+        UserError: if ``validate_every_steps`` is below 1.
     """
     if settings.validate_every_steps < 1:
         raise UserError(f"validate_every_steps must be at least 1, got {settings.validate_every_steps}")
@@ -32,10 +32,10 @@ def fit_settings(settings: DictConfig) -> dict[str, Any]:
 
 
 def optimisation(settings: DictConfig) -> dict[str, Any]:
-    """What of a group goes to the module: optimiser, schedule, budget.
+    """The arguments of the training module: optimiser, schedule, budget.
 
     Raises:
-        UserError: where schedule or budget are none.
+        UserError: if the schedule counts steps, or a limit of the budget is invalid.
     """
     resolved = OmegaConf.create(OmegaConf.to_container(settings, resolve=True))
     schedule = None if resolved.schedule is None else build(resolved.schedule)
@@ -52,10 +52,10 @@ def optimisation(settings: DictConfig) -> dict[str, Any]:
 
 
 def check_trainings(config: DictConfig) -> None:
-    """Every training of a recipe can be begun, which is to be known before the first one takes its hours.
+    """Check the settings of every training of a recipe before the first one starts.
 
     Raises:
-        UserError: in the words of the other functions here, naming the group.
+        UserError: of the other functions here, with the name of the group.
     """
     for name, settings in cast(dict[str, Any], config).items():
         if isinstance(settings, DictConfig) and "optimizer" in settings:

@@ -1,4 +1,4 @@
-"""The two stages of a voice: a teacher fitted to recordings, a student fitted to the teacher."""
+"""The two stages of a voice: training a teacher on recordings and distilling a student from it."""
 
 import itertools
 import logging
@@ -18,6 +18,7 @@ from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
 from wavegen.training.data import SegmentData
@@ -27,7 +28,7 @@ from wavegen.training.module import TrainingModule
 from wavegen.training.net_resources import arrange_nets
 from wavegen.training.settings import fit_settings, optimisation
 from wavegen.training.spoken_samples import SpokenSamples
-from wavegen.training.stage import keep_model, run_stage
+from wavegen.training.stage import run_stage, save_model
 from wavegen.training.teacher import TeacherTraining
 from wavegen.untrusted.parts import describe
 
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
-    """Write into ``config.voice`` what of the corpus the models' configurations refer to."""
+    """Write the corpus properties that the models' configurations refer to into ``config.voice``."""
     voice = {
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
@@ -45,7 +46,7 @@ def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
 
 
 def facts_of(corpus: Corpus) -> dict[str, Any]:
-    """What a voice's manifest says beside its models: all that turns text into their context."""
+    """The manifest entries of a voice beside its models: all that is needed to turn text into context."""
     return {
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
@@ -55,22 +56,21 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) -> None:
-    """Take teacher, student and objective through one short pass before anybody trains for hours.
+def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice | None) -> None:
+    """Run one short pass of teacher, student and objective before hours of training.
 
     Args:
         config: of the recipe, its ``voice`` filled in.
         corpus: of the recordings.
-        lent: whose teacher is distilled; None for the configured one.
+        teacher_voice: the voice whose teacher is distilled; None for the configured teacher.
 
     Raises:
-        UserError: where they cannot be built or do not go together, e.g. a mu-law teacher, which has no
-            density.
+        UserError: if they cannot be built or are incompatible, e.g. a mu-law teacher, which has no density.
     """
-    if lent is None:
+    if teacher_voice is None:
         teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
     else:
-        teacher = cast(nn.Module, lent.teacher)
+        teacher = cast(nn.Module, teacher_voice.teacher)
     student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
     terms = loss_terms(config, corpus)
     num_frames, num_samples = 2, 2 * config.voice.hop_samples
@@ -89,19 +89,19 @@ def check_distillable(config: DictConfig, corpus: Corpus, lent: Voice | None) ->
 
 
 def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
-    """The terms of ``config.objective``, which know the corpus's recordings."""
+    """The terms of ``config.objective``, initialised with recordings of the corpus."""
     return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
 
 
 def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
-    """The first recordings of the training part: enough for what is set by the data before training."""
+    """The first recordings of the training part, for values that are estimated before training."""
     return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
 
 
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
-    """Fit the configured teacher, or load the run's where it is already there.
+    """Fit the configured teacher, or load it if the run already contains it.
 
-    The weights are the averaged ones, saved in the run.
+    The averaged weights are saved in the run.
     """
     settings = config.teacher_training
 
@@ -125,35 +125,48 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     )
 
 
-def find_lent_teacher(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
-    """The voice whose teacher ``teacher_checkpoint`` gives, None to train one; and the corpus as it sees it.
+def check_teacher_checkpoint(config: DictConfig) -> None:
+    """Raises UserError if ``teacher_checkpoint`` is not a run folder; called before a corpus is prepared."""
+    if (run := _teacher_run(config)) is not None:
+        read_manifest(run)
 
-    A voice's scalers were fitted on *its* training data and stay with it, whatever corpus it is shown.
+
+def _teacher_run(config: DictConfig) -> Path | None:
+    """The run folder of ``teacher_checkpoint``; the run itself once it has a copy of that teacher."""
+    if config.teacher_checkpoint is None:
+        return None
+    copied = Path(config.run) / "teacher.safetensors"
+    return Path(config.run if copied.exists() else config.teacher_checkpoint)
+
+
+def find_teacher_voice(config: DictConfig, corpus: Corpus) -> tuple[Voice | None, Corpus]:
+    """The voice of ``teacher_checkpoint`` (None to train a teacher), and the corpus with the voice's encoder.
+
+    The encoder's scalers were fitted on the voice's training data and are not fitted again.
 
     Raises:
-        UserError: where it has no teacher, or does not fit the corpus.
+        UserError: if the voice has no teacher, or does not match the corpus.
     """
-    if config.teacher_checkpoint is None:
+    source = _teacher_run(config)
+    if source is None:
         return None, corpus
-    kept = Path(config.run) / "teacher.safetensors"
-    source = Path(config.run if kept.exists() else config.teacher_checkpoint)
     voice = require_match(load_voice(source), corpus, source)
     if voice.teacher is None:
         raise UserError(f"{source} has no teacher.safetensors to distil")
     return voice, replace(corpus, encoder=voice.encoder)
 
 
-def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, lent: Voice | None) -> nn.Module:
-    """The lent teacher, taken into the run; or the run's own, trained now unless it is there."""
-    if lent is None:
+def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, teacher_voice: Voice | None) -> nn.Module:
+    """The teacher of ``teacher_voice``, copied into the run, or the run's own, trained now if missing."""
+    if teacher_voice is None:
         return train_teacher(config, corpus, run)
-    teacher = cast(nn.Module, lent.teacher)  # there is one, or it would not have been lent
-    keep_model(run, "teacher", teacher, lent.config["teacher"], facts_of(corpus))
+    teacher = cast(nn.Module, teacher_voice.teacher)  # find_teacher_voice has checked that it is there
+    save_model(run, "teacher", teacher, teacher_voice.config["teacher"], facts_of(corpus))
     return teacher
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
-    """Distil the teacher into the configured student, or load the run's where it is already there."""
+    """Distil the teacher into the configured student, or load it if the run already contains it."""
     settings = config.student_training
 
     def build_student(model_config: dict[str, Any]) -> nn.Module:
@@ -195,7 +208,7 @@ def _speech_stage(
     run: Path,
     seed: int,
 ) -> nn.Module:
-    """A stage on segments of a corpus, which speaks now and then while it trains."""
+    """A stage on segments of a corpus that logs spoken samples at validations."""
     if weights_file(run, name).exists():
         require_match(load_voice(run), corpus, run)
     settings = config[f"{name}_training"]
@@ -215,7 +228,7 @@ def _speech_stage(
         spoken = SpokenSamples(
             corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
         )
-        # All that is drawn while training has the run's seed; that of the stage is of the initial weights.
+        # The run's seed is for all draws in training; the stage's seed is only for the initial weights.
         given["seed"] = config.seed
         fit(trainer=build(config.trainer), callbacks=[spoken], **given, **fit_settings(settings))
 

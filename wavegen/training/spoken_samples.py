@@ -1,4 +1,4 @@
-"""Free-running speech while training: bits alone do not make a voice."""
+"""Speech samples of the model in training, because the likelihood alone does not show the quality."""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -17,20 +17,20 @@ from wavegen.training.averaging import PolyakAverage
 
 
 class SpokenSamples(lightning.Callback):
-    """At validations, speaks the beginnings of dev utterances and logs audio, level and harmonicity.
+    """At validations, synthesises the beginnings of dev utterances and logs audio, level and harmonicity.
 
-    Level (RMS) and harmonicity (dB) are taken where the *recording* is voiced, and logged beside the
-    recording's: a model whose vowels do not sustain is quieter and less harmonic there.
+    Level (RMS) and harmonicity (dB) are measured where the *recording* is voiced, and logged beside those of
+    the recording: a model that does not sustain vowels is quieter and less harmonic there.
 
     Args:
-        corpus: whose dev utterances are spoken.
-        num_utterances: how many.
-        max_duration_s: of each.
-        every_num_validations: speak at every n-th validation (sequential speech is slow).
+        corpus: with the dev utterances.
+        num_utterances: number of utterances.
+        max_duration_s: of each utterance.
+        every_num_validations: synthesise at every n-th validation (sequential synthesis is slow).
         seed: of the noise.
     """
 
-    before = (PolyakAverage,)  # the averaged weights speak
+    before = (PolyakAverage,)  # the samples are those of the averaged weights
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SpokenSamples(lightning.Callback):
 
     def log_speech(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         context = self.context.to(module.device)
-        # This may take minutes, and leaves nothing half done; beside it other processes wait for this one.
+        # This may take minutes and may be interrupted at once, unless other processes wait for this one.
         with handling(raise_interrupted) if trainer.world_size == 1 else nullcontext():
             speech = module.speak(context, self.lengths, torch.Generator().manual_seed(self.seed)).cpu()
         values: dict[str, float] = {}
@@ -86,6 +86,6 @@ class SpokenSamples(lightning.Callback):
 
 
 def mean(values: Iterable[float]) -> float:
-    """Mean of the finite ones; NaN where there is none."""
+    """Mean without NaN values; NaN if no other value exists."""
     finite = [value for value in values if value == value]
     return sum(finite) / len(finite) if finite else float("nan")

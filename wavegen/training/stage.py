@@ -1,4 +1,4 @@
-"""A stage of a run: one model is made, trained and kept, or read back where that has been done."""
+"""A stage of a run: builds, trains and saves one model, or loads it if it has been trained before."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,24 +27,24 @@ def run_stage(
     facts: Mapping[str, Any] | None = None,
     finish: Callable[[TrainingModule], None] | None = None,
 ) -> nn.Module:
-    """The trained model, in evaluation mode: the run's where it has been trained already, else trained now.
+    """The trained model, in evaluation mode: loaded if the run already contains it, else trained now.
 
-    Weights are written last and whole: where they are, the stage is done.
+    Weights are written last and atomically: if the file exists, the stage is complete.
 
     Args:
         name: of the stage and of its files: ``teacher``, ``student``, ``flow``.
-        build: makes the model as it starts; called with the seed set.
-        module: what Lightning trains, made around the model.
-        data: what it is trained on; may ask the model for its receptive field.
+        build: makes the model with its initial weights; called after the seed is set.
+        module: makes the Lightning module of the model.
+        data: makes the data module; may read the model's receptive field.
         run: the run's folder.
-        seed: of initial weights, and of all that is drawn while training.
+        seed: of initial weights and of all draws in training.
         fit: called as ``fit(module=, data=, run=, stage=, seed=)``, see :mod:`wavegen.training.fit`.
-        model_config: goes into the manifest, so that others can build the model; None leaves it out.
-        facts: go into the manifest beside it.
+        model_config: written into the manifest, from which the model can be built; None writes nothing.
+        facts: further entries of the manifest.
         finish: called with the trained module in every process, before anything is written.
 
     Raises:
-        UserError: in the words of whoever is called.
+        UserError: of the functions that are called.
     """
     weights = weights_file(run, name)
     if weights.exists():
@@ -60,19 +60,19 @@ def run_stage(
     fit(module=training, data=data(model), run=run, stage=name, seed=seed)
     if finish is not None:
         finish(training)
-    keep_model(run, name, model, model_config, facts)
+    save_model(run, name, model, model_config, facts)
     return model.eval()
 
 
 @rank_zero_only
-def keep_model(
+def save_model(
     run: Path,
     name: str,
     model: nn.Module,
     model_config: Mapping[str, Any] | None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a trained model into the run, once for all processes that trained it."""
+    """Write a trained model into the run; only the first process of a distributed training writes."""
     if model_config is not None:
         write_manifest(run, {name: model_config}, facts or {})
     save_weights(run, name, model)

@@ -1,4 +1,4 @@
-"""Noise that is a function of (seed, rank, step): a resumed run draws what an uninterrupted one would."""
+"""Makes noise a function of (seed, rank, step), so that a resumed run equals an uninterrupted one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The end of a training that a signal asks for: after the step under way, with a checkpoint."""
+"""Ends a training on a signal, after the current step, with a checkpoint."""
 
 import signal
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ from wavegen.training.averaging import PolyakAverage
 class StopOnSignal(lightning.Callback):
     """Ctrl-C, SIGTERM and SIGHUP end the fit between two steps, or two batches of a validation.
 
-    There the checkpoint is saved and ``Interrupted`` raised. Until that is done more signals change nothing,
-    and one line says so. A signal to one process of a distributed training ends all of them after the same
-    step. Any other exception leaves the last good checkpoint alone. Lightning's own handler of SIGTERM, which
-    would end the training without saving, is put aside.
+    Then the checkpoint is saved and ``Interrupted`` is raised. Further signals before that have no effect
+    except one message. A signal to one process of a distributed training ends all processes after the same
+    step. Any other exception leaves the last checkpoint unchanged. Replaces Lightning's own handler of
+    SIGTERM, which would end the training without saving.
 
     Args:
         path: of the checkpoint.
-        stage: what is trained, for the messages.
-        average: of the weights; a checkpoint is whole when it covers the last step.
+        stage: name of the stage, for the messages.
+        average: of the weights; a checkpoint is consistent if it includes the last step.
     """
 
-    behind = (PolyakAverage,)  # which gives the module its own weights back after an interrupted validation
+    behind = (PolyakAverage,)  # which restores the module's own weights after an interrupted validation
 
     def __init__(self, path: Path, stage: str, average: PolyakAverage) -> None:
         self.path, self.stage, self.average = path, stage, average
@@ -39,19 +39,19 @@ class StopOnSignal(lightning.Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While the block runs, signals are remembered; :meth:`check` acts on them."""
+        """Inside the block, signals are recorded; :meth:`check` acts on them."""
         with handling(self._remember) as self._signals:
             yield
 
     def _remember(self, signum: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received = signum
-            self._say(f"{signal.Signals(signum).name}: saving the {self.stage} as soon as its step is done")
+            self._say(f"{signal.Signals(signum).name}: saving the {self.stage} after the current step")
         elif not self._has_warned:
             self._has_warned = True
             self._say(
-                f"wavegen ends when the {self.stage} is saved; Ctrl-\\ ends it at once, with what was saved "
-                f"before"
+                f"wavegen ends after the {self.stage} is saved; Ctrl-\\ ends it at once and leaves the "
+                f"previous checkpoint"
             )
 
     @rank_zero_only
@@ -59,10 +59,10 @@ class StopOnSignal(lightning.Callback):
         say(line)
 
     def check(self, trainer: lightning.Trainer, kept: str = "") -> None:
-        """Ends the fit if a signal has come to any of the processes.
+        """End the fit if any of the processes has received a signal.
 
         Raises:
-            Interrupted: in all of them.
+            Interrupted: in all processes.
         """
         if trainer.strategy.reduce_boolean_decision(self.received is not None, all=False):
             raise Interrupted(self.received or signal.SIGTERM, kept)
@@ -97,7 +97,7 @@ class StopOnSignal(lightning.Callback):
         self.received = self.received or getattr(exception, "signum", signal.SIGINT)
         step = trainer.global_step
         if self._first_step is None or not self.average.covers(trainer):
-            return  # in the midst of being restored, or of a step: neither makes a checkpoint
+            return  # the state is inconsistent: the trainer is being restored or is within a step
         if step > self._first_step:
             trainer.save_checkpoint(self.path)
         if isinstance(exception, Interrupted):

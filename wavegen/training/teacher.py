@@ -1,4 +1,4 @@
-"""Training the teacher: maximum likelihood of 16-bit samples."""
+"""Maximum-likelihood training of the teacher on 16-bit samples."""
 
 import math
 from typing import Any
@@ -19,8 +19,8 @@ from wavegen.training.module import TrainingModule
 class TeacherTraining(TrainingModule):
     """Logs ``bits_per_sample``; on dev segments also without pauses and with another segment's conditioning.
 
-    If ``bits_per_sample_shuffled`` is no worse than ``bits_per_sample``, the teacher does not use its
-    conditioning and will babble.
+    If ``bits_per_sample_shuffled`` is not higher than ``bits_per_sample``, the teacher does not use its
+    conditioning, and its speech will not follow the text.
     """
 
     def __init__(self, *, teacher: SequentialModel, sample_rate: int, **kwargs: Any) -> None:
@@ -54,5 +54,5 @@ class TeacherTraining(TrainingModule):
 
     @torch.inference_mode()
     def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:
-        """Free-running samples for the log."""
+        """Synthesised waveforms for the log."""
         return SequentialSampler(self.teacher).sample(context, lengths, generator=generator, progress=True)

@@ -1,1 +1,1 @@
-"""What comes from a folder that somebody may have handed over: what it may hold and call."""
+"""Checks of files from untrusted folders: what they may contain and call."""

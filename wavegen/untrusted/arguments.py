@@ -1,4 +1,4 @@
-"""Whether the arguments of the calls that a configuration describes fit the annotations."""
+"""Checks the arguments of the calls in an untrusted configuration against the type annotations."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ from hydra.utils import get_object
 from wavegen.errors import UserError
 from wavegen.untrusted.targets import FOREIGN_TEXTS, MODEL_PACKAGES, PARTIAL, TARGET
 
-# No net of ours is wider or deeper; more layers than that would be made one by one until memory ends.
+# No net of wavegen is wider or deeper; more layers would be created one by one until memory is exhausted.
 LARGEST_IN_A_MODEL = 2**16
 LARGEST = 2**63 - 1
 LARGEST_FLOAT = 1e300
@@ -30,15 +30,15 @@ WORDS = {
 
 
 def check_calls(node: Any, source: object, *, key: str = "") -> None:
-    """Raises UserError for the first call whose arguments do not fit, at whatever depth of the configuration.
+    """Raise UserError for the first call whose arguments do not fit, at any depth of the configuration.
 
-    An argument must be known, and its value be what the annotation says: a number, text, a list of such, or
-    another call that gives an object of that class. Numbers are finite, those of models within ±2¹⁶.
+    An argument must be known, and its value must have the annotated type: a number, text, a list of these, or
+    another call that returns an object of that class. Numbers must be finite, those of models within ±2¹⁶.
 
     Args:
-        node: its targets are ones that may be imported (``targets.refuse_foreign_targets``).
+        node: its targets have been checked (``targets.refuse_foreign_targets``).
         source: its file, for the message.
-        key: where the node stands, dotted.
+        key: dotted key of the node.
     """
     if isinstance(node, Mapping):
         if TARGET in node:
@@ -51,7 +51,7 @@ def check_calls(node: Any, source: object, *, key: str = "") -> None:
 
 
 def check_call(node: Mapping[str, Any], source: object, key: str = "") -> None:
-    """Raises UserError where the arguments of this one call do not fit."""
+    """Raise UserError if the arguments of this call do not fit; calls in its arguments are not checked."""
     target = node[TARGET]
     function = get_object(target)
     arguments = {name: value for name, value in node.items() if name not in (TARGET, PARTIAL)}
@@ -72,7 +72,7 @@ def check_call(node: Mapping[str, Any], source: object, key: str = "") -> None:
 
 
 def fits(value: Any, hint: Any, *, largest: int = LARGEST) -> bool:
-    """Whether a plain value, or what the call in it gives, is of an annotation's kind."""
+    """Whether a plain value, or the result of a call, has the annotated type."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(fits(value, part, largest=largest) for part in parts)
@@ -98,14 +98,14 @@ def fits(value: Any, hint: Any, *, largest: int = LARGEST) -> bool:
 
 
 def product(node: Mapping[str, Any]) -> Any:
-    """What a call gives: a class or an annotation; ``Callable[..., that]`` for a partial one."""
+    """The type of a call's result: a class or an annotation; ``Callable[..., type]`` for a partial call."""
     function = get_object(node[TARGET])
     result = function if inspect.isclass(function) else _hints(function).get("return")
     return Callable[..., result] if node.get(PARTIAL, False) else result
 
 
 def is_kind(given: Any, hint: Any) -> bool:
-    """Whether every object of the annotation ``given`` is one of the annotation ``hint``."""
+    """Whether every object of type ``given`` also has type ``hint``; both are annotations."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(is_kind(given, part) for part in parts)
@@ -120,7 +120,7 @@ def is_kind(given: Any, hint: Any) -> bool:
 
 
 def in_words(hint: Any, largest: int = LARGEST) -> str:
-    """An annotation as the end of a sentence: "expected …"."""
+    """An annotation in words that follow "expected"."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(in_words(part, largest) for part in parts))
@@ -138,7 +138,7 @@ def in_words(hint: Any, largest: int = LARGEST) -> str:
 
 
 def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
-    """Those that can be given by name."""
+    """The parameters that can be given by name."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(function).parameters
     return {name: parameter for name, parameter in parameters.items() if parameter.kind in named}

@@ -1,7 +1,7 @@
-"""Parts that a voice or a corpus carries with it: front end, prosody, feature layout, pitch tracker.
+"""Saves and restores the parts of a voice or a corpus: front end, prosody, feature layout, pitch tracker.
 
-A part is a frozen dataclass of plain settings and of other parts, so its description is what a configuration
-says to make it.
+A part is a frozen dataclass of plain settings and of other parts, so its description is the configuration
+that makes it.
 """
 
 from collections.abc import Mapping
@@ -19,25 +19,25 @@ Part = TypeVar("Part")
 def describe(part: Any) -> dict[str, Any]:
     """The part as JSON: the name of its class as ``_target_``, and its fields; see :func:`restore`."""
     if not is_dataclass(part):
-        raise TypeError(f"{type(part).__name__} is no dataclass, so it cannot be described")
+        raise TypeError(f"{type(part).__name__} is not a dataclass, so it cannot be described")
     kind = type(part)
     values = {field.name: _plain(getattr(part, field.name)) for field in fields(part)}
     return {TARGET: f"{kind.__module__}.{kind.__qualname__}", **values}
 
 
 def restore(description: Any, kind: type[Part], source: object) -> Part:
-    """The part that :func:`describe` described. The description may come from a stranger.
+    """The part of a description made by :func:`describe`. The description need not be trusted.
 
     Args:
-        description: names what ``configs/`` name only, with arguments that fit.
-        kind: what the part has to be: a class, or a protocol that can be checked at run time.
-        source: where the description stands, for the message.
+        description: may name only targets that ``configs/`` names, with arguments of the right type.
+        kind: the required type of the part: a class, or a protocol that can be checked at run time.
+        source: file and key of the description, for the message.
 
     Raises:
-        UserError: on anything else.
+        UserError: if the description contains anything else.
     """
     if not (isinstance(description, Mapping) and TARGET in description):
-        raise UserError(f"{source} describes no {_name(kind)}, expected a mapping with a {TARGET}")
+        raise UserError(f"{source} does not describe a {_name(kind)}, expected a mapping with a {TARGET}")
     refuse_foreign_targets(description, source)
     check_calls(description, source)
     made = product(description)

@@ -1,4 +1,4 @@
-"""YAML that somebody was handed: a mapping of plain values, without tags and aliases."""
+"""Reads untrusted YAML files: a mapping of plain values, without tags and aliases."""
 
 import io
 from pathlib import Path
@@ -10,18 +10,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from wavegen.errors import UserError
 
-LARGEST_BYTES = 2**20  # a run's configuration has some ten thousand
+LARGEST_BYTES = 2**20  # a run's configuration has about ten thousand
 DEEPEST = 50
 
 
 def read_plain_yaml(path: str | Path) -> dict[str, Any]:
-    """The content of a YAML file, its interpolations unresolved.
+    """The content of a YAML file, with unresolved interpolations.
 
-    Scalars are read as OmegaConf writes them (``1e-3`` is a number). A tag could make other objects than
-    numbers and text; few aliases of aliases make a mapping of any size.
+    Scalars are read as OmegaConf writes them (``1e-3`` is a number). Tags are refused because they can create
+    arbitrary objects; aliases because a few nested ones make a mapping of any size.
 
     Raises:
-        UserError: where it cannot be read, is no mapping, or holds a tag or an alias.
+        UserError: if the file cannot be read, is not a mapping, or contains a tag or an alias.
     """
     try:
         with open(path, "rb") as file:
@@ -37,7 +37,7 @@ def read_plain_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def _refuse_all_but_plain(text: str, path: str | Path) -> None:
-    """Look at the file's events before any of them becomes an object."""
+    """Check the parser's events before objects are made from them."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         assert event.start_mark is not None  # a parser's events know their place
@@ -47,9 +47,9 @@ def _refuse_all_but_plain(text: str, path: str | Path) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None:
             raise UserError(f"{path}, line {line}: expected plain values, got the tag {tag}")
-        # The first node must be a mapping: OmegaConf reads a text once more, as YAML of its own.
+        # The first node must be a mapping: OmegaConf parses a single string as YAML again.
         if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
-            raise UserError(f"{path} holds no settings, expected a mapping as in 'key: value'")
+            raise UserError(f"{path} contains no settings, expected a mapping as in 'key: value'")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise UserError(f"{path}, line {line}: nested more than {DEEPEST} deep")
+            raise UserError(f"{path}, line {line}: nested too deeply, expected at most {DEEPEST} levels")

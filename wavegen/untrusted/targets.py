@@ -1,9 +1,9 @@
-"""What a configuration that somebody was handed may call: the classes and functions that ``configs/`` names.
+"""Lists what an untrusted configuration may call: the classes and functions that ``configs/`` names.
 
-Hydra calls whatever a ``_target_`` names, with whatever arguments stand beside it. What was typed on the
-command line is the user's own. The configuration and the manifest of a run, or of a corpus, may be anybody's:
-they may call what the files below ``configs/`` of this installation name, in settings and in comments, with
-arguments that fit (``arguments.py``), and nothing else.
+Hydra calls anything that a ``_target_`` names, with any arguments beside it. The user is responsible for the
+command line. The configuration and the manifest of a run, or of a corpus, need not be trusted: they may only
+call what the files in ``configs/`` of this installation name, in settings and in comments, with arguments of
+the right type (``arguments.py``).
 """
 
 import functools
@@ -15,22 +15,22 @@ from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 TARGET, PARTIAL = "_target_", "_partial_"
-# In a setting, in a comment that shows one, or in a comment as an alternative.
+# Finds targets in settings, in commented-out settings, and after "or" in comments.
 NAMED = re.compile(r"(?:_target_: |\bor )((?:wavegen|torch|lightning)(?:\.\w+)+)")
 MODEL_PACKAGES = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")
-# Arguments of classes that are not ours and may be text; text might name a place to write to.
+# Arguments of other packages' classes that may be text. All others may not: text could be a path to write to.
 FOREIGN_TEXTS = {"lightning.Trainer": ("accelerator", "devices", "strategy")}
 
 
 @functools.cache
 def allowed_targets() -> frozenset[str]:
-    """All that the configuration files of this installation name."""
+    """All targets that the configuration files of this installation name."""
     files = resource_directory("configs").rglob("*.yaml")
     return frozenset(name for file in files for name in NAMED.findall(file.read_text(encoding="utf-8")))
 
 
 def model_parts() -> frozenset[str]:
-    """Those of which models are made."""
+    """The allowed targets that are parts of models."""
     return frozenset(name for name in allowed_targets() if name.startswith(MODEL_PACKAGES))
 
 
@@ -42,17 +42,17 @@ def refuse_foreign_targets(
     advice: str = "",
     key: str = "",
 ) -> None:
-    """Raises UserError unless ``node`` is plain values, and every call in it one of ``allowed``,
+    """Raise UserError unless ``node`` has only plain values and calls of ``allowed`` targets,
     by default :func:`allowed_targets`.
 
-    Nothing is imported or called. An interpolation is refused because resolvers can make nodes, and so
-    targets, out of a string; of Hydra's own keys only ``_target_`` and ``_partial_`` may occur.
+    Nothing is imported or called. Interpolations are refused because resolvers can make nodes, and so
+    targets, from a string. Of Hydra's own keys only ``_target_`` and ``_partial_`` are allowed.
 
     Args:
-        node: any part of a configuration, of lists, mappings and scalars.
+        node: any part of a configuration: lists, mappings and scalars.
         source: its file, for the message.
-        advice: what the message ends with where a target is refused.
-        key: where the node stands, dotted.
+        advice: added to the message if a target is refused.
+        key: dotted key of the node.
     """
     allowed = allowed_targets() if allowed is None else allowed
     place = f"{source}: {key}" if key else f"{source}"
@@ -68,8 +68,8 @@ def refuse_foreign_targets(
             target = node[TARGET]
             if not (isinstance(target, str) and target in allowed):
                 raise UserError(
-                    f"{place} names the target {target!r}, which is none of those that wavegen's own "
-                    f"configurations name{advice}"
+                    f"{place} names the target {target!r}, expected one that wavegen's own configurations "
+                    f"name{advice}"
                 )
         if PARTIAL in node and not (TARGET in node and isinstance(node[PARTIAL], bool)):
             raise UserError(f"{place}.{PARTIAL} must be true or false, beside a {TARGET}")
@@ -81,6 +81,6 @@ def refuse_foreign_targets(
             refuse_foreign_targets(value, source, allowed=allowed, advice=advice, key=f"{key}[{index}]")
     elif isinstance(node, str):
         if "${" in node:
-            raise UserError(f"{place} holds the interpolation {node!r}, expected plain values")
+            raise UserError(f"{place} contains the interpolation {node!r}, expected plain values")
     elif not (node is None or isinstance(node, bool | int | float)):
-        raise UserError(f"{place} holds a {type(node).__name__}, expected plain values")
+        raise UserError(f"{place} contains a {type(node).__name__}, expected plain values")

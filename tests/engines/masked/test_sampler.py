@@ -113,7 +113,7 @@ class Softened(nn.Module):
     ("transform", "activation", "reason"),
     [
         (MixtureOfLogisticsLogit(2, -9.0), nn.SiLU(), "MixtureOfLogisticsLogit, not Affine"),
-        (Affine(log_scale_activation=Softened()), nn.SiLU(), "log-scale goes through Softened"),
+        (Affine(log_scale_activation=Softened()), nn.SiLU(), "activation of its log-scale is Softened"),
         (Affine(), nn.Softplus(), "activation is Softplus"),
     ],
     ids=["mixture", "log-scale", "activation"],
@@ -125,7 +125,7 @@ def test_what_the_kernel_does_not_know_goes_rank_by_rank(transform, activation, 
     with caplog.at_level(logging.WARNING):
         assert_generates_as_inverse(flow, z, context, rtol=1e-8, atol=1e-8)
     assert len(caplog.records) == 1
-    assert "bijection.members.1 (rank by rank in PyTorch, since its" in caplog.text
+    assert "bijection.members.1 (rank by rank in PyTorch, because " in caplog.text
     assert reason in caplog.text
 
 
@@ -141,7 +141,7 @@ def test_another_conditioner_takes_the_inverse_of_its_layer(caplog):
     flow = flow_of(masked(5), Autoregressive(transform=Affine(), conditioner=Shifted())).double()
     with caplog.at_level(logging.WARNING):
         assert_generates_as_inverse(flow, torch.randn(6, 5, dtype=torch.float64), rtol=1e-9, atol=1e-9)
-    assert "by its own inverse, since its conditioner is Shifted, not MADE" in caplog.text
+    assert "by its own inverse, because its conditioner is Shifted, not MADE" in caplog.text
 
 
 def test_contexts_by_name_and_repeated_for_every_draw():

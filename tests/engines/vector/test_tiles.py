@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numba import njit
 
-from wavegen.engines.vector.packed_matrix import PackedMatrix, aligned_zeros, round_to_bfloat16
+from wavegen.engines.vector.packed_matrix import PackedMatrix
 from wavegen.engines.vector.tile_inputs import paired_order, put
 from wavegen.engines.vector.tiles import (
     BFLOAT16,
@@ -102,32 +100,6 @@ def test_types_that_do_not_go_together_are_refused():
     floats, words, offsets = np.zeros(64, np.float32), np.zeros(64, np.int32), np.zeros(1, np.intp)
     with pytest.raises(Exception, match="no tile for"):
         TILES[1, 1](floats, 0, 16, words, 0, offsets, 0, 1, floats, 0, 16)
-
-
-@settings(max_examples=50)
-@given(st.integers(1, 40), st.integers(1, 9), st.sampled_from([BFLOAT16_WEIGHTS, BFLOAT16]))
-def test_pairs_are_the_nearest_bfloat16(outputs, inputs, precision):
-    matrix = np.random.default_rng(outputs).standard_normal((outputs, inputs)).astype(np.float32)
-    packed = PackedMatrix.of(matrix, precision)
-    words = packed.data.reshape(packed.rows, packed.width).view(np.uint32)
-    low = (words << np.uint32(16)).view(np.float32)
-    high = (words if precision == BFLOAT16_WEIGHTS else words & np.uint32(0xFFFF0000)).view(np.float32)
-    unpacked = np.concatenate([low, high])
-    np.testing.assert_allclose(unpacked[:inputs, :outputs].T, matrix, rtol=2.0**-8)
-    assert not unpacked[:, outputs:][: packed.rows].any()
-    assert packed.data.ctypes.data % 64 == 0 and packed.width % LANES == 0
-
-
-def test_rounding_to_bfloat16_takes_the_nearest_and_ties_to_even():
-    bits = np.array([0x3F808000, 0x3F818000, 0x3F808001, 0xBF80FFFF, 0], np.uint32)
-    rounded = round_to_bfloat16(bits.view(np.float32))
-    assert rounded.tolist() == [0x3F800000, 0x3F820000, 0x3F810000, 0xBF810000, 0]
-
-
-def test_aligned_zeros_begin_on_a_cache_line():
-    for size in (1, 7, 1000):
-        array = aligned_zeros(size, np.int32)
-        assert array.ctypes.data % 64 == 0 and array.shape == (size,) and not array.any()
 
 
 REGISTERS = {"avx512f": (1, 32), "avx2": (2, 16), "sse2": (4, 16), "neon": (4, 32)}

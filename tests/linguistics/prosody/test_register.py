@@ -73,5 +73,5 @@ def test_an_unvoiced_corpus_gets_a_common_register():
 
 
 def test_a_front_end_without_sound_is_refused():
-    with pytest.raises(UserError, match="needs a front end that speaks"):
+    with pytest.raises(UserError, match="needs a front end that produces sound"):
         RegisterProsody().plan(Pronunciation(PHONES, 0.6))

@@ -69,7 +69,7 @@ def test_a_plain_teacher_has_nothing_to_fit(make_teacher):
 
 
 def test_a_linear_predictor_needs_locations():
-    with pytest.raises(UserError, match="must be 0 for MuLawHead, which has no locations, got 8"):
+    with pytest.raises(UserError, match="must be 0 for MuLawHead, which has no location parameters, got 8"):
         WaveNetTeacher(head=MuLawHead(32), wavenet=wavenet, linear_prediction_order=8)
 
 

@@ -1,4 +1,4 @@
-"""Images that scikit-learn carries: handwritten digits, and crops of two photographs."""
+"""Images that are included in scikit-learn: handwritten digits, and crops of two photographs."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from wavegen.errors import UserError
 
 
 def digits(*, seed: int = 0) -> ImageSet:
-    """1,797 handwritten digits of 8 × 8 pixels and 17 levels (0 … 16), 80/10/10 by ``seed``.
+    """1,797 handwritten digits of 8 × 8 pixels and 17 levels (0 … 16), split 80/10/10 by ``seed``.
 
     The test part of the UCI set "Optical recognition of handwritten digits" (Alpaydin and Kaynak 1998).
     """
@@ -34,12 +34,12 @@ def photo_crops(
 ) -> ImageSet:
     """Square colour crops of scikit-learn's two sample photographs (427 × 640 pixels each).
 
-    Each photograph is cut into blocks of ``block`` × ``block`` pixels; an eighth of them, at least one, go to
-    dev, as many to test, the rest to train, by ``seed``. A crop lies anywhere within one block, so that no
-    pixel of a test crop was seen in training.
+    Each photograph is cut into blocks of ``block`` × ``block`` pixels. ``seed`` assigns one eighth of them,
+    at least one, to dev, as many to test, and the rest to train. Every crop is at a random place within one
+    block, so no pixel of a test crop occurs in training.
 
     Raises:
-        UserError: for a crop larger than its block, or blocks so large that a photograph has less than three.
+        UserError: if a crop is larger than its block, or a photograph has fewer than three blocks.
     """
     from sklearn.datasets import load_sample_images
 

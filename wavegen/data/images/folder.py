@@ -17,14 +17,14 @@ COLOUR_MODES = {"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"}
 
 
 def image_folder(folder: str | Path, *, bits: int | None = None, padding: int = 0, seed: int = 0) -> ImageSet:
-    """All PNG and JPEG images below a folder, 80/10/10 by ``seed``. All must be of one size.
+    """All PNG and JPEG images in a folder and its sub-folders, split 80/10/10 by ``seed``, all of one size.
 
-    Where every image lies in a sub-folder, the sub-folder's name is its label. Images are grey if all of them
-    are, else RGB; transparency is dropped.
+    If every image is in a sub-folder, the name of the sub-folder is its label. Images are grey if all files
+    are grey, else RGB; transparency is dropped.
 
     Raises:
-        UserError: for a folder that is missing or holds no image, a file that is no image or has 16 bits,
-            images of two sizes.
+        UserError: if the folder is missing or has no images, a file is not an image or has 16 bits, or the
+            sizes differ.
     """
     folder = Path(folder)
     paths = list_images(folder)
@@ -46,25 +46,25 @@ def image_folder(folder: str | Path, *, bits: int | None = None, padding: int = 
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The images below a folder, in the order of their names. Raises ``UserError`` where there is none."""
+    """The images in a folder and its sub-folders, sorted by name. Raises ``UserError`` if there are none."""
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder, expected one with PNG or JPEG images")
+        raise UserError(f"{folder} is not a folder, expected one with PNG or JPEG images")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
-        raise UserError(f"{folder} holds no image, expected PNG or JPEG files in it or its sub-folders")
+        raise UserError(f"{folder} contains no images, expected PNG or JPEG files in it or its sub-folders")
     return paths
 
 
 def read_images(paths: Sequence[Path]) -> Tensor:
-    """uint8 ``(N, 1 or 3, height, width)``, 1 where all images are grey."""
+    """uint8 ``(N, 1 or 3, height, width)``; one channel if all images are grey."""
     first = paths[0]
     first_size: tuple[int, int] | None = None
     grey = True
-    for path in paths:  # headers alone: shapes are known before any memory is taken
+    for path in paths:  # read headers only, so that all shapes are known before memory is allocated
         with _open(path) as image:
             if image.mode not in GREY_MODES | COLOUR_MODES:
                 raise UserError(
-                    f"{path}: expected an image of 8 bits a channel, got Pillow's mode {image.mode}"
+                    f"{path}: expected an image of 8 bits per channel, got Pillow's mode {image.mode}"
                 )
             grey = grey and image.mode in GREY_MODES
             if first_size is None:

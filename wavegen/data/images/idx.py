@@ -1,4 +1,4 @@
-"""MNIST and its relatives: the published IDX files, and the one NPZ file."""
+"""MNIST and datasets in its format: the published IDX files, or one NPZ file."""
 
 import gzip
 import math
@@ -19,12 +19,12 @@ UNSIGNED_BYTE = 0x08
 def idx(
     folder: str | Path, *, num_dev: int = 10000, bits: int | None = None, padding: int = 0, seed: int = 0
 ) -> ImageSet:
-    """The four files as published: ``{train,t10k}-{images-idx3,labels-idx1}-ubyte``, also with ``.gz``.
+    """The four published files ``{train,t10k}-{images-idx3,labels-idx1}-ubyte``, optionally with ``.gz``.
 
-    Dev are ``num_dev`` of the training images, by ``seed``. Labels may be missing.
+    The dev part is ``num_dev`` of the training images, chosen by ``seed``. Labels are optional.
 
     Raises:
-        UserError: naming the file, where it is missing, truncated, or no IDX file of unsigned bytes.
+        UserError: naming the file, if it is missing, truncated, or not an IDX file of unsigned bytes.
     """
     folder = Path(folder)
     parts = []
@@ -41,10 +41,11 @@ def mnist(
 ) -> ImageSet:
     """MNIST as one NPZ file with ``x_train``, ``y_train``, ``x_test``, ``y_test``.
 
-    Dev are ``num_dev`` of the training images, by ``seed``: files are found that are ordered by class.
+    The dev part is ``num_dev`` of the training images, chosen by ``seed``, because some files are sorted by
+    class.
 
     Raises:
-        UserError: naming file and array, where something is missing or of another type or shape.
+        UserError: naming file and array, if an array is missing or has another type or shape.
     """
     arrays = read_npz(path, ["x_train", "y_train", "x_test", "y_test"])
     parts = []
@@ -78,18 +79,18 @@ def _mnist_like(parts, name, num_dev, bits, padding, seed, source) -> ImageSet:
 
 
 def find_idx(folder: Path, stem: str, rank: int, *, required: bool = True) -> Path | None:
-    """``stem-idx<rank>-ubyte``, with a dot for the first hyphen too, and ``.gz`` or not."""
+    """The path of ``stem-idx<rank>-ubyte``, also with a dot for the first hyphen, with or without ``.gz``."""
     names = [f"{stem}{mark}idx{rank}-ubyte{suffix}" for mark in "-." for suffix in ("", ".gz")]
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None and required:
-        raise UserError(f"{folder} has no {names[0]} (or .gz), expected MNIST's published IDX files")
+        raise UserError(f"{folder} has no {names[0]} (or .gz), expected the published IDX files of MNIST")
     return found
 
 
 def read_idx(path: Path, rank: int) -> Tensor:
-    """An IDX file of unsigned bytes: two zero bytes, the type, the rank, big-endian sizes, the values.
+    """Reads an IDX file of unsigned bytes: two zero bytes, type, rank, big-endian sizes, values.
 
-    Raises ``UserError`` where header and length disagree.
+    Raises ``UserError`` if header and length disagree.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

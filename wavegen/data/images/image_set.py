@@ -1,4 +1,4 @@
-"""Sets of images: whole grey levels, split into train, dev and test; and what every source does to them."""
+"""Image datasets with whole levels, split into train, dev and test; bit depth, padding and splitting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,14 @@ class ImageSet:
 
     Args:
         train, dev, test: the images of each part, all of one shape.
-        num_levels: how many levels a value may take, at most 256.
-        name: of the set, for messages and reports.
-        labels: class of every image by part, int64 ``(N,)``; None where there are none.
-        label_names: of the classes, in order; their number is the number of classes.
-        padding: zeros added on every side, which count for no dimension.
+        num_levels: number of levels per value, at most 256.
+        name: of the dataset, for messages and reports.
+        labels: class of every image by part, int64 ``(N,)``; None if there are no labels.
+        label_names: names of the classes, in order; their number is the number of classes.
+        padding: zeros added on every side, which do not count as dimensions.
 
-    Raises ``UserError`` for an empty part, another type or shape, levels out of range, labels that do not
-    fit.
+    Raises ``UserError`` if a part is empty, a type or shape is wrong, levels are out of range, or labels do
+    not fit.
     """
 
     train: Tensor
@@ -78,13 +78,13 @@ class ImageSet:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width), padding included: what a model sees."""
+        """(channels, height, width) including padding: the input shape of a model."""
         channels, height, width = self.train.shape[1:]
         return channels, height, width
 
     @property
     def num_dimensions(self) -> int:
-        """C · H · W of the image itself: what bits per dimension are divided by, whatever the padding."""
+        """C · H · W of the image without padding, the divisor of bits per dimension."""
         channels, height, width = self.image_shape
         return channels * (height - 2 * self.padding) * (width - 2 * self.padding)
 
@@ -97,18 +97,18 @@ def finish(images: ImageSet, *, bits: int | None = None, padding: int = 0) -> Im
     """Reduces the bit depth, then pads: the last steps of every source.
 
     Args:
-        bits: x ← ⌊x / 2^(8 − bits)⌋, as Glow's 5-bit images (Kingma and Dhariwal 2018, 1807.03039); 2^bits
-            levels are left. None leaves the levels as they are.
-        padding: zeros on every side, for models that halve the resolution more often than it is even.
+        bits: x ← ⌊x / 2^(8 − bits)⌋, as in Glow's 5-bit images (Kingma and Dhariwal 2018, 1807.03039), which
+            leaves 2^bits levels. None leaves the levels unchanged.
+        padding: zeros on every side, for models that halve the resolution more often than the size allows.
 
     Raises:
-        UserError: for bits other than 1 to 8, or of images that have no 256 levels; for negative padding.
+        UserError: if bits are not 1 to 8, or the images do not have 256 levels; if padding is negative.
     """
     if bits is not None:
         if images.num_levels != 256 or not 1 <= bits <= 8:
             raise UserError(
-                f"{images.name}: bits: expected 1 to 8, of images with 256 levels, got {bits} of images with "
-                f"{images.num_levels} levels"
+                f"{images.name}: bits: expected 1 to 8 and images with 256 levels, got {bits} and images "
+                f"with {images.num_levels} levels"
             )
         reduced = {part: getattr(images, part) // 2 ** (8 - bits) for part in PARTS}
         images = replace(images, **reduced, num_levels=2**bits)
@@ -123,13 +123,13 @@ def finish(images: ImageSet, *, bits: int | None = None, padding: int = 0) -> Im
 def hold_out(
     values: Tensor, labels: Tensor | None, count: int, *, seed: int, source: object
 ) -> tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]:
-    """Takes ``count`` entries chosen by ``seed`` out of a part: ``((rest, its labels), (held, its labels))``.
+    """Holds out ``count`` entries chosen by ``seed``: ``((rest, its labels), (held-out, its labels))``.
 
-    Only the held entries move, in place, so that a set that barely fits into memory is not copied. The held
-    ones come in random order, whatever order the source was in.
+    Only the held-out entries are moved, in place, so that a dataset that barely fits into memory is not
+    copied. They come in random order, whatever the order of the source.
 
     Raises:
-        UserError: naming ``source``, where nothing would be left, or nothing is to be held out.
+        UserError: naming ``source``, if ``count`` is 0 or leaves nothing.
     """
     total = len(values)
     if not 1 <= count < total:
@@ -161,7 +161,7 @@ def split_images(
     test_share: float = 0.1,
     label_names: tuple[str, ...] = (),
 ) -> ImageSet:
-    """An ``ImageSet`` of images without a split of their own: shares of them, chosen by ``seed``."""
+    """An ``ImageSet`` from images without a published split; the parts are shares chosen by ``seed``."""
     counts = [max(1, round(share * len(images))) for share in (test_share, dev_share)]
     if sum(counts) >= len(images):
         raise UserError(f"{name}: expected at least 3 images to split, got {len(images)}")
@@ -182,7 +182,7 @@ def with_held_out_dev(
     seed: int,
     label_names: tuple[str, ...],
 ) -> ImageSet:
-    """An ``ImageSet`` of a published train and test part: dev is taken out of train by ``seed``."""
+    """An ``ImageSet`` from a published train and test part; dev is held out of train by ``seed``."""
     (rest, rest_labels), (dev, dev_labels) = hold_out(*train, num_dev, seed=seed, source=name)
     labels = _by_part(rest_labels, dev_labels, test[1])
     return ImageSet(rest, dev, test[0], 256, name, labels, label_names)

@@ -1,4 +1,4 @@
-"""CIFAR-10 and downsampled ImageNet, from the files that their authors published."""
+"""CIFAR-10 and downsampled ImageNet, from the published files."""
 
 import zipfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wavegen.data.images.folder import list_images, read_images
 from wavegen.data.images.image_set import ImageSet, finish, with_held_out_dev
-from wavegen.data.npz import open_npz, read_npz
+from wavegen.data.npz import UNREADABLE, open_npz, read_npz
 from wavegen.errors import UserError
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
@@ -21,11 +21,11 @@ def cifar10(
 ) -> ImageSet:
     """CIFAR-10's binary version: ``data_batch_{1..5}.bin``, ``test_batch.bin`` (Krizhevsky 2009).
 
-    ``folder`` is theirs or the one above (``cifar-10-batches-bin``). Dev are ``num_dev`` training images.
+    ``folder`` is ``cifar-10-batches-bin`` or its parent. The dev part is ``num_dev`` training images.
 
     Raises:
-        UserError: for the pickled "Python version", whose reading would run whatever code is in it; for a
-            file that is missing or of a length that is no whole number of records.
+        UserError: if the folder has the pickled "Python version", because unpickling can run any code; if a
+            file is missing or is not a whole number of records.
     """
     folder = Path(folder)
     nested = folder / "cifar-10-batches-bin"
@@ -35,8 +35,8 @@ def cifar10(
     if not train_paths or not test_path.is_file():
         if any((place / "data_batch_1").is_file() for place in (folder, folder / "cifar-10-batches-py")):
             raise UserError(
-                f"{folder} holds CIFAR-10's pickled version, whose reading could run foreign code: give the "
-                "folder of the binary version (cifar-10-binary.tar.gz)"
+                f"{folder} contains CIFAR-10's pickled version, which can run untrusted code when read; use "
+                "the folder of the binary version (cifar-10-binary.tar.gz)"
             )
         raise UserError(f"{folder} has no data_batch_*.bin and test_batch.bin of CIFAR-10's binary version")
     parts = [[read_cifar10(path) for path in paths] for paths in (train_paths, [test_path])]
@@ -51,7 +51,7 @@ def cifar10(
 
 
 def read_cifar10(path: Path) -> tuple[Tensor, Tensor]:
-    """Records of one byte of label and 3 × 32 × 32 bytes of red, green and blue rows."""
+    """Reads records of one label byte and 3 × 32 × 32 bytes (red, green and blue rows)."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -73,18 +73,19 @@ def downsampled_imagenet(
     bits: int | None = None,
     seed: int = 0,
 ) -> ImageSet:
-    """ImageNet at ``size`` × ``size`` pixels, in either of its published forms.
+    """ImageNet at ``size`` × ``size`` pixels, in either of the published formats.
 
     - NPZ (Chrabaszcz et al. 2017, 1707.08819): ``train_data_batch_*.npz`` and ``val_data.npz`` with ``data``
       ``(N, 3 · size · size)`` uint8, red, green and blue rows, and ``labels`` 1 … 1000; in the folder or one
       level below it.
     - PNG (van den Oord et al. 2016, 1601.06759): ``train_SIZExSIZE`` and ``valid_SIZExSIZE``, without labels.
 
-    The published validation part is the test part, as in the literature; dev are ``num_dev`` training images.
-    ``max_train_images`` reads no more than so many of the training images: all take 3 · size² bytes each.
+    The published validation part is the test part, as in the literature. The dev part is ``num_dev``
+    training images. ``max_train_images`` limits how many training images are read; each takes 3 · size²
+    bytes.
 
     Raises:
-        UserError: where neither form is found, or a file holds something else.
+        UserError: if neither format is found, or a file has other contents.
     """
     folder = Path(folder)
     batches = sorted(folder.glob("**/train_data_batch_*.npz"), key=lambda path: (len(path.name), path.name))
@@ -102,7 +103,7 @@ def downsampled_imagenet(
         train, test = (read_images(train_paths), None), (read_images(list_images(pngs[1])), None)
     else:
         raise UserError(
-            f"{folder} is no downsampled ImageNet: expected train_data_batch_*.npz and val_data.npz, or the "
+            f"{folder} is not downsampled ImageNet: expected train_data_batch_*.npz and val_data.npz, or the "
             f"folders {pngs[0].name} and {pngs[1].name} of PNG images"
         )
     for images, part in ((train[0], "train"), (test[0], "validation")):
@@ -116,7 +117,7 @@ def downsampled_imagenet(
 
 
 def read_imagenet_batches(paths: list[Path], size: int, limit: int | None) -> tuple[Tensor, Tensor]:
-    """Images and labels (from 0) of several NPZ files, in memory that is taken once."""
+    """Images and labels (from 0) of several NPZ files, in memory that is allocated once."""
     width = 3 * size * size
     counts = []
     for path in paths:
@@ -147,7 +148,7 @@ def read_imagenet_batches(paths: list[Path], size: int, limit: int | None) -> tu
 
 
 def npz_shape(path: Path, name: str) -> tuple[int, ...]:
-    """The shape of an array in an NPZ archive, from its header alone."""
+    """The shape of an array in an NPZ archive, read from its header."""
     with open_npz(path) as archive:
         if name not in archive.files:
             raise UserError(f"{path} has no array '{name}', got {', '.join(archive.files) or 'none'}")
@@ -156,6 +157,6 @@ def npz_shape(path: Path, name: str) -> tuple[int, ...]:
             version = np.lib.format.read_magic(member)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
             header = (read or np.lib.format.read_array_header_2_0)(member)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path}: the array '{name}' cannot be read ({error})") from error
     return header[0]

@@ -1,4 +1,4 @@
-"""A prepared corpus, read from disk."""
+"""Reads a prepared corpus from disk."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance: ``waveform`` (frames × hop_samples,) float32, its phones, its unbatched context."""
+    """One utterance: ``waveform`` (frames × hop_samples,) float32, phones, and unbatched context."""
 
     id: str
     text: str
@@ -41,16 +41,16 @@ class Corpus:
     """A corpus on disk; see "Corpus on disk" in ``docs/architecture.md``.
 
     Args:
-        directory: where it lies.
+        directory: its folder.
         name: of its source.
         sample_rate: in Hz.
-        encoder: of the compact frames, scalers fitted on train.
-        front_end: whose pronunciation it was prepared with.
+        encoder: of the compact frames, with scalers fitted on train.
+        front_end: the front end that gave the pronunciations.
         prosody: fitted on train.
-        sizes: utterances per split.
-        duration_s: of all splits together.
-        skipped: reasons of the utterances left out, by id.
-        pitch: the tracker that it was prepared with.
+        sizes: number of utterances per split.
+        duration_s: total duration of all splits.
+        skipped: reasons of the skipped utterances, by id.
+        pitch: the pitch tracker used in the preparation.
     """
 
     directory: Path
@@ -66,18 +66,18 @@ class Corpus:
 
     @classmethod
     def open(cls, directory: str | Path) -> "Corpus":
-        """Raises UserError where there is no complete corpus that this version can read."""
+        """Opens a corpus. Raises UserError if it is missing, incomplete or of another version."""
         directory = Path(directory)
         path = directory / "corpus.json"
         if not path.is_file():
             raise UserError(
-                f"{directory} holds no prepared corpus (it has no corpus.json); run wavegen prepare first"
+                f"{directory} contains no prepared corpus (corpus.json is missing); run wavegen prepare first"
             )
         data = read_json(path)
         if data.get("format_version") != FORMAT_VERSION:
             raise UserError(
                 f"{path} has the format version {data.get('format_version')!r}, but this version of wavegen "
-                f"reads {FORMAT_VERSION}; prepare the corpus anew"
+                f"reads {FORMAT_VERSION}; prepare the corpus again"
             )
         try:
             corpus = cls(
@@ -108,51 +108,51 @@ class Corpus:
 
     @property
     def hop_samples(self) -> int:
-        """Samples in a frame of 5 ms."""
+        """Samples per 5 ms frame."""
         return self.sample_rate // 200
 
     def cuts(self, split: str) -> CutSet:
-        """The Lhotse cuts of ``train``, ``dev`` or ``test``, eager, with paths that lead into ``directory``.
+        """The Lhotse cuts of ``train``, ``dev`` or ``test``, eager, with paths inside ``directory``.
 
-        :meth:`load` reads what belongs to one of them.
+        :meth:`load` reads the data of one cut.
         """
         if split not in SPLITS:
-            raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, not {split!r}")
+            raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, got {split!r}")
         return read_cuts(self._cuts_path(split), self.directory)
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """Whole utterances of a split, in its order. Raises UserError as :meth:`load` does."""
+        """The utterances of a split, in order. Raises UserError as :meth:`load` does."""
         for cut in self.cuts(split):
             waveform, frames = self.load(cut)
             text, context = cut.supervisions[0].text, self.encoder.encode(frames)
             yield Utterance(cut.id, text, phones_of(cut), torch.from_numpy(waveform), context)
 
     def load(self, cut: MonoCut) -> tuple[np.ndarray, np.ndarray]:
-        """What belongs to a cut of this corpus, whole.
+        """Reads the data of a whole cut of this corpus.
 
         Returns:
             the waveform, (frames × hop_samples,) float32; the compact frames, (frames, columns) float32.
 
         Raises:
-            UserError: naming the file that is missing, damaged, not finite, or does not fit its corpus.
+            UserError: naming the file that is missing, damaged, not finite, or does not fit the corpus.
         """
         path, frames_path = files_of(cut)
-        channels, sample_rate = read_waveform(path)  # within bounds, whatever its header claims
+        channels, sample_rate = read_waveform(path)  # limits memory, whatever the header claims
         try:
             frames = cut.load_custom(FRAMES)
         except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
             raise UserError(f"the frames {frames_path} cannot be read: {error}") from error
         num_columns = len(self.encoder.layout.columns)
         if not (isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.dtype == np.float32):
-            raise UserError(f"{frames_path} does not hold float32 frames × columns")
+            raise UserError(f"{frames_path} does not contain a float32 array of frames × columns")
         if frames.shape[1] != num_columns or not np.isfinite(frames).all():
             raise UserError(
-                f"{frames_path} does not fit its corpus: expected {num_columns} columns of finite numbers, "
+                f"{frames_path} does not fit the corpus: expected {num_columns} columns of finite numbers, "
                 f"got {frames.shape[1]} columns"
             )
         if sample_rate != self.sample_rate or channels.shape != (1, len(frames) * self.hop_samples):
             raise UserError(
-                f"{path} does not fit its corpus: expected one channel of {len(frames)} frames at "
+                f"{path} does not fit the corpus: expected one channel of {len(frames)} frames at "
                 f"{self.sample_rate} Hz, got {channels.shape[0]} of {channels.shape[1]} samples at "
                 f"{sample_rate} Hz"
             )

@@ -1,7 +1,7 @@
-"""Lhotse cuts of a corpus: what is written of an utterance, and what may be read of a corpus from a stranger.
+"""Lhotse cuts of a corpus: writing them, and reading them from untrusted files.
 
 An utterance is a ``MonoCut`` with one recording, one supervision (text, and the phones as an alignment) and
-the compact frames as a temporal array. Paths are relative to the corpus, so that it can be moved.
+the compact frames as a temporal array. Paths are relative to the corpus folder, so that it can be moved.
 """
 
 import copy
@@ -27,7 +27,7 @@ FRAMES = "frames"
 _OF_PHONES = ("stress", "word", "phrase")
 _MALFORMED: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError)
 _MALFORMED += (AttributeError, RecursionError)
-_MALFORMED += (AssertionError,)  # which Lhotse raises for what does not fit
+_MALFORMED += (AssertionError,)  # Lhotse raises it for invalid data
 
 
 def write_cut_files(
@@ -39,10 +39,10 @@ def write_cut_files(
     frames: np.ndarray,
     phones: Sequence[TimedPhone],
 ) -> MonoCut:
-    """Write an utterance's audio and frames below ``directory``; its cut, with paths relative to that.
+    """Writes an utterance's audio and frames into ``directory``; returns its cut with relative paths.
 
     Raises:
-        UserError: where they cannot be written.
+        UserError: if they cannot be written.
     """
     audio = Path("audio", f"{id_}.wav")
     write_waveform(directory / audio, waveform, sample_rate)
@@ -78,18 +78,18 @@ def _alignment(phone: TimedPhone) -> AlignmentItem:
 
 
 def write_cuts(path: Path, cuts: Iterable[dict[str, Any]]) -> None:
-    """Write cuts as Lhotse's gzipped lines of JSON; the same cuts give the same bytes."""
+    """Writes cuts as Lhotse's gzipped lines of JSON; the same cuts give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "cuts.jsonl"
-        CutSet.from_dicts(copy.deepcopy(cut) for cut in cuts).to_file(plain)  # Lhotse empties them
+        CutSet.from_dicts(copy.deepcopy(cut) for cut in cuts).to_file(plain)  # Lhotse empties the dicts
         write_bytes(path, gzip.compress(plain.read_bytes(), mtime=0))
 
 
 def read_cuts(path: Path, directory: Path) -> CutSet:
-    """The cuts of a file, eager and validated by Lhotse, with paths that lead into ``directory``.
+    """The cuts of a file, eager and validated by Lhotse, with paths inside ``directory``.
 
     Raises:
-        UserError: where the file is missing or malformed, or a cut names anything outside ``directory``.
+        UserError: if the file is missing or malformed, or a cut names a file outside ``directory``.
     """
     try:
         cuts = CutSet.from_cuts(read_cut(cut, directory) for cut in load_jsonl(path))
@@ -100,17 +100,17 @@ def read_cuts(path: Path, directory: Path) -> CutSet:
 
 
 def read_cut(data: dict[str, Any], directory: Path) -> MonoCut:
-    """A cut as Lhotse reads it. A corpus someone was handed is data: its cuts may name files below
-    ``directory`` and nothing else, whereas Lhotse would run commands and open addresses that they name.
+    """Reads an untrusted cut with Lhotse. It may name only files inside ``directory``; Lhotse alone would
+    also run commands and open addresses named in a cut.
     """
     if data["type"] != "MonoCut":
-        raise ValueError(f"a cut of the type {data['type']!r}, expected MonoCut")
+        raise ValueError(f"got a cut of the type {data['type']!r}, expected MonoCut")
     recording, frames = data["recording"], data["custom"][FRAMES]
     [source], [supervision] = recording["sources"], data["supervisions"]
     _require_inside(source["source"], directory)
     array = frames["array"]
     _require_inside(Path(array["storage_path"], array["storage_key"]), directory)
-    # Only what prepare writes: other fields of a cut and its parts may name files again.
+    # Only the fields that prepare writes, because other fields of a cut may name further files.
     cut = MonoCut.from_dict(
         {
             **_only(data, "id", "start", "duration", "channel"),
@@ -135,7 +135,7 @@ def read_cut(data: dict[str, Any], directory: Path) -> MonoCut:
 
 
 def files_of(cut: MonoCut) -> tuple[Path, Path]:
-    """The audio file and the file of frames."""
+    """The paths of the audio file and of the frames file."""
     array = cut.custom[FRAMES].array
     return Path(cut.recording.sources[0].source), Path(array.storage_path) / array.storage_key
 
@@ -144,7 +144,7 @@ def phones_of(cut: MonoCut) -> list[TimedPhone]:
     """The phones of a cut, contiguous from 0 s on.
 
     Raises:
-        UserError: where they are missing or malformed.
+        UserError: if they are missing or malformed.
     """
     [supervision] = cut.supervisions
     try:
@@ -161,7 +161,7 @@ def phones_of(cut: MonoCut) -> list[TimedPhone]:
 
 
 def _require_inside(name: str | Path, directory: Path) -> None:
-    """Raises UserError where ``name`` leads out of the corpus."""
+    """Raises UserError if the path ``name`` leads out of the corpus folder."""
     if not (directory / name).resolve().is_relative_to(directory.resolve()):
         raise UserError(f"a cut of {directory} names {str(name)!r}, expected a file inside the corpus")
 

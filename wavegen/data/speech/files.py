@@ -1,4 +1,4 @@
-"""JSON of a corpus: written whole or not at all, read with an error that the user understands."""
+"""JSON files of a corpus: written atomically, and read with clear error messages."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,13 @@ def write_json(path: Path, data: object) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Raises UserError where the file is missing, unreadable, or holds anything but a JSON object."""
+    """Raises UserError if the file is missing, unreadable, or not a JSON object."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is unreadable or no JSON: {error}") from error
+        raise UserError(f"{path} cannot be read or is not JSON: {error}") from error
     if not isinstance(data, dict):
-        raise UserError(f"{path} must hold a JSON object, got {type(data).__name__}")
+        raise UserError(f"{path}: expected a JSON object, got {type(data).__name__}")
     return data

@@ -1,4 +1,4 @@
-"""What a corpus is prepared from and with: in one folder there is one corpus."""
+"""The settings of a corpus, and the check that a folder contains only one corpus."""
 
 import json
 from collections.abc import Mapping
@@ -25,21 +25,21 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True)
 class Preparation:
-    """All that determines a corpus.
+    """All settings that determine a corpus.
 
     Args:
         source: of the utterances.
         sample_rate: of the corpus, a multiple of 200 Hz, so that 5 ms are a whole number of samples.
-        pitch: tracker.
+        pitch: pitch tracker.
         layout: of the features.
-        prosody: fitted to the training part; :class:`RegisterProsody` with the same tracker by default.
+        prosody: fitted to the training split; :class:`RegisterProsody` with the same tracker by default.
         seed: of the split.
-        num_dev, num_test: how many utterances go there, at most a third of all each.
-        loudness_dbfs: bring every utterance to this root mean square (its peak kept below 0.99); by default
-            levels stay as they are.
+        num_dev, num_test: number of utterances in dev and test, each at most a third of all.
+        loudness_dbfs: root mean square level to which every utterance is scaled (with its peak kept below
+            0.99); by default levels are unchanged.
 
     Raises:
-        UserError: an unusable sample rate.
+        UserError: if the sample rate is unusable.
     """
 
     source: CorpusSource
@@ -57,13 +57,13 @@ class Preparation:
             object.__setattr__(self, "prosody", RegisterProsody(pitch=self.pitch))
         if self.sample_rate < 8000 or self.sample_rate % 200:
             raise UserError(
-                f"the sample rate {self.sample_rate} Hz cannot be used: a frame of 5 ms would be "
-                f"{self.sample_rate * FRAME_S:g} samples, and it must be a whole number, at 8000 Hz or more; "
+                f"the sample rate {self.sample_rate} Hz cannot be used: a 5 ms frame would have "
+                f"{self.sample_rate * FRAME_S:g} samples, expected a whole number and at least 8000 Hz; "
                 "choose for example 8000, 16000, 24000 or 48000"
             )
 
     def settings(self) -> dict[str, Any]:
-        """As JSON; another value means another corpus."""
+        """A JSON-compatible dictionary that identifies the corpus."""
         return {
             "format_version": FORMAT_VERSION,
             "layout": self.layout.digest,
@@ -76,7 +76,7 @@ class Preparation:
         }
 
     def check(self, directory: Path) -> None:
-        """Raises UserError where the folder holds a corpus prepared with anything else."""
+        """Raises UserError if the folder contains a corpus prepared with other settings."""
         path = directory / SETTINGS
         if not path.exists():
             return
@@ -85,20 +85,19 @@ class Preparation:
         if different:
             key = different[0]
             raise UserError(
-                f"{directory} holds a corpus prepared with another {key}: {json.dumps(found.get(key))} "
-                f"there, {json.dumps(wanted.get(key))} wanted; choose another corpus.directory or delete "
-                "that one"
+                f"{directory} contains a corpus prepared with another {key}: got "
+                f"{json.dumps(found.get(key))}, expected {json.dumps(wanted.get(key))}; choose another "
+                "corpus.directory or delete that folder"
             )
 
 
 def arguments_of(corpus_config: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``prepare_corpus`` from the ``corpus`` group of a recipe's configuration.
 
-    The group holds those arguments by name, its objects as ``_target_`` nodes or already instantiated, and
-    besides them ``name``, ``root`` and ``front_end``, which its own interpolations read.
+    The group contains those arguments by name, with objects as ``_target_`` nodes or already instantiated.
+    It also contains ``name``, ``root`` and ``front_end``, which only its own interpolations use.
     """
-    # Each node by itself: instantiated as a whole, the group would be a config again, and its objects with
-    # it.
+    # Instantiate each node separately. Instantiating the whole group would convert its objects to a config.
     return {
         key: build(value, _convert_="all") if isinstance(value, Mapping | DictConfig) else value
         for key, value in corpus_config.items()

@@ -1,4 +1,4 @@
-"""From a source of utterances to a corpus on disk (``docs/architecture.md``, "Corpus on disk")."""
+"""Prepares a corpus on disk from a source of utterances (``docs/architecture.md``, "Corpus on disk")."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ from wavegen.workers import available_cores, map_in_processes
 
 
 def ensure_prepared(corpus_config: Mapping[str, Any]) -> Corpus:
-    """The corpus that ``corpus_config`` describes, prepared now unless it is there already.
+    """Returns the corpus that ``corpus_config`` describes, and prepares it first if necessary.
 
     Args:
         corpus_config: the ``corpus`` group of a recipe's configuration, see :func:`arguments_of`.
@@ -45,21 +45,21 @@ def prepare_corpus(
     num_jobs: int | None = None,
     **settings: Any,
 ) -> Corpus:
-    """Prepare every utterance of ``source`` and write the corpus to ``directory``.
+    """Prepares every utterance of ``source`` and writes the corpus to ``directory``.
 
-    Picks up where it was stopped: an utterance that is there already is not made again, unless its text or
-    recording changed.
+    An interrupted preparation continues: an existing utterance is reused unless its text or recording has
+    changed.
 
     Args:
         source: of the utterances.
-        directory: of the corpus; made when missing.
+        directory: of the corpus; created if missing.
         sample_rate: of the corpus, Hz.
-        num_jobs: processes; by default as many as there are processors.
-        settings: more of :class:`~wavegen.data.speech.preparation.Preparation`.
+        num_jobs: number of processes; by default the number of processors.
+        settings: other arguments of :class:`~wavegen.data.speech.preparation.Preparation`.
 
     Raises:
-        UserError: an unusable sample rate, no usable utterance, a directory of other settings or one that
-            cannot be written to.
+        UserError: if the sample rate is unusable, no utterance is usable, or the directory has a corpus with
+            other settings or cannot be written to.
     """
     directory = Path(directory)
     preparation = Preparation(source, sample_rate, **settings)
@@ -74,7 +74,7 @@ def prepare_corpus(
             skipped[item.id] = outcome
         else:
             records[item.id] = outcome
-    # Names and reasons that go to a terminal: whoever chose the names may have put escape sequences there.
+    # Names and reasons are printed to a terminal; escape sequences in untrusted names are made harmless.
     skipped = {printable(id_): printable(reason) for id_, reason in sorted(skipped.items())}
     if not records:
         examples = "; ".join(list(skipped.values())[:3])
@@ -119,17 +119,17 @@ def _fit_encoder(layout: FeatureLayout, directory: Path, records: list[dict[str,
 
 
 def _run(maker: UtteranceMaker, items: list[CorpusItem], num_jobs: int | None) -> Iterator[tuple]:
-    """Items with their records, or the reasons to leave them out, in the order of the items."""
+    """Yields items with their records, or with the reasons for skipping them, in the order of the items."""
     return map_in_processes(
         maker,
         items,
         num_jobs=min(num_jobs or available_cores(), max(1, len(items) // 8)),
         title=f"preparing {maker.preparation.source.name}",
         unit="utterance",
-        if_it_dies=_skip_what_kills,
-        first_alone=True,  # pYIN is compiled at first use, and crashes processes that compile it at a time
+        if_it_dies=_crash_reason,
+        first_alone=True,  # pYIN is compiled at first use; compiling in several processes at once crashes
     )
 
 
-def _skip_what_kills(item: CorpusItem) -> str:
-    return f"the process that prepared {item.name or item.id} died: for want of memory perhaps, or a defect"
+def _crash_reason(item: CorpusItem) -> str:
+    return f"the process that prepared {item.name or item.id} died, perhaps for lack of memory or by a bug"

@@ -1,4 +1,4 @@
-"""Training segments: random excerpts of a corpus, each with a receptive field of real past."""
+"""Training segments: random excerpts of a corpus, each preceded by a receptive field of real samples."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from wavegen.runtime import prepare_process
 
 @dataclass(frozen=True)
 class Batch:
-    """Waveforms ``(batch, time)``, their context, and which samples are scored ``(batch, time)`` bool."""
+    """Waveforms ``(batch, time)``, their context, and the mask of scored samples ``(batch, time)`` bool."""
 
     waveform: Tensor
     context: SpeechContext
@@ -32,22 +32,22 @@ class Batch:
 
 
 class SegmentStream(IterableDataset):
-    """An endless stream of batches, batch ``n`` of which depends on ``(seed, rank, n)`` alone.
+    """An endless stream of batches; batch ``n`` depends only on ``(seed, rank, n)``.
 
-    So a resumed run, told its first batch, sees what an uninterrupted one would have seen, for any number of
-    workers. A segment starts on a frame; the ``past_samples`` before it, rounded up to frames, come along and
-    are conditioned on but not scored; where an utterance has less past, the window begins with the utterance.
-    One frame of features beyond the end comes along for the upsampling's lookahead. Utterances are drawn with
-    probability proportional to their length.
+    A resumed run, given its first batch number, therefore sees the same batches as an uninterrupted run, for
+    any number of workers. A segment starts at a frame boundary. It includes the ``past_samples`` before it,
+    rounded up to frames, which are conditioned on but not scored. If an utterance has less past, the window
+    starts with the utterance. One more frame of features at the end provides the lookahead of the
+    upsampling. Utterances are drawn with probability proportional to their length.
 
     Args:
         corpus: the prepared corpus.
         split: ``train`` or ``dev``.
         segment_samples: scored samples, a whole number of frames.
-        past_samples: receptive field to bring along.
+        past_samples: receptive field to include.
         batch_size: segments per batch.
         seed: of the run.
-        first_batch: the batch to begin with, the global step of a resumed run.
+        first_batch: number of the first batch, the global step of a resumed run.
         rank: of the process in distributed training.
     """
 
@@ -73,7 +73,7 @@ class SegmentStream(IterableDataset):
         self.corpus, self.encoder, self.hop_samples = corpus, corpus.encoder, hop
         self.cuts = list(corpus.cuts(split))
         if not self.cuts:
-            raise UserError(f"the corpus has no utterances in split '{split}', expected at least one")
+            raise UserError(f"the corpus has no utterances in the split '{split}', expected at least one")
         self.segment_frames = segment_samples // hop
         self.past_frames = -(-past_samples // hop)
         self.batch_size, self.seed, self.rank, self.first_batch = batch_size, seed, rank, first_batch
@@ -91,7 +91,7 @@ class SegmentStream(IterableDataset):
             index += stride
 
     def batch(self, index: int) -> Batch:
-        """Batch number ``index`` of the run."""
+        """The batch with number ``index``."""
         rng = np.random.default_rng([self.seed, self.rank, index])
         segments = [self.segment(rng) for _ in range(self.batch_size)]
         return Batch(
@@ -103,13 +103,13 @@ class SegmentStream(IterableDataset):
     def segment(self, rng: np.random.Generator) -> tuple[Tensor, SpeechContext, Tensor]:
         number = int(rng.choice(len(self.cuts), p=self.probability))
         audio, frames = self.load(number)
-        # Anywhere such that the whole segment lies inside; an utterance shorter than it starts at 0.
+        # Any start such that the utterance contains the segment; a shorter utterance starts at 0.
         start = int(rng.integers(0, max(len(frames) - self.segment_frames, 0) + 1))
-        # Near an utterance's start the window begins with it, so that the nets meet their own zero padding
-        # there as they do when they speak; the window's length stays, what follows the segment is not scored.
+        # Near its start, the window begins with the utterance, so that the nets see their own zero padding
+        # as in synthesis. The window length does not change; samples after the segment are not scored.
         first = max(start - self.past_frames, 0)
         num_frames = self.past_frames + self.segment_frames
-        # Beyond the utterance's end its last frame is repeated; samples there are zero and not scored.
+        # After the end of the utterance, its last frame is repeated; samples there are zero and not scored.
         wanted = np.arange(first, first + num_frames + 1).clip(max=len(frames) - 1)
         hop = self.hop_samples
         waveform = np.zeros(num_frames * hop, dtype=np.float32)
@@ -121,7 +121,7 @@ class SegmentStream(IterableDataset):
         return torch.from_numpy(waveform), self.encoder.encode(frames[wanted]), torch.from_numpy(mask)
 
     def load(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """An utterance's samples and compact frames; kept in memory up to half a gigabyte per process."""
+        """An utterance's samples and compact frames, cached up to half a gigabyte per process."""
         if number not in self._cache:
             pair = self.corpus.load(self.cuts[number])
             size = pair[0].nbytes + pair[1].nbytes

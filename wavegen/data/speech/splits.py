@@ -1,4 +1,4 @@
-"""Which utterances go to train, dev and test."""
+"""Assigns utterances to train, dev and test."""
 
 import random
 
@@ -6,10 +6,10 @@ from wavegen.data.speech.corpus import SPLITS
 
 
 def split_ids(ids: list[str], seed: int, num_dev: int, num_test: int) -> dict[str, list[str]]:
-    """Ids of train, dev and test, drawn with ``seed``, each in sorted order.
+    """The ids of train, dev and test, drawn with ``seed``, each sorted.
 
-    Dev and test take at most a third each. One utterance alone serves all three, of two the second serves
-    dev and test.
+    Dev and test take at most a third each. A single utterance is used in all three splits. Of two utterances,
+    the second is used in dev and test.
     """
     shuffled = sorted(ids)
     random.Random(seed).shuffle(shuffled)

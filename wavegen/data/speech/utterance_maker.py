@@ -1,4 +1,4 @@
-"""What a corpus holds of one utterance: its audio, its frames and a record with its cut."""
+"""Prepares one utterance of a corpus: its audio, its frames, and a record with its cut."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _LOUDEST_PEAK = 0.99
 
 @dataclass(frozen=True)
 class UtteranceMaker:
-    """Makes the files of one utterance, in whichever process.
+    """Writes the files of one utterance; runs in any process.
 
     Args:
         preparation: of the corpus.
@@ -29,10 +29,10 @@ class UtteranceMaker:
     directory: Path
 
     def __call__(self, item: CorpusItem) -> dict | str:
-        """The record of ``item``, made now unless it is there already, or the reason to leave it out.
+        """Returns the record of ``item``, created if it does not exist, or the reason for skipping it.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: if it cannot be written.
         """
         done = self._done(item)
         if done is not None:
@@ -75,7 +75,7 @@ class UtteranceMaker:
 
         track = settings.pitch(waveform, settings.sample_rate, num_frames)
         frames = settings.layout.compact(rendition.phones, num_frames, track)
-        # Last of all the record is written: where it is, the others are complete.
+        # The record is written last: if it exists, the other files are complete.
         self._record_path(item).unlink(missing_ok=True)
         cut = write_cut_files(
             self.directory, item.id, item.text, waveform, settings.sample_rate, frames, rendition.phones
@@ -95,5 +95,5 @@ class UtteranceMaker:
 
 
 def hop(sample_rate: int) -> int:
-    """Samples in a frame of 5 ms."""
+    """Samples per 5 ms frame."""
     return sample_rate // 200

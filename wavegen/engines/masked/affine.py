@@ -1,4 +1,4 @@
-"""Masked affine layers on the CPU, handed to the compiled kernel: what it reads, and who computes what."""
+"""Packs masked affine layers for the compiled kernel and divides the batch among threads."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.nets.made import MADE
 
-# what the kernel can send a row through, by the module's exact type: a subclass may compute anything
+# activations of the kernel, by the exact type of the module: a subclass may compute something else
 _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = {
     nn.Identity: lambda module: (made_kernel.IDENTITY, 0.0),
     nn.ReLU: lambda module: (made_kernel.RELU, 0.0),
@@ -28,17 +28,17 @@ _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = 
     BoundedLogScale: lambda module: (made_kernel.TANH, module.bound),
 }
 
-_LEAST_SHARE = 32  # samples worth a thread of their own
+_LEAST_SHARE = 32  # minimum number of samples for each thread
 
 
 def why_not_compiled(layer: Autoregressive) -> str | None:
-    """What keeps a layer over a ``MADE`` from the kernel, or nothing."""
+    """The reason why the kernel cannot run a layer with a ``MADE``; None if it can."""
     transform, activation = layer.transform, layer.conditioner.activation
     weight = layer.conditioner.layers[0].weight
     if type(transform) is not Affine:
         return f"its transform is {type(transform).__name__}, not Affine"
     if type(transform.log_scale_activation) not in _ACTIVATIONS:
-        return f"its log-scale goes through {type(transform.log_scale_activation).__name__}"
+        return f"the activation of its log-scale is {type(transform.log_scale_activation).__name__}"
     if type(activation) not in _ACTIVATIONS:
         return f"its net's activation is {type(activation).__name__}"
     if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
@@ -47,9 +47,10 @@ def why_not_compiled(layer: Autoregressive) -> str | None:
 
 
 class MaskedAffineRun:
-    """The inverse of several masked affine layers, the last first; z and x ``(…, features)``.
+    """The inverse of several consecutive masked affine layers; z and x ``(…, features)``.
 
-    The batch is divided among as many threads as torch has, each of which takes its share through all layers.
+    The layers are given in the order in which they are inverted. The batch is divided among as many threads
+    as torch has; each thread computes all layers for its share.
     """
 
     def __init__(self, layers: Sequence[Autoregressive]) -> None:
@@ -80,7 +81,7 @@ class MaskedAffineRun:
 
 
 class _PackedLayer:
-    """What the kernel reads of one layer."""
+    """The arrays of one layer that the kernel reads."""
 
     def __init__(self, layer: Autoregressive) -> None:
         self.made = cast(MADE, layer.conditioner)

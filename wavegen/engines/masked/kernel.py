@@ -1,7 +1,7 @@
-"""The compiled loop behind ``MaskedFlowSampler``: a masked net and its affine map, one rank after another.
+"""The compiled loop of ``MaskedFlowSampler``: a masked net and its affine map, one rank after another.
 
-Work is laid out for wide registers: up to ``BLOCK`` samples lie side by side in memory, every unit is a row
-of them, and a weight multiplies a whole row. Compiled by Numba at first use (some seconds) and kept on disk.
+The layout suits wide registers: every unit is a row of up to ``BLOCK`` samples that are adjacent in memory,
+and a weight multiplies a whole row. Compiled by Numba at first use (some seconds) and cached on disk.
 """
 
 import math
@@ -13,10 +13,10 @@ from wavegen.engines.compiled_sources import INNER, kept_on_disk
 from wavegen.engines.vector.fast_math import exp32
 
 BLOCK = 128
-"""Samples that are computed side by side: long rows, and what is known of them stays in the second cache."""
+"""Samples that are computed together: long rows, whose values still fit in the second-level cache."""
 
 IDENTITY, RELU, LEAKY_RELU, ELU, SILU, TANH, SIGMOID = range(7)
-"""What a row may be sent through; the slope, alpha or bound comes along as a number."""
+"""Activations of a row; slope, alpha or bound is passed as a number."""
 
 
 def _exp(x):
@@ -32,7 +32,7 @@ def _exp_of(x):
 
 @njit(**INNER)
 def _activate(kind, number, rows, begin, end, width):
-    """Rows ``begin … end − 1`` in place."""
+    """Apply the activation to rows ``begin … end − 1`` in place."""
     zero, one, two = rows.dtype.type(0), rows.dtype.type(1), rows.dtype.type(2)
     number = rows.dtype.type(number)
     for row in range(begin, end):
@@ -59,9 +59,9 @@ def _activate(kind, number, rows, begin, end, width):
 
 @njit(**INNER)
 def _accumulate(weights, first, stride, inputs, source, count, sums, begin, end, width):
-    """sums[r] += Σ_k weights[first + (r − begin) · stride + k] · inputs[source + k], k < count, a row each.
+    """sums[r] += Σ_k weights[first + (r − begin) · stride + k] · inputs[source + k], k < count, for rows r.
 
-    Two rows and eight k at once, so that a row that was loaded is used twice and a sum stays for eight.
+    Two rows and eight k at once: each loaded row is used twice, and each sum is stored once for eight k.
     """
     row = begin
     while row + 1 < end:
@@ -111,7 +111,7 @@ def _accumulate(weights, first, stride, inputs, source, count, sums, begin, end,
 
 @njit(**INNER)
 def _begin(start, first_unit, column, rows, begin, end, width):
-    """Rows ``begin … end − 1`` become what their units hold before any element is known."""
+    """Fill rows ``begin … end − 1`` with their units' start values: bias and contribution of the context."""
     for row in range(begin, end):
         unit = first_unit + row - begin
         if start.shape[1] == 1:
@@ -137,18 +137,18 @@ def _invert(
     known,
     sums,
 ):
-    """z becomes x in place, for the columns ``first … last − 1``.
+    """Replace z by x in place, for the columns ``first … last − 1``.
 
-    Rank by rank: the units of each layer that are now fully determined, then the next element's loc and
+    For each rank: compute the units of each layer that are now determined, then the next element's loc and
     log-scale, then x = (z − loc) · exp(−log_scale). Every weight is used once per sample.
 
     Args:
         values: ``(features, columns)``; z, then x.
-        start: ``(units, columns)`` or ``(units, 1)``: bias and the context's part of every unit, hidden
-            layers first, the parameters (loc and log-scale of rank 0, of rank 1, …) last.
-        weights: all layers' packed rows, flat; ``offsets[l]`` where layer l begins.
-        ends: ``(layers, features + 1)``: how many units of a layer are determined by the elements of rank
-            below r; row 0 is the input.
+        start: ``(units, columns)`` or ``(units, 1)``: bias and contribution of the context of every unit,
+            hidden layers first, the parameters (loc and log-scale of rank 0, of rank 1, …) last.
+        weights: all layers' packed rows, flat; layer l begins at ``offsets[l]``.
+        ends: ``(layers, features + 1)``: ``ends[l, r]`` units of layer l are determined by the elements of
+            rank below r; row 0 is the input.
         feature_of_rank: ``(features,)``.
         activation: kind and number, of the hidden layers; ``scale_activation``: of the log-scale.
         known: ``(features + hidden units, BLOCK)``, scratch; ``sums``: ``(2, BLOCK)``.
@@ -158,9 +158,9 @@ def _invert(
     for column in range(first, last, BLOCK):
         width = min(BLOCK, last - column)
         for rank in range(num_features):
-            here = 0  # where the layer's rows begin, and those of the one before
+            here = 0  # first row of the layer; ``before`` is that of the previous layer
             for layer in range(1, num_hidden + 1):
-                # the units that the element before this one was the last to determine
+                # only the units that became determined by the previous element
                 done = ends[layer, rank - 1] if rank > 0 else 0
                 before, here = here, here + ends[layer - 1, num_features]
                 begin, end = here + done, here + ends[layer, rank]

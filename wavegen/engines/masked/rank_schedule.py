@@ -1,4 +1,4 @@
-"""A masked net unrolled by rank: which unit is determined when, and a pass that computes each once."""
+"""Orders the units of a masked net by rank, and inverts a layer in one pass that computes each unit once."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -13,18 +13,18 @@ from wavegen.nets.made import MADE
 
 @dataclass(frozen=True)
 class RankSchedule:
-    """The layers of a ``MADE``, every layer's units sorted by the rank of the last element they see.
+    """The layers of a ``MADE``, with each layer's units sorted by the highest rank that they depend on.
 
-    A unit that sees nothing beyond rank r can be computed as soon as that element exists, and needs the first
-    units of the layer before it only. ``ends[l][r]`` counts the units of layer l that the elements of rank
-    below r determine (layer 0 the input), so that from rank to rank only the difference is new.
+    A unit that depends on ranks up to r can be computed as soon as the element of rank r is known. It needs
+    only the first units of the previous layer. ``ends[l][r]`` is the number of units of layer l that the
+    elements of rank below r determine (layer 0 is the input). At each rank only the difference is computed.
 
     Args:
         feature_of_rank: ``(features,)``.
-        weights: masked, of every layer, ``(units, units before)`` in sorted order; of the last layer the
-            parameters of rank 0, of rank 1, ….
-        biases: likewise.
-        context_weights: of the hidden layers, ``(units, context_features)``; none without a context.
+        weights: masked, of every layer, ``(units, units before)`` in sorted order; rows of the last layer are
+            the parameters of rank 0, of rank 1, ….
+        biases: of every layer, ``(units,)`` in the same order.
+        context_weights: of the hidden layers, ``(units, context_features)``; empty without a context.
         ends: of the input and the hidden layers, ``features + 1`` counts each.
     """
 
@@ -37,7 +37,7 @@ class RankSchedule:
     @classmethod
     @torch.no_grad()
     def of(cls, made: MADE) -> "RankSchedule":
-        """Derived from the masks alone, whatever rule gave the units their degrees."""
+        """The schedule of a ``MADE``, derived from its masks only, so it works for any rule of degrees."""
         rank = made.order.cpu()
         feature_of_rank = rank.argsort()
         before, last_rank = feature_of_rank, torch.arange(made.features)
@@ -61,7 +61,7 @@ class RankSchedule:
         return cls(feature_of_rank.to(made.order.device), weights, biases, context_weights, ends)
 
     def starts(self, context: Tensor | None) -> list[Tensor]:
-        """What every unit holds before any element is known, ``(units, batch)``, or ``(units, 1)``."""
+        """Bias plus contribution of the context of every unit, ``(units, batch)``, or ``(units, 1)``."""
         starts = [bias.unsqueeze(1) for bias in self.biases]
         for index, weight in enumerate(self.context_weights):
             assert context is not None  # these weights are there only where it is needed
@@ -78,7 +78,7 @@ def flatten_rows(made: MADE, z: Tensor, context: Context) -> tuple[Tensor, Tenso
 
 
 class RankedLayer:
-    """The inverse of an autoregressive layer over a ``MADE``, any τ: small products, in all one masked pass.
+    """The inverse of an autoregressive layer with a ``MADE`` and any τ: a small product per rank and layer.
 
     Cost O(weights) per draw, in features · (layers + 1) products.
     """

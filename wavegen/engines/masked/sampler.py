@@ -1,4 +1,4 @@
-"""The sampler of masked autoregressive flows: one masked pass in all, not one for every element."""
+"""The sampler of masked autoregressive flows, which needs one masked pass instead of one per element."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -26,20 +26,20 @@ _Step = Callable[[Tensor, Context], Tensor]
 class MaskedFlowSampler:
     """Draws from a flow whose layers are ``Autoregressive(transform=…, conditioner=MADE(…))``.
 
-    The inverse of a masked layer, x_i = τ⁻¹(z_i; c_i(x_<i)), is a loop over the D elements; a full pass of
-    the net at each costs D times the pass. Sorted by what they see, the net's units fall to the ranks: each
-    needs computing once, from what exists. O(weights) per draw and layer instead of O(D · weights).
+    The inverse of a masked layer, x_i = τ⁻¹(z_i; c_i(x_<i)), is a loop over the D elements. With a full pass
+    of the net for each element, it costs D passes. Here the net's units are sorted by the highest rank that
+    they depend on, and each is computed once: O(weights) per draw and layer instead of O(D · weights).
 
-    Affine layers on the CPU in float32 or float64 (log-scale as it is or ``BoundedLogScale``; a net with
-    ReLU, leaky ReLU, ELU, SiLU, tanh or sigmoid) run compiled, over as many threads as torch has; the first
-    call on a machine compiles for some seconds. Any other τ goes rank by rank in PyTorch; an autoregressive
-    layer over another conditioner takes its own inverse. One warning names the layers that do not run
-    compiled. What lies between (normalisations, permutations, ``.inv``) is inverted as it inverts itself.
-    Draws equal those of the flow's own inverse to rounding.
+    Affine layers on the CPU in float32 or float64 (identity or ``BoundedLogScale`` for the log-scale; a net
+    with ReLU, leaky ReLU, ELU, SiLU, tanh or sigmoid) run compiled, on as many threads as torch has; the
+    first call on a machine compiles for some seconds. Any other τ runs rank by rank in PyTorch. An
+    autoregressive layer with another conditioner uses its own inverse. One warning names the layers that do
+    not run compiled. All other layers (normalisations, permutations, ``.inv``) use their own inverse. Draws
+    equal those of the flow's own inverse up to rounding.
 
-    Without gradients. Packed weights are kept from call to call and renewed when a parameter has changed.
+    Computes no gradients. Packed weights are cached and renewed when a parameter has changed.
 
-    Raises ``UserError`` where a parameter or buffer is NaN.
+    Raises ``UserError`` if a parameter or buffer contains NaN.
 
     Germain et al. 2015, MADE (arXiv 1502.03509); Papamakarios et al. 2017, MAF (1705.07057).
     """
@@ -65,17 +65,17 @@ class MaskedFlowSampler:
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draws g(temperature · z), shape ``sample_shape + batch + event``, the batch that of the context.
+        """Draws g(temperature · z), shape ``sample_shape + batch + event``; the context gives the batch.
 
         Args:
-            sample_shape: how many draws of each member of the batch.
+            sample_shape: shape of the draws for each member of the batch.
             context: what the flow is conditioned on, batch in dimension 0.
-            temperature: scales the base's noise; other than 1 only over a base whose mean is 0.
-            generator: source of the seed of the base's noise; without one, torch's own state is used.
+            temperature: scales the base's noise; must be 1 unless the base's mean is 0.
+            generator: source of the seed of the base's noise; None uses torch's own state.
 
         Raises:
-            UserError: for weights that are NaN, a context the flow does not take, and a temperature other
-                than 1 over a base whose mean is not 0.
+            UserError: if a weight is NaN, the context does not fit the flow, or the temperature is not 1 and
+                the base's mean is not 0.
         """
         law = self.flow(context)
         z = _noise(law, torch.Size(sample_shape), generator)
@@ -92,7 +92,7 @@ class MaskedFlowSampler:
         """x = g(z), without its log-determinant, for z of shape ``… + batch + base event``.
 
         Raises:
-            UserError: for weights that are NaN and a context the flow does not take.
+            UserError: if a weight is NaN, or the context does not fit the flow.
         """
         steps = self._kept.get()
         law = self.flow(context)
@@ -106,7 +106,7 @@ class MaskedFlowSampler:
     def _pack(self) -> list[_Step]:
         for name, tensor in (*self.flow.named_parameters(), *self.flow.named_buffers()):
             if tensor.isnan().any():
-                raise UserError(f"MaskedFlowSampler: expected numbers in every weight, got NaN in {name}")
+                raise UserError(f"MaskedFlowSampler: weights must not be NaN, got NaN in {name}")
         steps: list[_Step] = []
         run: list[Autoregressive] = []
         for _, module, backwards in self._layers:
@@ -126,14 +126,14 @@ class MaskedFlowSampler:
 
 
 def has_masked_layers(flow: object) -> TypeGuard[Flow]:
-    """Whether the flow has a masked layer that generating has to invert element by element."""
+    """Whether the flow has a masked layer whose inverse, element by element, is needed for sampling."""
     return isinstance(flow, Flow) and any(
         not backwards and _is_masked(module) for _, module, backwards in _layers(flow.bijection, "bijection")
     )
 
 
 def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-    """Draws of the base for every member of the batch. A base takes no generator: one seeds torch's own."""
+    """Draws of the base for every member of the batch; with a generator, torch's own is seeded from it."""
     shape = sample_shape + law.batch_shape[: len(law.batch_shape) - len(law.base.batch_shape)]
     if generator is None:
         return law.base.rsample(shape)
@@ -146,8 +146,8 @@ def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Gen
 def _layers(
     transform: nn.Module, name: str, backwards: bool = False
 ) -> Iterator[tuple[str, nn.Module, bool]]:
-    """Name and module of every layer in the order in which they generate, and whether generating is its
-    ``forward``, as inside an ``Inverse``."""
+    """Name and module of every layer in the order of generation, and whether it generates by ``forward``
+    (inside an ``Inverse``)."""
     if type(transform) is Inverse:
         yield from _layers(transform.bijection, f"{name}.bijection", not backwards)
     elif type(transform) in (Compose, Chain):
@@ -163,12 +163,12 @@ def _is_masked(module: nn.Module) -> TypeGuard[Autoregressive]:
 
 
 def _why_slow(module: nn.Module) -> str | None:
-    """Why an autoregressive layer that has to be inverted does not run compiled; nothing for all others."""
+    """Why an autoregressive layer that has to be inverted does not run compiled; None for all others."""
     if _is_masked(module):
         reason = why_not_compiled(module)
-        return reason and f"rank by rank in PyTorch, since {reason}"
+        return reason and f"rank by rank in PyTorch, because {reason}"
     if isinstance(module, Autoregressive):
-        return f"by its own inverse, since its conditioner is {type(module.conditioner).__name__}, not MADE"
+        return f"by its own inverse, because its conditioner is {type(module.conditioner).__name__}, not MADE"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The parallel engine: a student's waveform, window by window, in memory that does not grow with it."""
+"""The parallel engine: computes a student's waveform window by window, in constant memory."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -22,38 +22,39 @@ from wavegen.runtime import prepare_process
 from wavegen.workers import available_cores
 
 BLOCK_SAMPLES = 960
-"""Samples that go through all layers together, of each thread, as far as ``CAPACITY`` allows. Fewer, and a
-thread reads more of its past from the caches of the others; more, and its rows leave its own second cache."""
+"""Samples of each thread that are computed together through all layers, limited by ``CAPACITY``. With fewer,
+a thread reads more of its past from other cores' caches; with more, its rows exceed its second-level
+cache."""
 
 CAPACITY = 2048
-"""Samples for which the layers' inputs have room before their past is moved back to the front."""
+"""Samples that fit in the layers' inputs before the past is moved back to the front."""
 
-_NEVER_WAITED_FOR = np.iinfo(np.int64).max
+_FINISHED = np.iinfo(np.int64).max
 
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """No gradients, no autocast, no helpers: the engine's precision and threads are those asked for."""
+    """No gradients, no autocast, one torch thread: precision and threads are the engine's own."""
     with torch.inference_mode(), torch.autocast("cpu", enabled=False), one_torch_thread():
         yield
 
 
 class StudentEngine:
-    """A student packed for speaking; ``start`` begins a batch of utterances.
+    """A student with packed weights; ``start`` begins a batch of utterances.
 
-    What it speaks of noise z is x = g(z; context) as ``student.rsample_with_conditionals`` has it, up to the
-    rounding of sums in another order; the same bits for any number of threads and however the time is cut.
+    For noise z it computes x = g(z; context) like ``student.rsample_with_conditionals``, up to rounding: sums
+    have another order. The result is bit-identical for any number of threads and any block size.
 
-    Cost: two operations a sample for each weight of the dilated and 1×1 convolutions, and some per cent.
+    Cost per sample: two operations for each weight of the dilated and 1×1 convolutions, and a few per cent.
 
     Args:
         student: a :class:`WaveNetStudent`, float32, on the CPU; its weights are read here, once.
         precision: of the products, "float32" or "bfloat16" (both factors rounded, summed in float32).
         num_threads: None for the cores that this process may use.
-        block_samples: samples that go through all layers together; None for what suits the caches.
+        block_samples: samples that are computed together through all layers; None to suit the caches.
 
     Raises:
-        Unsupported: names the part of the student that the engine cannot run.
+        Unsupported: if the engine cannot run a part of the student; names it.
     """
 
     @plain_arithmetic()
@@ -71,26 +72,26 @@ class StudentEngine:
 
     @property
     def window_samples(self) -> int:
-        """Samples whose conditioning is computed at once; so many (or a multiple) are spoken fastest."""
+        """Samples whose conditioning is computed at once; blocks of a multiple of this length are fastest."""
         return self.packed.window_samples
 
     def start(self, context: SpeechContext | None, lengths: Sequence[int]) -> "StudentSpeech":
-        """Utterances from their beginning on.
+        """Start a batch of utterances.
 
         Args:
-            context: conditioning of the utterances, whole.
+            context: conditioning of the utterances, all frames.
             lengths: of the utterances, in samples.
 
         Raises:
-            UserError: for a context that does not fit.
+            UserError: if the context has another batch size.
         """
         return StudentSpeech(self, context, lengths)
 
 
 class StudentSpeech:
-    """A batch of utterances that an engine speaks, from their beginning on; see ``StudentEngine.start``.
+    """A batch of utterances in synthesis; see ``StudentEngine.start``.
 
-    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats, half of it in bfloat16.
+    Memory: per utterance and layer ``(past + 2048) · residual_channels`` floats; half of that in bfloat16.
     """
 
     @plain_arithmetic()
@@ -108,7 +109,7 @@ class StudentSpeech:
         columns = -(-self.block // at.COLUMNS) * at.COLUMNS
         self._scratch = [_scratch(self.packed, columns) for _ in range(self.num_threads)]
         self._counters = np.zeros(self.num_threads * COUNTER_STRIDE, np.int64)
-        # All threads are the engine's own: whether denormals are flushed is each thread's affair.
+        # All threads belong to the engine, because flushing of denormals is set for each thread.
         self._threads = ThreadPoolExecutor(self.num_threads, "wavegen-student", initializer=prepare_process)
 
     @plain_arithmetic()
@@ -135,13 +136,13 @@ class StudentSpeech:
         return spoken
 
     def close(self) -> None:
-        """Ends the threads and lets go of the buffers."""
+        """End the threads and free the buffers."""
         self._threads.shutdown()
         self._utterances, self._scratch, self.context = [], [], None
         self.packed = None  # type: ignore[assignment]  # nothing is spoken any more
 
     def _enter(self, index: int) -> None:
-        """Brings the conditioning of the window of that number to its place."""
+        """Write the conditioning of window number ``index`` into the buffers."""
         for flow in self.packed.flows:
             if flow.windows.hop_samples:
                 window = flow.windows.window(self.context, index, max(self.lengths), len(self.lengths))
@@ -169,8 +170,8 @@ class StudentSpeech:
                     )
                 )
         except BaseException:
-            # Those that began must not wait for those that never will.
-            self._counters[COUNTER_STRIDE * len(threads) :] = _NEVER_WAITED_FOR
+            # Threads that have started must not wait for threads that could not start.
+            self._counters[COUNTER_STRIDE * len(threads) :] = _FINISHED
             raise
         finally:
             wait(threads)
@@ -178,7 +179,7 @@ class StudentSpeech:
 
 
 class _Utterance:
-    """State of one utterance: zeros before its beginning."""
+    """State of one utterance; all zeros at its beginning."""
 
     def __init__(self, packed: PackedStudent) -> None:
         self.position = 0

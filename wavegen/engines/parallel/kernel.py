@@ -1,8 +1,8 @@
-"""The compiled loop of the parallel engine: blocks of time through all layers of all flows, in some threads.
+"""The compiled loop of the parallel engine: computes blocks of time through all layers of all flows.
 
-A block is short enough to stay in the second cache from layer to layer. Every thread has its part of a
-block's columns through all layers, and waits only for what causality makes it need: the earlier columns of
-the layer before, and all columns of the block before. Nothing depends on who computes a column.
+A block is short enough to stay in the second-level cache from layer to layer. Every thread computes its part
+of a block's columns in all layers. It waits only for the inputs that causality requires: the earlier columns
+of the previous layer, and all columns of the previous block. The result does not depend on the threads.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,10 @@ from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
 
 
 class Span(NamedTuple):
-    """Which samples: the next ``num_samples``, of which sample 0 lies at ``window_start`` of the window.
+    """The next ``num_samples`` samples; the first one is sample ``window_start`` of the window.
 
-    ``position``: rows of every layer's inputs that are taken, beside the past; ``capacity`` is all.
-    ``block``: samples that go through all layers together.
+    ``position``: used rows of every layer's inputs, without the past; ``capacity``: all rows.
+    ``block``: samples that are computed together through all layers.
     """
 
     num_samples: int
@@ -31,12 +31,12 @@ class Span(NamedTuple):
 
 @njit(**INNER)
 def _run(net, speech, scratch, span, counters, thread, num_threads):
-    """One thread's part of the next ``num_samples`` samples, those of ``speech.lines``.
+    """Compute one thread's part of the next ``num_samples`` samples of ``speech.lines``.
 
     Args:
-        net, speech, scratch: see ``student_tables``.
-        span: which samples; they are the first of ``speech.lines`` behind column 0.
-        counters: one a thread, all 0.
+        net, speech, scratch: see ``tables.py``.
+        span: the samples; in ``speech.lines`` they begin at column 1.
+        counters: one per thread, all 0.
 
     Returns:
         The next ``position``.
@@ -52,7 +52,7 @@ def _run(net, speech, scratch, span, counters, thread, num_threads):
         count = min(size, tiles * (thread + 1) // num_threads * COLUMNS) - first
         if position + size > span.capacity:
             _meet(counters, thread, num_threads, step)
-            _keep_the_past(net, speech.inputs, position, thread, num_threads)
+            _move_past_to_front(net, speech.inputs, position, thread, num_threads)
             _meet(counters, thread, num_threads, step + 1)
             position = 0
         step += 1
@@ -88,7 +88,7 @@ def _row_of(layer, row, place):
 
 @njit(**INNER)
 def _wait(counters, thread, num_threads, step, num_steps):
-    """Until earlier columns are through the step before in this block, later ones in the block before."""
+    """Wait until earlier columns have finished the previous step, and later columns the previous block."""
     for other in range(num_threads):
         if other != thread:
             wait_for(counters, other * COUNTER_STRIDE, step if other < thread else step - num_steps)
@@ -96,15 +96,15 @@ def _wait(counters, thread, num_threads, step, num_steps):
 
 @njit(**INNER)
 def _meet(counters, thread, num_threads, step):
-    """All threads here, with ``step`` steps done."""
+    """Wait until all threads have finished ``step`` steps."""
     write_counter(counters, thread * COUNTER_STRIDE, step)
     for other in range(num_threads):
         wait_for(counters, other * COUNTER_STRIDE, step)
 
 
 @njit(**INNER)
-def _keep_the_past(net, inputs, position, thread, num_threads):
-    """Moves the last rows of the layers' inputs to the front; each thread those of some layers."""
+def _move_past_to_front(net, inputs, position, thread, num_threads):
+    """Move the last rows of the layers' inputs to the front; each thread does so for some layers."""
     for flow in range(net.flows.shape[0]):
         table = net.flows[flow]
         for index in range(table.first_layer, table.end_layer):

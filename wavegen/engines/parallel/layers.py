@@ -1,10 +1,10 @@
 """The arithmetic of a student's layers over a few columns of time, for compiled code.
 
-Activations lie time by time, ``[time][channels]``, so that a dilated convolution is, tap by tap, a product of
-rows that are already there, shifted by the dilation. Weights lie in panels of 32 outputs, which stay in the
-first cache while all columns pass them; sums stay in registers.
+Activations have the layout ``[time][channels]``. Each tap of a dilated convolution is then a matrix product
+with rows that exist already, shifted by the dilation. Weights are in panels of 32 outputs. A panel stays in
+the first-level cache while it is multiplied with all columns; sums stay in registers.
 
-Every column's numbers depend on its own inputs only, never on which columns are computed with it.
+The result of a column depends on its own inputs only, not on the columns that are computed with it.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ _SLOPE, _ZERO = np.float32(0.2), np.float32(0.0)
 
 @njit(**INNER)
 def lift(net, table, speech, scratch, flow, at, count, target):
-    """Residual stream of ``count`` samples from ``at`` on, and the first layer's inputs; skips are 0."""
+    """Write the residual stream of ``count`` samples and the first layer's inputs; set the skips to 0."""
     stream, width, groups = scratch.stream, table.width, table.groups
     row, weight = width + table.skips, table.lift
     lane_elements = table.row // groups
@@ -44,7 +44,7 @@ def lift(net, table, speech, scratch, flow, at, count, target):
 
 @njit(**INNER)
 def gates(net, table, layer, speech, scratch, source, time, count):
-    """What the gates of a layer let through of ``count`` columns; its newest inputs begin at ``source``."""
+    """Compute a layer's gated activations for ``count`` columns; its newest inputs begin at ``source``."""
     sums, offsets = scratch.sums, scratch.offsets
     row, rows, taps = table.row, table.tap_rows, table.taps
     lane_elements = table.hidden_row // table.gate_panels
@@ -85,7 +85,7 @@ def gates(net, table, layer, speech, scratch, source, time, count):
 
 @njit(**INNER)
 def _begin(starts, a, sums):
-    """Sums without conditioning at frame rate: sums[c] = starts."""
+    """Start the sums without conditioning at frame rate: sums[c] = starts."""
     for c in range(COLUMNS):
         for lane in range(PANEL):
             poke(sums, c * PANEL + lane, peek(starts, a + lane))
@@ -93,9 +93,9 @@ def _begin(starts, a, sums):
 
 @njit(**INNER)
 def _begin_upsampled(starts, a, frames, frame, frame_row, kernel, k, hop, phase, columns, sums):
-    """sums[c] = starts + the frames' projection, upsampled; returns the next frame and phase.
+    """sums[c] = starts + the upsampled projection of the frames; returns the next frame and phase.
 
-    Columns beyond ``columns`` stay as they are: nobody reads them.
+    Sums after ``columns`` are unchanged; they are not read.
     """
     c = 0
     while c < columns:
@@ -109,7 +109,7 @@ def _begin_upsampled(starts, a, frames, frame, frame_row, kernel, k, hop, phase,
 
 @njit(**INNER)
 def add_outputs(net, table, layer, speech, scratch, count, target, has_next):
-    """Adds a layer's outputs to the residual stream and the skips; the stream is the next layer's input."""
+    """Add a layer's outputs to the residual stream and the skips; write the next layer's inputs."""
     stream, row = scratch.stream, table.width + table.skips
     panels, rows = row // PANEL, table.hidden_rows
     _panels(net.weights, layer.output, panels, rows, scratch, table.hidden_row, stream, row, count)
@@ -139,7 +139,7 @@ def _panels(weights, w, panels, rows, scratch, hidden_row, sums, row, count):
 
 @njit(**INNER)
 def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
-    """One panel's product with ``COLUMNS`` columns: in one tile where the registers hold it, else in two."""
+    """The product of one panel with ``COLUMNS`` columns: one tile if the registers suffice, else two."""
     if ROWS == 2:
         _pair(weights, w, PANEL, inputs, x, offsets, o, rows, sums, s, stride)
     else:
@@ -149,7 +149,7 @@ def add_panel(weights, w, inputs, x, offsets, o, rows, sums, s, stride):
 
 @njit(**INNER)
 def speak(net, table, speech, scratch, flow, at, count):
-    """The output net and the affine map: ``count`` samples of the line that the next flow reads."""
+    """Compute the output net and the affine map: ``count`` input samples of the next flow."""
     stream, row, width = scratch.stream, table.width + table.skips, table.width
     begin = width if table.skips else 0
     read_row = table.read_panels * PANEL

@@ -1,4 +1,4 @@
-"""A student's white noise, drawn as time goes on."""
+"""Draws a student's white noise block by block."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,20 @@ from torch import Tensor
 from wavegen.models.speech.protocols import ParallelModel
 
 NOISE_SAMPLES = 4096
-"""Samples that are drawn at a time whatever block is asked for, so that every time keeps its noise."""
+"""Samples per draw. It does not depend on the block size, so that the noise of a sample does not either."""
 
 
 class NoiseWindows:
-    """White noise ``(batch, num_samples)`` of a student's family, a block at a time.
+    """White noise ``(batch, num_samples)`` of a student's base distribution, in blocks.
 
-    The noise of sample t depends on the generator, the batch and ``num_samples`` only, not on the blocks.
-    Up to ``NOISE_SAMPLES`` samples it is ``student.noise((batch, num_samples), generator)``.
+    The noise of sample t depends on the generator, the batch size and ``num_samples``, not on the block size.
+    Up to ``NOISE_SAMPLES`` samples it equals ``student.noise((batch, num_samples), generator)``.
 
     Args:
-        student: whose family.
-        batch_size, num_samples: how much.
+        student: defines the distribution.
+        batch_size, num_samples: shape of the noise.
         generator: source of the noise; None for torch's own.
-        temperature: scales it.
+        temperature: scales the noise.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class NoiseWindows:
         self.generator, self.temperature = generator, temperature
 
     def blocks(self, block_samples: int) -> Iterator[Tensor]:
-        """All of it, ``(batch, block_samples)`` at a time, the last one shorter. To be asked for once."""
+        """All the noise in blocks ``(batch, block_samples)``, the last one shorter. Call it once only."""
         held = self._draw(0)
         drawn = held.shape[1]
         for begin in range(0, self.num_samples, block_samples):

@@ -1,4 +1,4 @@
-"""A student as the compiled loop reads it: its weights laid out in panels, its places in tables."""
+"""Packs a student for the compiled loop: weights in panels, array offsets in tables."""
 
 from typing import cast
 
@@ -28,27 +28,28 @@ from wavegen.nets.residual_layer import GatedResidualLayer
 from wavegen.nets.wavenet import WaveNet
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16}
-"""What the products multiply; sums, gates and the residual stream are float32 in both."""
+"""Precisions of the factors of products; sums, gates and the residual stream are float32 in both."""
 
 
 class PackedStudent:
-    """The weights and tables of one student as it is now.
+    """The packed weights and tables of one student with its current weights.
 
     Args:
         student: of WaveNets in float32 on the CPU.
         precision: of the products, a key of ``PRECISIONS``.
-        capacity: samples for which the layers' inputs have room, beside their past.
+        capacity: samples that fit in the layers' inputs, beside their past.
 
     Attributes:
         net: for the compiled loop.
         flows: each flow's conditioning.
         window_samples: of the grid of windows, the same for all flows.
-        element: of inputs, float32 or words (int32).
-        inputs_size, side_size: elements of inputs; ``starts_size``, ``frames_size``: floats.
-        stream_row, hidden_row: floats and elements of inputs that a column of scratch takes.
+        element: type of inputs of products, float32 or words (int32).
+        inputs_size, side_size: array sizes in elements of inputs; ``starts_size``, ``frames_size``: in
+            floats.
+        stream_row, hidden_row: size of a column of scratch, in floats and in elements of inputs.
 
     Raises:
-        Unsupported: names the part that the engine cannot run.
+        Unsupported: if the engine cannot run a part of the student; names it.
     """
 
     def __init__(self, student: WaveNetStudent, *, precision: str, capacity: int) -> None:
@@ -60,7 +61,7 @@ class PackedStudent:
         windows = [ConditioningWindows(wavenet.conditioning) for wavenet in wavenets]
         hops = {each.hop_samples for each in windows} - {0}
         if len(hops) > 1:
-            raise Unsupported(f"the flows' conditioning has {sorted(hops)} samples a frame")
+            raise Unsupported(f"the flows differ in samples per frame: {sorted(hops)}")
         self.hop_samples = max(hops, default=0)
         self.window_samples = max(w.window_samples for w in windows if w.hop_samples == self.hop_samples)
         self._weights, self._fine = Arena(self.element), Arena(np.float32)
@@ -155,14 +156,14 @@ class PackedStudent:
 
 
 class FlowConditioning:
-    """One flow's conditioning, brought to where the compiled loop reads it.
+    """Writes one flow's conditioning into the arrays of the compiled loop.
 
     Args:
-        wavenet: the flow's.
+        wavenet: the flow's WaveNet.
         windows: of its conditioning.
         table: the flow's row of the table of flows.
         layer_rows: its rows of the table of layers.
-        element: of inputs, float32 or words.
+        element: type of inputs of products, float32 or words.
     """
 
     def __init__(
@@ -188,12 +189,12 @@ class FlowConditioning:
         self.frame_weights = torch.from_numpy(weights[:, windows.frame_columns].T.copy())
 
     def write_starts(self, constants: Tensor, starts: np.ndarray) -> None:
-        """Biases and what is constant in an utterance, ``(constant channels,)``, for all of its gates."""
+        """Write biases plus the projection of ``constants (constant channels,)`` for all gates."""
         whole = torch.mv(self.constant_weights, constants) + self.biases
         starts[self.start : self.start + len(whole)] = whole.numpy()
 
     def write_window(self, samples: Tensor, frames: Tensor, side: np.ndarray, projected: np.ndarray) -> None:
-        """One utterance's part of a :class:`Window`: frames projected, samples as inputs of products."""
+        """Write one utterance's part of a :class:`Window`: projected frames, samples as product inputs."""
         if frames.numel():
             begin, width = self.table["frames"], self.table["frame_row"]
             place = torch.from_numpy(

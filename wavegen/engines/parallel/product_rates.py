@@ -1,6 +1,6 @@
-"""How fast the student's products are in float32 and in bfloat16 on this CPU, measured in milliseconds.
+"""Measures the rates of the student's products in float32 and bfloat16 on this CPU, within milliseconds.
 
-CPUs with the same instructions differ: some do twice as many products in bfloat16 (``vdpbf16ps``) as in
+CPUs with the same instructions differ: some compute twice as many products in bfloat16 (``vdpbf16ps``) as in
 float32, others half as many.
 """
 
@@ -26,12 +26,12 @@ def _multiply(weights, inputs, offsets, sums, rows, products):
 
 @cache
 def bfloat16_gain() -> float:
-    """Multiply–adds a second in bfloat16, in units of those in float32: on one thread, from the first cache.
+    """Ratio of the rates of multiply–adds in bfloat16 and float32, on one thread, in the first-level cache.
 
-    The best of rounds in which both take turns, so that other work on the machine decides nothing.
+    The best of several alternating rounds, to reduce the influence of other work on the machine.
     """
     offsets, sums = np.arange(COLUMNS) * _ROWS, aligned_zeros(COLUMNS * PANEL)
-    # Zeros take as long as other numbers. A row of words holds two inputs.
+    # Zeros take as long as other numbers. A word contains two inputs.
     factors = [
         (aligned_zeros(_ROWS * PANEL, element), aligned_zeros(COLUMNS * _ROWS, element), _ROWS // per_word)
         for element, per_word in ((np.float32, 1), (np.int32, 2))

@@ -1,4 +1,4 @@
-"""What a student's compiled loops work on: records of where everything lies, weights, state and scratch."""
+"""The data of a student's compiled loops: records of sizes and offsets, weights, state and scratch."""
 
 from typing import NamedTuple
 
@@ -24,34 +24,34 @@ FLOW = _record(
     "taps",
     "tap_rows",  # rows of weights of one tap
     "gate_panels",
-    "hidden_row",  # elements of a row of what the gates let through
-    "hidden_rows",  # rows of weights that meet it
-    "side",  # place of the conditioning at sample rate
+    "hidden_row",  # elements of a row of gated activations
+    "hidden_rows",  # rows of weights that multiply it
+    "side",  # offset of the conditioning at sample rate
     "side_row",  # elements of a row of it
-    "side_rows",  # rows of weights that meet it
-    "frames",  # place of the projected conditioning at frame rate
+    "side_rows",  # rows of weights that multiply it
+    "frames",  # offset of the projected conditioning at frame rate
     "frame_row",  # elements of a row of it
-    "hop",  # samples a frame; 0 without conditioning at frame rate
-    "kernel",  # place of what upsamples it, (3, hop)
-    "lift",  # place of the input's weights, and the biases behind them
-    "read",  # place of the output net's first layer
-    "read_row",  # elements of a row of what it reads
+    "hop",  # samples per frame; 0 without conditioning at frame rate
+    "kernel",  # offset of its upsampling kernel, (3, hop)
+    "lift",  # offset of the input layer's weights, followed by its biases
+    "read",  # offset of the output net's first layer
+    "read_row",  # elements of a row of its input
     "read_rows",  # rows of its weights
     "read_panels",
     "read_bias",
-    "last",  # place of its second layer, and the biases behind it
+    "last",  # offset of the output net's second layer, followed by its biases
 )
-"""A flow: sizes, and places where something begins in its array."""
+"""Record of a flow: sizes, and offsets in the arrays."""
 
 LAYER = _record("inputs", "past", "dilation", "gates", "start", "frame", "output", "output_bias")
-"""A layer of a flow, likewise."""
+"""Record of a layer: sizes, and offsets in the arrays."""
 
 
 class StudentNet(NamedTuple):
     """A student's weights.
 
     ``flows``, ``layers``: arrays of ``FLOW`` and ``LAYER`` records. ``weights``: of the products, float32 or
-    words of two bfloat16. ``fine``: float32, biases and whatever no product in bfloat16 takes.
+    words of two bfloat16. ``fine``: biases and all other numbers that are always float32.
     """
 
     flows: np.ndarray
@@ -61,12 +61,12 @@ class StudentNet(NamedTuple):
 
 
 class Speech(NamedTuple):
-    """One utterance's state, and its conditioning within a window.
+    """One utterance's state, and its conditioning in a window.
 
-    ``lines``: ``(flows + 1, 1 + samples)``, in row i what flow i reads, the last what is spoken; in
-    column 0 the sample before. ``inputs``: of all layers, their past and the present. ``starts``: of every
-    layer's gates, biases and constant conditioning. ``frames``: the window's conditioning at frame rate,
-    projected. ``side``: its conditioning at sample rate, as inputs of products.
+    ``lines``: ``(flows + 1, 1 + samples)``, row i is the input of flow i, the last row the waveform; column 0
+    is the sample before. ``inputs``: past and current inputs of all layers. ``starts``: biases plus constant
+    conditioning of every layer's gates. ``frames``: the window's projected conditioning at frame rate.
+    ``side``: its conditioning at sample rate, as inputs of products.
     """
 
     lines: np.ndarray
@@ -77,7 +77,7 @@ class Speech(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """One thread's own: ``stream [column][residual | skips]``, ``hidden`` as inputs of products, ``sums``."""
+    """Scratch of one thread: ``stream [column][residual | skips]``, ``hidden`` (product inputs), ``sums``."""
 
     stream: np.ndarray
     hidden: np.ndarray

@@ -1,4 +1,4 @@
-"""A sample from its parameters and two uniforms, as ``sample_from_uniforms`` of the heads draws it."""
+"""Draws a sample from its parameters and two uniforms, like ``sample_from_uniforms`` of the heads."""
 
 import math
 
@@ -14,7 +14,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @njit(**OPTIONS)
 def pick(logits, first, count, temperature, uniform):
-    """The component in whose share of softmax(logits / T) the uniform falls; overwrites the logits."""
+    """The component that the uniform selects from softmax(logits / T); overwrites the logits."""
     highest = logits[first]
     for i in range(first + 1, first + count):
         highest = max(highest, logits[i])
@@ -34,7 +34,7 @@ def pick(logits, first, count, temperature, uniform):
 
 @njit(**OPTIONS, forceinline=True)
 def draw(net, parameters, first, temperature, uniform, noise, prediction):
-    """A sample of one column, as ``sample_from_uniforms`` of the head's distribution draws it."""
+    """A sample of one column, like ``sample_from_uniforms`` of the head's distribution."""
     count = net.num_components
     if net.head == MU_LAW:
         return net.levels[pick(parameters, first, len(net.levels), temperature, uniform)]

@@ -1,4 +1,4 @@
-"""The sequential engine: a causal WaveNet speaks from packed weights, in one compiled loop a window."""
+"""The sequential engine: synthesis by a causal WaveNet with packed weights, one compiled loop per window."""
 
 import threading
 from collections.abc import Iterator
@@ -23,30 +23,30 @@ from wavegen.runtime import prepare_process
 from wavegen.workers import available_cores
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16_WEIGHTS}
-"""Names of what is multiplied with float32 inputs: weights in float32, or rounded to bfloat16."""
+"""Precisions of the weights: float32, or rounded to bfloat16. Inputs are float32."""
 
 _MOST_STAGES = 2
-"""Threads for one utterance: a sample is with one of them at a time, the other sums its past meanwhile."""
+"""Threads for one utterance: while one computes the current sample, the other sums the past of the next."""
 
 _LEAST_BYTES_TO_SHARE = 1 << 20
-"""Weights that fit into the second cache of one core are its own: two would only wait for each other."""
+"""Size of the weights in bytes from which two threads are faster. Smaller weights fit in one core's cache."""
 
 
 class TeacherEngine:
-    """Runs any teacher made of a ``WaveNet`` (behind a linear predictor or not) and a head of this project.
+    """Runs any teacher of a ``WaveNet``, with or without a linear predictor, and a head of this project.
 
-    Equal to the model's own step form to float32 rounding: with the same uniforms, the same samples. The
-    weights are packed when the engine is made; one made before a training step speaks as before it.
+    Equals the model's own step form up to float32 rounding: the same uniforms give the same samples. The
+    weights are packed when the engine is created; later changes of the model have no effect.
 
     Args:
-        model: with ``conditioner`` and ``head``, in float32. Only its conditioning is computed where it lies.
+        model: with ``conditioner`` and ``head``, in float32. Only its conditioning runs on its own device.
         precision: ``float32``, or ``bfloat16`` for weights rounded to bfloat16 (activations stay in float32).
-        num_threads: at most so many; None for every core this process may use. One utterance uses two at
-            most, a batch as many as it has utterances. The speech does not depend on it.
+        num_threads: maximum; None for every core that this process may use. One utterance uses at most two,
+            a batch at most as many as it has utterances. The speech does not depend on it.
 
     Raises:
-        Unsupported: naming the part of the model that it cannot run.
-        UserError: where a weight is not finite; for a precision or number of threads that there is not.
+        Unsupported: if the engine cannot run a part of the model; names it.
+        UserError: if a weight is not finite, the precision is unknown, or the number of threads is below 1.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class TeacherEngine:
         """Waveforms ``(batch, max(lengths))``, zero beyond each length.
 
         Args:
-            context: batched conditioning covering the longest utterance.
+            context: batched conditioning that covers the longest utterance.
             lengths: ``(batch,)`` samples, in descending order.
-            uniforms: ``(2, max(lengths), batch)``: behind the component and the value of every sample.
+            uniforms: ``(2, max(lengths), batch)``: for the component and for the value of every sample.
             temperature: scales the spread of each conditional.
             progress: show a bar.
         """
@@ -91,7 +91,7 @@ class TeacherEngine:
         temperature: float = 1.0,
         progress: bool = False,
     ) -> Iterator[Tensor]:
-        """The waveforms of :meth:`speak` as they are spoken, a window of conditioning at a time."""
+        """The waveforms of :meth:`speak` in blocks of one conditioning window, as they are computed."""
         num_samples, spoken = int(lengths[0]), 0
         draws = (uniforms[0].numpy(), self._noise(uniforms[1]).numpy())
         windows = self._run(context, lengths.tolist())
@@ -113,8 +113,8 @@ class TeacherEngine:
         draws: tuple[np.ndarray, np.ndarray],
         temperature: float,
     ) -> Tensor:
-        """The next window of every utterance; torch is as it was before while a stream rests."""
-        with torch.autocast(self.device.type, enabled=False):  # training may speak in the middle of it
+        """The next window of every utterance; between windows, torch has the caller's settings."""
+        with torch.autocast(self.device.type, enabled=False):  # it may be called within a training step
             window, groups = next(windows)
         u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
         for group in groups:
@@ -130,15 +130,15 @@ class TeacherEngine:
     @torch.autocast("cpu", enabled=False)
     @one_torch_thread()
     def parameters(self, x: Tensor, context: SpeechContext | None = None) -> Tensor:
-        """What the conditioner says of every sample given those before it, computed step by step.
+        """The conditioner's parameters of every sample given the previous ones, computed step by step.
 
         Args:
-            x: ``(batch, time)``, the waveform as the model sees it.
-            context: as of :meth:`speak`.
+            x: ``(batch, time)``, the waveform as the model observes it.
+            context: as for :meth:`speak`.
 
         Returns:
-            ``(batch, time, num_parameters)``; without a linear predictor's share, which is a matter of ``x``
-            alone.
+            ``(batch, time, num_parameters)``, without the contribution of a linear predictor, which depends
+            on ``x`` only.
         """
         x = x.float().cpu().contiguous()
         recorded = x.new_zeros(*x.shape, self.net.parameter_width).numpy()
@@ -153,7 +153,7 @@ class TeacherEngine:
 
     @torch.inference_mode()
     def conditionals(self, x: Tensor, context: SpeechContext | None = None) -> Distribution:
-        """p(x_t | x_<t, context) for every t, as the model's own: for the likelihood of rounded weights."""
+        """p(x_t | x_<t, context) for every t, like the model's method; used for rounded weights."""
         observed = getattr(self.model.head, "observed", None)
         x = x if observed is None else observed(x)
         parameters = self.parameters(x, context)
@@ -164,11 +164,11 @@ class TeacherEngine:
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """The device of the model."""
         return self.packed.wavenet.input.weight.device
 
     def _noise(self, uniform: Tensor) -> Tensor:
-        """The standard deviate that the head's family makes of a uniform."""
+        """Uniforms mapped to standard deviates of the head's family."""
         if self.net.head == MIXTURE:
             return bounded_logit(uniform)
         return torch.special.ndtri(open_unit_interval(uniform))
@@ -176,7 +176,7 @@ class TeacherEngine:
     def _run(
         self, context: SpeechContext | None, lengths: list[int]
     ) -> Iterator[tuple[Window, list[UtteranceGroup]]]:
-        """Every window, with the groups of columns that still speak."""
+        """Every window, with the groups of utterances that have not ended."""
         batch_size, num_samples = len(lengths), lengths[0]
         num_groups = min(self.num_threads, batch_size)
         alone = batch_size > 1 or self.net.weights.nbytes < _LEAST_BYTES_TO_SHARE
@@ -187,7 +187,7 @@ class TeacherEngine:
             biases = biases + self._project(constants, self.windows.constant_columns)
         starts = biases.contiguous().numpy()
         kernel = self.windows.kernel if self.windows.frame_columns else torch.zeros(3, 0)
-        # Dealt in turn: every group has long utterances and short ones, and its longest come first.
+        # Assigned in turn, so that every group has long and short utterances, in descending order of length.
         members = [np.arange(first, batch_size, num_groups) for first in range(num_groups)]
         groups = [UtteranceGroup(self.net, m, starts[m], self._split(num_stages)) for m in members]
         for index in range(self.windows.num_windows(num_samples)):
@@ -201,7 +201,7 @@ class TeacherEngine:
             yield window, groups
 
     def _project(self, channels: Tensor, columns: list[int]) -> Tensor:
-        """Conditioning onto every layer's gates, ``(…, channels) -> (…, layers, 2 · gate_width)``."""
+        """Project conditioning onto every layer's gates, ``(…, channels) -> (…, layers, 2 · gate_width)``."""
         if not columns:
             return channels.new_zeros(*channels.shape[:-1], 0, 0)
         projections = torch.from_numpy(self.packed.projections)[..., columns]
@@ -215,10 +215,10 @@ class TeacherEngine:
 
 
 def _run_all(groups: list[UtteranceGroup]) -> None:
-    """Every stage of every group, each in a thread of its own."""
+    """Run every stage of every group, each in its own thread."""
 
     def run(call: tuple) -> None:
-        prepare_process()  # denormals are flushed thread by thread
+        prepare_process()  # flushing of denormals is set for each thread
         run_stage(*call)
 
     threads = [threading.Thread(target=run, args=(call,)) for group in groups for call in group.stages()]

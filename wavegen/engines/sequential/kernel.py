@@ -1,11 +1,11 @@
-"""The compiled loop behind ``TeacherEngine``: sample after sample through all layers, columns side by side.
+"""The compiled loop of ``TeacherEngine``: computes one sample after another, all columns together.
 
-A column is an utterance. Of a dilated convolution only the newest tap needs the newest sample. All other taps
-(and the conditioning) are summed beforehand, for as many samples at once as the dilation allows, as products
-with many columns; that leaves half the work on the path from one sample to the next, and none of the memory
-traffic that a product with a single column costs. Layers can be split into *stages*, each run by a thread of
-its own: a sample passes through them one after the other, and each sums its past while the others have the
-sample. Compiled by Numba at first use (some ten seconds) and kept on disk.
+A column is an utterance. In a dilated convolution only the newest tap needs the newest sample. All other taps
+and the conditioning are summed in advance, for as many samples at once as the dilation allows, as products
+with many columns. This halves the work between one sample and the next, and avoids the memory traffic of
+products with a single column. Layers can be split into *stages*, each with its own thread: a sample passes
+through the stages one after the other, and a stage sums its past while another one computes the sample.
+Compiled by Numba at first use (some ten seconds) and cached on disk.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ _ZERO = np.float32(0)
 
 @njit(**OPTIONS, forceinline=True)
 def sum_past(net, memory, feed, layer, begin, count, places):
-    """All that is known beforehand of a layer's gates at the samples ``begin … begin + count − 1``."""
+    """Sum all terms but the newest tap of a layer's gates at the samples ``begin … begin + count − 1``."""
     columns, width = len(memory.flowing_offsets), 2 * net.gate_width
     sums, base = memory.sums, memory.sums_start[layer]
     layers, hop_samples = len(net.now), feed.hop_samples
@@ -75,7 +75,7 @@ def sum_past(net, memory, feed, layer, begin, count, places):
 
 @njit(**OPTIONS, forceinline=True)
 def pass_layer(net, memory, layer, t):
-    """The sample's way through one layer: remembered, gated, mixed into residual stream and skips."""
+    """Compute one layer for the sample: store its input, gate, add to residual stream and skips."""
     columns, width = len(memory.flowing_offsets), 2 * net.gate_width
     mixed = net.residual_width + net.skip_width
     ring = memory.ring_start[layer] + memory.ring_next[layer] * columns * net.residual_width
@@ -105,7 +105,7 @@ def pass_layer(net, memory, layer, t):
 
 @njit(**OPTIONS, forceinline=True)
 def read_out(net, memory):
-    """The output net, from the sum of skips (or the residual stream) to the parameters."""
+    """Compute the output net, from the sum of skips (or the residual stream) to the parameters."""
     columns, mixed = len(memory.flowing_offsets), net.residual_width + net.skip_width
     first = net.residual_width if net.skip_width else 0
     flowing, hidden, parameters = memory.flowing, memory.hidden, memory.parameters
@@ -133,15 +133,15 @@ def read_out(net, memory):
 
 @njit(**OPTIONS)
 def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
-    """One stage's part of a window: layers ``first … last − 1``.
+    """Compute one stage's part of a window: layers ``first … last − 1``.
 
-    ``counters[s]`` says how many samples stage s may work on: stage 0 those whose past has been spoken.
+    Stage s may compute the samples before ``counters[s]``; for stage 0 the previous sample must be known.
     """
     columns, mixed = len(memory.flowing_offsets), net.residual_width + net.skip_width
     flowing, waveform, history, order = memory.flowing, feed.waveform, feed.history, len(net.prediction)
     places = memory.places[stage]
     for layer in range(first, last):
-        # Blocks end at different samples, or all their work would fall on one.
+        # Blocks of different layers end at different samples, which spreads their work over time.
         count = memory.block[layer] - layer % memory.block[layer]
         sum_past(net, memory, feed, layer, feed.start, min(count, feed.stop - feed.start), places)
     for t in range(feed.start, feed.stop):

@@ -1,4 +1,4 @@
-"""A causal WaveNet as the sequential engine reads it: checked, padded to whole vectors, packed."""
+"""Packs a causal WaveNet for the sequential engine: checks it and pads its matrices to whole vectors."""
 
 from typing import NamedTuple
 
@@ -16,18 +16,18 @@ from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.wavenet import WaveNet
 
 MIXTURE, NORMAL, MU_LAW = range(3)
-"""How a sample is drawn from its parameters."""
+"""Kinds of heads, which draw a sample from its parameters."""
 
 
 class TeacherNet(NamedTuple):
-    """The numbers of a teacher. Matrices lie in ``weights``, each at a place given in elements; sizes ending
-    in ``_width`` are padded to whole vectors, and what is padded is zero.
+    """The weights and sizes of a teacher. Matrices are in ``weights``, at offsets counted in elements. Sizes
+    that end in ``_width`` are padded to whole vectors with zeros.
 
     Per layer l: ``past[l]`` the taps before the newest, one after the other, ``now[l]`` the newest tap,
-    ``conditioning[l]`` the projection of what is conditioned on at sample rate, all onto ``2 · gate_width``
-    channels (16 of the signal, the 16 that gate them, and so on); ``mix[l]`` onto ``residual_width +
-    skip_width`` channels. ``rows`` counts the rows (inputs, or pairs of them) of a tap, of the conditioning,
-    of the mix and of the two output layers.
+    ``conditioning[l]`` the projection of the sample-rate conditioning, all onto ``2 · gate_width`` channels
+    (16 of the signal, the 16 that gate them, and so on); ``mix[l]`` onto ``residual_width + skip_width``
+    channels. ``rows``: the numbers of rows (inputs, or pairs of them) of a tap, of the conditioning, of the
+    mix and of the two output layers.
     """
 
     weights: np.ndarray
@@ -62,7 +62,7 @@ class TeacherNet(NamedTuple):
 
 
 class PackedTeacher:
-    """What a teacher's ``TeacherNet`` is made of, beside what PyTorch still does for it.
+    """Makes a teacher's ``TeacherNet``, and has the conditioning weights that PyTorch uses.
 
     Attributes:
         wavenet: the conditioner that was packed.
@@ -77,8 +77,8 @@ class PackedTeacher:
             precision: ``FLOAT32`` or ``BFLOAT16_WEIGHTS``.
 
         Raises:
-            Unsupported: naming the part that the engine cannot run.
-            UserError: where a weight is not a number, or infinite.
+            Unsupported: if the engine cannot run a part of the model; names it.
+            UserError: if a weight is NaN or infinite.
         """
         check_teacher(model)
         check_finite(model)
@@ -103,12 +103,12 @@ class PackedTeacher:
         self._taps, self._head = taps, model.head
 
     def net(self, sample_columns: list[int]) -> TeacherNet:
-        """Packed, with the conditioning channels ``sample_columns`` projected at sample rate."""
+        """The packed net; the conditioning channels ``sample_columns`` are projected at sample rate."""
         arena = Arena(np.float32 if self.precision == FLOAT32 else np.int32)
         rows = np.zeros(5, np.int64)
 
         def pack(kind: int, *matrices: np.ndarray) -> int:
-            """Matrices of one shape, one after the other: where they begin."""
+            """Add matrices of one shape, one after the other, to the arena; returns their offset."""
             packed = [pack_tall_panels(matrix, self.precision) for matrix in matrices]
             if packed:
                 rows[kind] = packed[0].rows
@@ -168,7 +168,7 @@ def _numbers(tensor: Tensor) -> np.ndarray:
 
 
 def whole_vectors(channels: int) -> np.ndarray:
-    """Where outputs padded to whole vectors come from, as ``panels.output_order`` says it."""
+    """The order of outputs that are padded to whole vectors, see ``panels.output_order``."""
     return output_order(channels, multiple=LANES)
 
 

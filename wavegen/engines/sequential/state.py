@@ -1,4 +1,4 @@
-"""What the compiled loop of a teacher works on: what it remembers, and what a window brings."""
+"""The data of a teacher's compiled loop: its state, and the inputs of a window."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ import numpy as np
 
 
 class Memory(NamedTuple):
-    """What a group of columns remembers between samples; arrays flat, float32 unless said otherwise.
+    """State of a group of columns between samples; arrays are flat, and float32 unless stated otherwise.
 
-    ``rings``: per layer its last inputs, ``ring_slots[l]`` of ``(columns, residual_width)`` from
-    ``ring_start[l]`` on, the next to be written ``ring_next[l]``. ``sums``: per layer what is known of the
-    gates of the samples ``begun[l] … begun[l] + length[l] − 1``, at most ``block[l]`` of ``(columns,
-    2 · gate_width)`` from ``sums_start[l]`` on. ``starts``: ``(columns, layers, 2 · gate_width)``, bias and
-    constant conditioning. ``flowing``: per column residual stream and sum of skips. ``gates``, ``hidden``,
-    ``parameters``: of the sample in work. ``*_offsets``: the columns' places in each of them. ``places``:
-    scratch, a row for every stage.
+    ``rings``: ring buffers of the layers' last inputs, ``ring_slots[l]`` of ``(columns, residual_width)``
+    from ``ring_start[l]`` on; ``ring_next[l]`` is the next slot to write. ``sums``: per layer the partial
+    sums of the gates of the samples ``begun[l] … begun[l] + length[l] − 1``, at most ``block[l]`` of
+    ``(columns, 2 · gate_width)`` from ``sums_start[l]`` on. ``starts``: ``(columns, layers,
+    2 · gate_width)``, bias plus constant conditioning. ``flowing``: per column residual stream and sum of
+    skips. ``gates``, ``hidden``, ``parameters``: of the current sample. ``*_offsets``: the columns' offsets
+    in each of them. ``places``: scratch, a row for every stage.
     """
 
     rings: np.ndarray
@@ -38,15 +38,15 @@ class Memory(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """What a window brings, and the waveform it fills.
+    """The inputs of a window, and the waveform that it writes.
 
-    ``waveform``: ``(columns, history + samples)``, the samples before the window first. ``given``: whether
-    the window's samples are there already (and only parameters are wanted). ``recorded``: ``(columns,
-    samples, parameter_width)``, or empty: where to leave the parameters of every sample. ``u_component``,
-    ``noise``: ``(samples, columns)``, the uniform that picks a component and the standard deviate of its
-    value. ``conditioning``: flat ``(columns, samples, conditioning_width)``. ``frames``: flat ``(columns,
-    num_frames, layers, 2 · gate_width)``, projected, one frame beyond the window on either side; ``kernel``:
-    flat ``(3, hop_samples)``; ``hop_samples`` is 0 where nothing is at frame rate.
+    ``waveform``: ``(columns, history + samples)``, first the samples before the window. ``given``: whether
+    the window's samples are given, so that only parameters are computed. ``recorded``: ``(columns, samples,
+    parameter_width)``, receives the parameters of every sample; or empty. ``u_component``, ``noise``:
+    ``(samples, columns)``, the uniform that selects a component and the standard deviate of its value.
+    ``conditioning``: flat ``(columns, samples, conditioning_width)``. ``frames``: flat ``(columns,
+    num_frames, layers, 2 · gate_width)``, projected, with one more frame on each side of the window.
+    ``kernel``: flat ``(3, hop_samples)``; ``hop_samples`` is 0 without conditioning at frame rate.
     """
 
     start: int

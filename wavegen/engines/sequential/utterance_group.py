@@ -1,4 +1,4 @@
-"""Utterances that one thread (or one chain of threads) of the sequential engine speaks side by side."""
+"""A group of utterances that one thread (or chain of threads) of the sequential engine computes together."""
 
 from collections.abc import Iterator
 
@@ -13,18 +13,18 @@ from wavegen.engines.vector.packed_matrix import aligned_zeros
 from wavegen.engines.vector.tiles import SHAPES
 
 _COLUMNS_AT_ONCE = -(-16 // SHAPES.wide[1]) * SHAPES.wide[1]
-"""Columns (samples times utterances) whose past is summed in one product: whole tiles, 16 or some more."""
+"""Columns (samples times utterances) whose past is summed in one product: 16, rounded up to whole tiles."""
 
 
 class UtteranceGroup:
-    """Columns that go through the layers side by side, and what is remembered of them.
+    """Columns that are computed together, and their state.
 
-    Every window goes ``keep``, ``prepare``, then ``to_speak`` or ``to_read``, and the calls of ``stages``.
+    For every window, call ``keep``, ``prepare``, ``to_speak`` or ``to_read``, then the calls of ``stages``.
 
     Args:
         net: see ``packed.py``.
-        members: the utterances' places in the batch, longest first.
-        starts: ``(columns, layers, 2 * gate_width)``, bias and constant conditioning.
+        members: the utterances' indices in the batch, longest first.
+        starts: ``(columns, layers, 2 * gate_width)``, bias plus constant conditioning.
         bounds: the first layer of every stage, and the number of layers at the end.
     """
 
@@ -35,7 +35,7 @@ class UtteranceGroup:
         self.memory = _memory(net, starts, len(bounds) - 1)
 
     def keep(self, columns: int) -> None:
-        """Lets all but the first columns go."""
+        """Remove all but the first ``columns`` columns."""
         if columns == len(self.members):
             return
         before, rings, ring_next = len(self.members), self.memory.rings, self.memory.ring_next
@@ -48,7 +48,7 @@ class UtteranceGroup:
             self.memory.ring_next[:] = ring_next
 
     def prepare(self, window: Window, frames: Tensor, kernel: Tensor) -> None:
-        """Makes room for the window's samples and takes over its conditioning, ``frames`` projected."""
+        """Allocate the window's samples and set its conditioning; ``frames`` is projected already."""
         columns, size = len(self.members), window.stop - window.start
         conditioning = np.zeros((columns, size, self.net.conditioning_width), np.float32)
         conditioning[..., : window.samples.shape[-1]] = window.samples.numpy()[self.members]
@@ -72,7 +72,7 @@ class UtteranceGroup:
         )
 
     def to_speak(self, u_component: np.ndarray, noise: np.ndarray, temperature: float) -> None:
-        """The window's samples are drawn from ``(samples, batch)`` uniforms and standard deviates."""
+        """Set the window to draw its samples from ``(samples, batch)`` uniforms and standard deviates."""
         self._window = self._window._replace(
             u_component=np.ascontiguousarray(u_component[:, self.members]),
             noise=np.ascontiguousarray(noise[:, self.members]),
@@ -80,7 +80,7 @@ class UtteranceGroup:
         )
 
     def to_read(self, given: np.ndarray) -> None:
-        """The window's samples are ``given (batch, samples)``; their parameters are recorded."""
+        """Set the window's samples to ``given (batch, samples)`` and record their parameters."""
         columns, size = len(self.members), given.shape[1]
         self.waveform[:, self.history :] = given[self.members]
         recorded = np.zeros((columns, size, self.net.parameter_width), np.float32)
@@ -97,7 +97,7 @@ class UtteranceGroup:
         return self._window.recorded
 
     def stages(self) -> Iterator[tuple]:
-        """The calls of ``run_stage`` that together speak the window, each for a thread of its own."""
+        """The arguments of ``run_stage`` that together compute the window, each for its own thread."""
         num_stages = len(self.bounds) - 1
         counters = np.zeros(num_stages * COUNTER_STRIDE, np.int64)
         counters[0] = self._window.start + 1

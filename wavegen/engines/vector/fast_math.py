@@ -1,7 +1,7 @@
-"""The exponential of compiled loops, in arithmetic that a compiler spreads over wide registers.
+"""An exponential for compiled loops that the compiler can vectorise.
 
-The library's own function is called once per number, this one is worked out once per register. It promises
-no more than float32 needs, and the same bits wherever a number stands.
+The library's function is called once per number, this one is computed once per register. It has float32
+accuracy, and its result does not depend on a number's position in the array.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
 }
 
-# Adding and taking away 1.5 · 2^23 rounds to a whole number.
+# Adding and subtracting 1.5 · 2^23 rounds to a whole number.
 _ROUND, _SHIFT = np.float32(12582912.0), np.int32(23)
 
 # exp after the Cephes library: 2^n · p(r), r = x − n log 2 in two pieces.

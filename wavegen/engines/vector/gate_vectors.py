@@ -1,10 +1,11 @@
-"""A WaveNet's gates, a vector of 16 channels at once, emitted as LLVM vector code through Numba.
+"""A WaveNet's gates for a vector of 16 channels, emitted as LLVM vector code through Numba.
 
 .. math:: h = \\tanh(a) \\, \\sigma(b) = \\frac{1 - A}{(1 + A)(1 + B)}, \\qquad A = e^{-2a}, \\; B = e^{-b}
 
-One division, two powers of two: :math:`2^x = 2^n \\, p(x - n)` with n the nearest whole number and the
-fifth-degree polynomial p of the least relative error, 1 at 0. The exponents are bounded by ±60 in base 2,
-where tanh is ±1 and σ within 1e-18 of its limits. Within 2e-7 of h absolutely; NaN for NaN.
+It needs one division and two powers of two: :math:`2^x = 2^n \\, p(x - n)` with n the nearest whole number
+    and
+p the fifth-degree polynomial of least relative error with p(0) = 1. The exponents are bounded by ±60 in base
+2, where tanh is ±1 and σ within 1e-18 of its limits. The absolute error is at most 2e-7; NaN gives NaN.
 """
 
 from numba import types
@@ -16,13 +17,13 @@ from wavegen.engines.vector.vector_code import FLOATS, INTP, LANES, WORDS, Argum
 
 _POWERS_OF_TWO = (1.3264731e-3, 9.6715128e-3, 5.5507337e-2, 2.4022242e-1, 6.9314698e-1, 1.0)
 _BOUND = 60.0
-# Adding and taking away 1.5 · 2^23 rounds to a whole number, which stands in the sum's lowest bits meanwhile.
+# Adding 1.5 · 2^23 rounds to a whole number in the sum's lowest bits; subtracting it gives that number.
 _ROUND = constant(12582912.0)
 
 
 @intrinsic
 def put_gated(typing_context, destination, d, sums, s):
-    """Writes 16 numbers tanh(sums[s:]) · σ(sums[s + 16:]) as inputs of products, see ``tile_inputs.put``."""
+    """Write 16 numbers tanh(sums[s:]) · σ(sums[s + 16:]) as inputs of products, see ``tile_inputs.put``."""
     if destination.dtype not in (types.float32, types.int32) or sums.dtype != types.float32:
         raise TypingError(f"no way to put gated {sums.dtype} into {destination.dtype}")
 
@@ -37,7 +38,7 @@ def put_gated(typing_context, destination, d, sums, s):
 
 
 def gated(builder, a, b):
-    """Emits tanh(a) · σ(b) of two vectors."""
+    """Emit tanh(a) · σ(b) of two vectors."""
     one = constant(1.0)
     first, second = _exp2(builder, a, -2.88539008), _exp2(builder, b, -1.44269504)
     both = builder.fmul(builder.fadd(one, first), builder.fadd(one, second))

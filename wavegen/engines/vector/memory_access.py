@@ -1,7 +1,7 @@
-"""Elements of flat arrays by their place alone, for compiled loops.
+"""Unchecked access to elements of flat arrays, for compiled loops.
 
-Numba's own indexing lets a negative index count from the end. The question, asked for every element, keeps
-the compiler from loading a register at a time. Nothing is checked here: a place outside the array is a crash.
+Numba's own indexing tests for negative indices, which count from the end. That test for every element
+prevents vectorised loads. Nothing is checked here: an index outside the array crashes the process.
 """
 
 from numba import types

@@ -1,4 +1,4 @@
-"""Matrices laid out as tiles read them, in float32 or bfloat16."""
+"""Matrices in the layout that tiles read, in float32 or bfloat16."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from wavegen.engines.vector.vector_code import LANES
 
 @dataclass(frozen=True)
 class PackedMatrix:
-    """A matrix as tiles read it: input by input, output channels padded with zeros to whole vectors.
+    """A matrix in the layout that tiles read: input by input, outputs padded with zeros to whole vectors.
 
-    In bfloat16 inputs are paired, k with k + inputs / 2 (an odd number is padded with a zero), in one word:
-    the low half the first, the high half the second. Rounded to the nearest; for ``BFLOAT16_WEIGHTS`` the
-    word as a whole is the second weight, so the nearest *word* with that low half is taken, which errs no
-    more.
+    In bfloat16, inputs k and k + inputs / 2 share one word: the first in the low half, the second in the high
+    half (an odd number of inputs is padded with a zero). Weights are rounded to the nearest. For
+    ``BFLOAT16_WEIGHTS`` the whole word is used as the second weight, so the nearest *word* with that low half
+    is chosen; the error is not greater.
 
     Attributes:
         data: flat, ``rows * width`` numbers or words, aligned to cache lines.
@@ -30,7 +30,7 @@ class PackedMatrix:
 
     @classmethod
     def of(cls, matrix: np.ndarray, precision: int) -> "PackedMatrix":
-        """Packs ``(outputs, inputs)``."""
+        """Pack a matrix ``(outputs, inputs)``."""
         outputs, inputs = matrix.shape
         width, pairs = padded(outputs), -(-inputs // 2)
         laid_out = np.zeros((inputs if precision == FLOAT32 else 2 * pairs, width), np.float32)
@@ -46,7 +46,7 @@ def _pair(first: np.ndarray, second: np.ndarray, precision: int) -> np.ndarray:
     low = round_to_bfloat16(first) >> np.uint32(16)
     if precision == BFLOAT16:
         return (round_to_bfloat16(second) | low).view(np.int32)
-    # Among the words with this low half the one nearest to the float: off by 2^15 of its last places at most.
+    # The word with this low half that is nearest to the float: at most 2^15 units in the last place away.
     bits = second.view(np.uint32).astype(np.int64)
     high = (bits - low + 0x8000) >> 16
     return ((high.clip(0, 0xFFFF) << 16) | low).astype(np.uint32).view(np.int32)
@@ -59,7 +59,7 @@ def round_to_bfloat16(x: np.ndarray) -> np.ndarray:
 
 
 def padded(channels: int) -> int:
-    """The next whole number of vectors."""
+    """Channels rounded up to whole vectors."""
     return -(-channels // LANES) * LANES
 
 

@@ -1,4 +1,4 @@
-"""Weights laid out for tiles in panels of outputs, each input by input in one piece."""
+"""Weights in panels of outputs for tiles; each panel is contiguous, input by input."""
 
 from dataclasses import dataclass, field
 
@@ -11,21 +11,21 @@ from wavegen.engines.vector.tiles import FLOAT32, SHAPES
 from wavegen.engines.vector.vector_code import LANES
 
 PANEL = 2 * LANES
-"""Outputs of a panel that meets many columns: tiles of two vectors."""
+"""Outputs of a panel for products with many columns: tiles of two vectors."""
 
 TALL_PANEL = SHAPES.tall * LANES
-"""Outputs of a panel that meets few columns: longer rows would be read a page at a time."""
+"""Outputs of a panel for products with few columns: each longer row would need a page of memory."""
 
 
 def whole_panels(channels: int) -> int:
-    """The next whole number of panels, in channels."""
+    """Channels rounded up to whole panels."""
     return -(-channels // PANEL) * PANEL
 
 
 def gate_order(half: int) -> np.ndarray:
-    """Where the outputs of panels of gates come from: 16 of the signal, the 16 that gate them, and so on.
+    """The channel of each output in panels of gates: 16 of the signal, the 16 that gate them, and so on.
 
-    Of ``2 half`` channels, the signal's first; −1 stands for padding.
+    Of the ``2 half`` channels the signal's come first; −1 means padding.
     """
     signal = np.full(padded(half), -1)
     signal[:half] = np.arange(half)
@@ -34,7 +34,7 @@ def gate_order(half: int) -> np.ndarray:
 
 
 def output_order(*channels: int, multiple: int = PANEL) -> np.ndarray:
-    """The same for groups of so many channels, each padded to whole panels, or to another multiple."""
+    """The channel of each output for groups of channels, each padded to whole panels or another multiple."""
     orders, first = [np.zeros(0, int)], 0
     for count in channels:
         order = np.full(-(-count // multiple) * multiple, -1)
@@ -45,7 +45,7 @@ def output_order(*channels: int, multiple: int = PANEL) -> np.ndarray:
 
 
 def take(weight: Tensor | None, order: np.ndarray) -> np.ndarray:
-    """``weight[order]`` in float32, zeros for −1 (and for no weight at all, one column)."""
+    """``weight[order]`` in float32, zero for −1; without a weight, a vector of zeros."""
     if weight is None:
         return np.zeros(len(order), np.float32)
     array = weight.detach().cpu().numpy()
@@ -55,12 +55,12 @@ def take(weight: Tensor | None, order: np.ndarray) -> np.ndarray:
 
 
 def weight_rows(inputs: int, precision: int) -> int:
-    """Rows of weights that so many inputs meet: pairs of them share one in bfloat16."""
+    """Rows of weights for ``inputs`` inputs: in bfloat16, pairs of inputs share a row."""
     return inputs if precision == FLOAT32 else -(-inputs // 2)
 
 
 def pack_panels(matrix: np.ndarray, precision: int) -> np.ndarray:
-    """``(outputs, inputs)``, outputs a whole number of panels, as ``(panels, weight rows, 32)``."""
+    """Pack ``(outputs, inputs)``, outputs a multiple of 32, as ``(panels, weight rows, 32)``."""
     if precision != FLOAT32:
         matrix = np.pad(matrix, ((0, 0), (0, matrix.shape[1] % 2)))
         matrix = matrix[:, paired_order(matrix.shape[1])]
@@ -69,7 +69,7 @@ def pack_panels(matrix: np.ndarray, precision: int) -> np.ndarray:
 
 
 def pack_tall_panels(matrix: np.ndarray, precision: int) -> PackedMatrix:
-    """``(outputs, inputs)`` in panels of ``TALL_PANEL`` outputs; the last one may be narrower."""
+    """Pack ``(outputs, inputs)`` in panels of ``TALL_PANEL`` outputs; the last one may be narrower."""
     panels = [
         PackedMatrix.of(matrix[first : first + TALL_PANEL], precision)
         for first in range(0, len(matrix), TALL_PANEL)
@@ -78,7 +78,7 @@ def pack_tall_panels(matrix: np.ndarray, precision: int) -> PackedMatrix:
 
 
 def pack_taps(weight: np.ndarray, precision: int) -> np.ndarray:
-    """A dilated convolution's ``(outputs, inputs, taps)`` as ``(panels, taps · weight rows, 32)``."""
+    """Pack a dilated convolution's ``(outputs, inputs, taps)`` as ``(panels, taps · weight rows, 32)``."""
     outputs, inputs, taps = weight.shape
     by_tap = weight.reshape(-1, PANEL, inputs, taps).transpose(0, 3, 1, 2).reshape(-1, inputs)
     return pack_panels(by_tap, precision).reshape(outputs // PANEL, -1, PANEL)
@@ -86,21 +86,21 @@ def pack_taps(weight: np.ndarray, precision: int) -> np.ndarray:
 
 @dataclass
 class Arena:
-    """Arrays one behind the other, each begun on a cache line."""
+    """Joins arrays into one; each begins on a cache line."""
 
     dtype: type
     parts: list[np.ndarray] = field(default_factory=list)
     size: int = 0
 
     def add(self, array: np.ndarray) -> int:
-        """The place where it begins."""
+        """Add an array; returns its offset in elements."""
         place = self.size
         self.parts.append(array.ravel())
         self.size += padded(array.size)
         return place
 
     def whole(self) -> np.ndarray:
-        """All of them."""
+        """The joined array."""
         whole, place = aligned_zeros(self.size, self.dtype), 0
         for part in self.parts:
             whole[place : place + part.size] = part

@@ -1,4 +1,4 @@
-"""Products of a packed matrix with any number of columns, out of tiles."""
+"""Products of a packed matrix with any number of columns, made of tiles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,19 +11,19 @@ from wavegen.engines.vector.tiles import SHAPES, product_tile
 from wavegen.engines.vector.vector_code import LANES
 
 OPTIONS: dict[str, Any] = {**INNER, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""For functions that only compiled code calls: a way in from Python takes longer to compile than they do."""
+"""For functions that only compiled code calls: compiling a Python wrapper takes longer than the function."""
 
 
 @njit(**OPTIONS)
 def _nothing(weights, w, rows, width, inputs, x, offsets, o, begin, end, sums, s, sum_stride, r):
-    """Behind the last output."""
+    """Ends the recursion of ``_product`` after the last output."""
 
 
 def _product(columns: int, first_rows: int, *fewer_rows: int) -> Callable:
-    """A panel's product with a whole number of ``columns``, from output ``r`` on.
+    """Make the product of a panel with a multiple of ``columns`` columns, from output ``r`` on.
 
-    Outputs outermost, as many rows of them at once as are left: weights that were loaded meet every column
-    before they leave the cache.
+    The outer loop is over outputs, with as many rows at once as remain: loaded weights are multiplied with
+    every column before they leave the cache.
     """
     tile = product_tile(first_rows, columns)
     rest = _product(columns, *fewer_rows) if fewer_rows else _nothing
@@ -52,10 +52,11 @@ _single = _product(1, *_rows_down_from(SHAPES.tall, 6, 4, 2, 1))
 
 @njit(**OPTIONS)
 def add_product(weights, w, rows, width, inputs, x, offsets, o, columns, sums, s, sum_stride):
-    """sums[c] += W x[c] for every column c; arguments as of a tile, ``width`` outputs, ``columns`` columns.
+    """sums[c] += W x[c] for every column c; arguments as for a tile, ``width`` outputs, ``columns`` columns.
 
-    The weights are those of ``pack_tall_panels``. Columns that wide tiles leave over meet narrower ones, and
-    more outputs at once: independent sums hide the latency of each.
+    The weights are packed by ``pack_tall_panels``. The columns that remain after wide tiles use narrower
+    tiles
+    with more outputs: independent sums hide the latency of a multiply–add.
     """
     wide = columns - columns % _WIDE
     narrow = wide + (columns - wide) // _NARROW * _NARROW

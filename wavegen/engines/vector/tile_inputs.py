@@ -1,8 +1,8 @@
-"""Numbers as a tile takes them for inputs: float32 as they are, or rounded to bfloat16, two in a word.
+"""Writes the inputs of tiles: float32 unchanged, or rounded to bfloat16, two in a word.
 
-A word holds channel 2k (low half) and channel 2k + 1, which is how bfloat16 lie in memory, so that 16 numbers
-are converted in one instruction where the machine has one. ``PackedMatrix`` pairs input k with
-k + inputs / 2: weights that meet such words are packed with their inputs in ``paired_order``.
+A word contains channel 2k (low half) and channel 2k + 1. This is the order of bfloat16 in memory, so that one
+instruction, if the CPU has it, converts 16 numbers. ``PackedMatrix`` pairs input k with k + inputs / 2:
+weights for such words are packed with their inputs in ``paired_order``.
 """
 
 import numpy as np
@@ -21,9 +21,9 @@ def paired_order(inputs: int) -> np.ndarray:
 
 @intrinsic
 def put(typing_context, destination, d, source, s):
-    """Writes the 16 floats ``source[s:]``: 16 elements of ``destination[d:]``, or 8 where it holds words.
+    """Write the 16 floats ``source[s:]`` into 16 elements of ``destination[d:]``, or into 8 words.
 
-    Rounded to the nearest, ties to even.
+    bfloat16 is rounded to the nearest, ties to even.
     """
     if destination.dtype not in (types.float32, types.int32) or source.dtype != types.float32:
         raise TypingError(f"no way to put {source.dtype} into {destination.dtype}")
@@ -38,7 +38,7 @@ def put(typing_context, destination, d, source, s):
 
 
 def store_inputs(builder: ir.IRBuilder, numbers: ir.Value, address: ir.Value, element: types.Type) -> None:
-    """Emits what writes a vector of 16 floats as inputs: as they are, or in words."""
+    """Emit the code that writes a vector of 16 floats as inputs: unchanged, or in words."""
     if element == types.int32:
         numbers = to_bfloat16(builder, numbers)
     store(builder, numbers, address)

@@ -1,15 +1,15 @@
 """Matrix products in registers: the inner loops of the engines, emitted as LLVM vector code through Numba.
 
-A *tile* holds ``rows × columns`` accumulators of 16 lanes for a whole product, so that an input number that
-was loaded meets ``rows`` registers of weights and a register of weights meets ``columns`` inputs. What a
-compiler makes of plain loops spills them. ``WIDE``, ``PAIR`` and ``TALL`` are the shapes that fill this
-machine's registers.
+A *tile* holds ``rows × columns`` accumulators of 16 lanes for a whole product. Each loaded input is
+multiplied with ``rows`` registers of weights, and each register of weights with ``columns`` inputs. Compilers
+spill these accumulators to memory if plain loops are used. ``SHAPES`` has the shapes that fill this CPU's
+registers.
 
 One tile computes, for output lanes ``16 r … 16 r + 15`` of column c,
 
 .. math:: \\text{sums}_{c, o} \\mathrel{+}= \\sum_{k} W_{k, o} \\, x_{c, k}
 
-with the weights laid out input by input (``PackedMatrix``), every column of inputs and sums contiguous.
+with the weights stored input by input (``PackedMatrix``); each column of inputs and sums is contiguous.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from wavegen.engines.vector.vector_code import (
 )
 
 FLOAT32, BFLOAT16_WEIGHTS, BFLOAT16 = range(3)
-"""What is multiplied: float32; bfloat16 weights with float32 inputs; both in bfloat16, summed in float32."""
+"""Precisions of products: float32; bfloat16 weights and float32 inputs; both bfloat16. Sums are float32."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class TileShapes:
     """Shapes of tiles for one kind of registers, each (rows, columns).
 
     Attributes:
-        wide: for many columns and rows: the most products for each load.
-        pair: for many columns and two rows, the signal's and the gate's; or for one row after the other.
-        narrow: two shapes for columns that are left over, the wider first; a single column needs none.
-        tall: rows of a tile for a single column: sums enough to hide the latency of a multiply–add.
+        wide: for many columns and rows: the most products per load.
+        pair: for many columns and two rows, signal and gate; or for one row after the other.
+        narrow: two shapes for the remaining columns, the wider first.
+        tall: rows of a tile for a single column: enough sums to hide the latency of a multiply–add.
     """
 
     wide: tuple[int, int]
@@ -60,8 +60,8 @@ class TileShapes:
 def tile_shapes(features: frozenset[str], architecture: str) -> TileShapes:
     """The shapes for a processor with these features.
 
-    Beside the accumulators a row of weights and one input have to find a register. A vector of 16 floats is
-    one register of AVX-512 (of 32), two of AVX (of 16), four of SSE (of 16) and of NEON (of 32).
+    Beside the accumulators, a row of weights and one input need registers. A vector of 16 floats needs one
+    register of AVX-512 (of 32), two of AVX (of 16), four of SSE (of 16) and of NEON (of 32).
     """
     if "avx512f" in features:
         return TileShapes(wide=(4, 4), pair=(2, 12), narrow=((4, 2), (4, 2)), tall=8)
@@ -73,7 +73,7 @@ def tile_shapes(features: frozenset[str], architecture: str) -> TileShapes:
 
 
 SHAPES = tile_shapes(processor.features(), processor.architecture())
-"""Those of this processor."""
+"""The tile shapes of this processor."""
 _PRECISIONS = {
     (types.float32, types.float32): FLOAT32,
     (types.int32, types.float32): BFLOAT16_WEIGHTS,
@@ -87,17 +87,17 @@ _SIXTEEN, _HIGH = constant(16, WORDS), constant(0xFFFF0000, WORDS)
 def product_tile(rows: int, columns: int):
     """A function for compiled code that adds the product of one tile.
 
-    ``tile(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)``, all arrays flat, all
-    numbers counted in elements: the weights of input k begin at ``w + k * stride``; column c's inputs at
-    ``x + offsets[o + c]``; its sums at ``s + c * sum_stride``.
+    ``tile(weights, w, stride, inputs, x, offsets, o, count, sums, s, sum_stride)``. All arrays are flat, and
+    all offsets are counted in elements: the weights of input k begin at ``w + k * stride``; the inputs of
+    column c at ``x + offsets[o + c]``; its sums at ``s + c * sum_stride``.
 
     Args of the function:
-        weights: float32, or int32 words that hold two bfloat16 (see :class:`PackedMatrix`).
-        inputs: float32, or int32 words of two: the types of both say which product it is.
-        offsets: intp, one a column, so that columns may lie anywhere (in a ring, say).
+        weights: float32, or int32 words of two bfloat16 (see :class:`PackedMatrix`).
+        inputs: float32, or int32 words of two bfloat16; the two types determine the precision.
+        offsets: intp, one per column, so that columns may be anywhere (in a ring buffer, for example).
         count: rows of ``weights`` to sum over: inputs, or pairs of inputs.
 
-    Sums are formed in the order of k in every shape: the same numbers come out whichever tile computes them.
+    Every shape adds in the order of k, so the result does not depend on the shape.
     """
 
     @intrinsic
@@ -123,17 +123,17 @@ class _TileEmitter:
         given = Arguments(context, builder, signature, args)
         w, stride, x, o, count, s, sum_stride = (given.number(i) for i in (1, 2, 4, 6, 7, 9, 10))
 
-        def behind(place, *steps):
+        def plus(place, *steps):
             for step in steps:
                 place = builder.add(place, step)
             return place
 
-        starts = [behind(x, builder.load(given.element(5, behind(o, INTP(c))))) for c in range(self.columns)]
+        starts = [plus(x, builder.load(given.element(5, plus(o, INTP(c))))) for c in range(self.columns)]
         # LLVM turns these slots into registers.
         cells = {
             (r, c): (
                 cgutils.alloca_once(builder, FLOATS),
-                given.element(8, behind(s, builder.mul(sum_stride, INTP(c)), INTP(LANES * r))),
+                given.element(8, plus(s, builder.mul(sum_stride, INTP(c)), INTP(LANES * r))),
             )
             for c in range(self.columns)
             for r in range(self.rows)
@@ -141,15 +141,15 @@ class _TileEmitter:
         for slot, address in cells.values():
             builder.store(load(builder, address), slot)
         with cgutils.for_range(builder, count, intp=INTP) as loop:
-            row = behind(w, builder.mul(loop.index, stride))
+            row = plus(w, builder.mul(loop.index, stride))
             kind = FLOATS if self.precision == FLOAT32 else WORDS
             weights = [
-                load(builder, given.element(0, behind(row, INTP(LANES * r))), kind) for r in range(self.rows)
+                load(builder, given.element(0, plus(row, INTP(LANES * r))), kind) for r in range(self.rows)
             ]
             for c, start in enumerate(starts):
-                first, second = builder.load(given.element(3, behind(start, loop.index))), None
+                first, second = builder.load(given.element(3, plus(start, loop.index))), None
                 if self.precision == BFLOAT16_WEIGHTS:
-                    second = builder.load(given.element(3, behind(start, loop.index, count)))
+                    second = builder.load(given.element(3, plus(start, loop.index, count)))
                 for r, weight in enumerate(weights):
                     slot, _ = cells[r, c]
                     total = builder.load(slot)
@@ -159,12 +159,12 @@ class _TileEmitter:
         return context.get_dummy_value()
 
     def multiply_add(self, builder, weight, first, second, total):
-        """total + the products of one register of weights with one input, or with the two of a pair."""
+        """total + the products of one register of weights with one input, or with a pair of inputs."""
         if self.precision == FLOAT32:
             return fma(builder, weight, broadcast(builder, first), total)
         low = builder.bitcast(builder.shl(weight, _SIXTEEN), FLOATS)
         if self.precision == BFLOAT16_WEIGHTS:
-            # The high half is multiplied with the low half behind its own bits: PackedMatrix counted them in.
+            # The second weight is the whole word: PackedMatrix has chosen it with the bits of the low half.
             total = fma(builder, low, broadcast(builder, first), total)
             return fma(builder, builder.bitcast(weight, FLOATS), broadcast(builder, second), total)
         pair = broadcast(builder, first)

@@ -1,4 +1,4 @@
-"""Where the sums of a layer's gates begin: biases and the frames' projection, upsampled, in registers."""
+"""Start values of the sums of a layer's gates: biases plus the upsampled projection of the frames."""
 
 from numba import types
 from numba.core import cgutils
@@ -11,8 +11,8 @@ from wavegen.engines.vector.vector_code import INTP, LANES, Arguments, broadcast
 def begin_sums(typing_context, starts, a, frames, f, frame_row, kernel, k, hop, sums, s, columns):
     """sums[c] = starts + Σ_j kernel[j, c] · frames[j], j < 3, for ``columns`` times of one frame.
 
-    Each of 32 numbers: ``starts[a:]``, ``frames[f + j * frame_row:]``, ``sums[s + 32 c:]``; the kernel's are
-    ``kernel[k + c + j * hop]``.
+    Each has 32 numbers: ``starts[a:]``, ``frames[f + j * frame_row:]``, ``sums[s + 32 c:]``. The kernel's
+    numbers are ``kernel[k + c + j * hop]``.
     """
     signature = types.void(starts, a, frames, f, frame_row, kernel, k, hop, sums, s, columns)
 

@@ -1,4 +1,4 @@
-"""What a test event costs without any flow: the scale that a flow's figure is read on."""
+"""Costs of test events under simple densities, to compare a model's cost with."""
 
 import math
 
@@ -8,14 +8,14 @@ from torch import Tensor
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 
-MAX_TRAINING_IMAGES = 20000  # histograms are no better with more
+MAX_TRAINING_IMAGES = 20000  # more images do not improve the histograms
 
 
 def image_baselines(data: ImageSet, x: Tensor) -> dict[str, float]:
-    """Bits per dimension of ``x`` if all levels were equally probable, and if each value were independent.
+    """Bits per dimension of ``x`` with equally probable levels, and with independent values.
 
-    Independent: a histogram for each of the C · H · W positions, from training images, half a count added to
-    every level (the Krichevsky–Trofimov estimate).
+    For independent values, each of the C · H · W positions has a histogram of training images, with half a
+    count added to every level (the Krichevsky–Trofimov estimate).
     """
     train, x = (crop(part, data.padding).flatten(1).long() for part in (data.train[:MAX_TRAINING_IMAGES], x))
     num_positions, levels = train.shape[1], data.num_levels
@@ -29,12 +29,12 @@ def image_baselines(data: ImageSet, x: Tensor) -> dict[str, float]:
 
 
 def crop(images: Tensor, padding: int) -> Tensor:
-    """The images without what was added around them."""
+    """The images without padding."""
     return images[..., padding:-padding, padding:-padding] if padding else images
 
 
 def table_baselines(data: TableSet, x: Tensor) -> dict[str, float]:
-    """Nats of a row under one normal distribution with the training part's moments, without and with its
+    """Nats per row under a normal distribution with the training part's moments, without and with
     correlations."""
     train, x = data.train.double(), x.double()
     mean, covariance = train.mean(0), torch.atleast_2d(train.T.cov(correction=0))

@@ -1,4 +1,4 @@
-"""Evaluates a trained density: what held-out events cost, what comes back of them, what it draws."""
+"""Evaluates a trained density: cost of held-out events, reconstruction error, samples."""
 
 import math
 import platform
@@ -26,7 +26,7 @@ from wavegen.report.page import read_json
 from wavegen.training.density_data import in_order
 from wavegen.training.density_stage import COST, cost_of
 
-ROUND_TRIP_EVENTS = 256  # test events, and draws at each temperature, that go there and back
+ROUND_TRIP_EVENTS = 256  # test events, and draws at each temperature, that are reconstructed
 
 
 @torch.no_grad()
@@ -43,26 +43,26 @@ def evaluate_density(
     num_samples: int = 64,
     batch_size: int = 256,
 ) -> dict[str, float | None]:
-    """Measures the density on the test part; writes ``metrics.json``, ``figures/`` and ``report.html``.
+    """Evaluate the density on the test part; writes ``metrics.json``, ``figures/`` and ``report.html``.
 
     Args:
         model: the density, over whole levels (images) or standardised rows.
-        data: whose test part is scored.
-        context: what the density is conditioned on.
-        output: the run's folder; what ``training.json`` in it says goes into the metrics.
+        data: with the test part.
+        context: encodes the labels that condition the density.
+        output: the run's folder; the content of its ``training.json`` is added to the metrics.
         seed: of the choice of events, dequantisation, samples, bootstrap.
-        max_images: test events that are scored; None for all.
-        num_noise_draws: dequantisations that each image's cost is averaged over; 1 where there is none.
-        temperatures: of the samples that are shown and sent there and back.
+        max_images: number of test events; None for all.
+        num_noise_draws: dequantisations per image, over which its cost is averaged; 1 is used without any.
+        temperatures: of the samples that are shown and reconstructed.
         num_samples: in the grid.
         batch_size: events at once.
 
     Returns:
-        Flat ``group/metric`` keys, ``…_low`` and ``…_high`` beside means over test events; None where
-        something could not be measured.
+        Flat ``group/metric`` keys, with ``…_low`` and ``…_high`` for means over test events; None if a value
+        could not be measured.
 
     Raises:
-        UserError: where nothing is to be scored or drawn.
+        UserError: if ``max_images``, ``num_noise_draws`` or ``num_samples`` is below 1.
     """
     if (max_images is not None and max_images < 1) or num_noise_draws < 1 or num_samples < 1:
         raise UserError(
@@ -122,9 +122,9 @@ def costs(
     num_draws: int,
     batch_size: int,
 ) -> dict[str, Tensor]:
-    """Each event's cost, the bound averaged over draws; and with K > 1 draws the tighter bound log-mean-exp.
+    """Each event's cost: the bound averaged over draws; with K > 1 draws also the tighter bound log-mean-exp.
 
-    The second is that of importance weights (Burda et al. 2016, 1509.00519), which rises to log P(x) with K.
+    The second uses importance weights (Burda et al. 2016, 1509.00519); it converges to log P(x) for large K.
     """
     means, weighted = [], []
     for batch in in_order(x, labels, batch_size):
@@ -142,9 +142,10 @@ def costs(
 def round_trips(
     subject: Subject, x: Tensor, labels: Tensor | None, temperatures: Sequence[float]
 ) -> dict[str, float]:
-    """The largest difference of what the model saw and what came back, and how many are not finite.
+    """The largest reconstruction error, and the number of events whose error is not finite.
 
-    Over test events; of an exact inverse also over what it decodes from the prior at each temperature.
+    For test events and, if the model has an exact inverse, for decoded draws of the prior at each
+    temperature.
     """
     x, labels = x[:ROUND_TRIP_EVENTS], None if labels is None else labels[:ROUND_TRIP_EVENTS]
     metrics = error_of("data", *subject.reconstruct(x, labels))
@@ -166,7 +167,7 @@ def error_of(key: str, y: Tensor, returned: Tensor) -> dict[str, float]:
 
 
 def drawing_speed(subject: Subject, labels: Tensor | None, count: int) -> dict[str, float]:
-    """Events drawn a second, all at once; the better of two runs, the first being slowed by preparations."""
+    """Events per second when all are drawn at once; the better of two runs, as the first one is slower."""
     repeated = None if labels is None else labels[torch.arange(count) % len(labels)]
     seconds = []
     for _ in range(2):
@@ -177,9 +178,9 @@ def drawing_speed(subject: Subject, labels: Tensor | None, count: int) -> dict[s
 
 
 def summary(metrics: dict[str, Any], output: Path) -> str:
-    """What a terminal shows at the end."""
+    """The text that is printed at the end."""
     report = f"Report: {output / 'report.html'}"
-    unit = "bits per dimension" if "test/bits_per_dimension" in metrics else "nats a row"
+    unit = "bits per dimension" if "test/bits_per_dimension" in metrics else "nats per row"
     key = "test/bits_per_dimension" if "test/bits_per_dimension" in metrics else "test/nats"
     value, low, high = (metrics[key + suffix] for suffix in ("", "_low", "_high"))
     events = "images" if unit.startswith("bits") else "rows"

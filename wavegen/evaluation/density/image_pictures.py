@@ -1,6 +1,6 @@
-"""What a density of images has learned, as grids of images: samples, temperatures, paths through latents.
+"""Figures of a density of images: grids of samples, temperatures, reconstructions, interpolated latents.
 
-Each picture needs something of the model; what it lacks is not drawn.
+A figure is left out if the model lacks the method that it needs.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from wavegen.evaluation.density.subject import Subject
 from wavegen.report.image_grids import ImageGrid, draw_beside, draw_grid
 from wavegen.report.page import Shown
 
-MAX_LATENTS = 2000  # training images that a class's mean latent is taken over
+MAX_LATENTS = 2000  # training images for the mean latents of the classes
 STRENGTHS = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # of the step from one class to another
 
 
@@ -28,7 +28,7 @@ def image_pictures(
     temperatures: Sequence[float],
     num_samples: int,
 ) -> list[Shown]:
-    """Draws all that model and data allow, into ``folder``."""
+    """Draw all figures that model and data allow, into ``folder``."""
     pictures = ImagePictures(subject, x, labels)
     shown = [draw_beside(folder, **pictures.samples(num_samples))]
     if subject.is_conditional:
@@ -62,7 +62,7 @@ class ImagePictures:
         return None if self.labels is None else self.labels[torch.arange(count) % len(self.labels)]
 
     def samples(self, count: int) -> dict:
-        """Test images beside as many samples."""
+        """Test images beside the same number of samples."""
         count = min(count, len(self.x)) if len(self.x) >= 4 else count
         columns = max(1, round(count**0.5))
         count = columns * max(1, count // columns)
@@ -71,7 +71,7 @@ class ImagePictures:
         return {
             "name": "samples",
             "title": "Samples",
-            "caption": "Left, images that the model has never seen; right, images that it has drawn.",
+            "caption": "Left: test images, which the model has not seen. Right: samples of the model.",
             "panels": {"test images": real, "samples": drawn},
             "columns": columns,
         }
@@ -83,7 +83,7 @@ class ImagePictures:
         return ImageGrid(
             "classes",
             "Samples by class",
-            "Every row was drawn given one label.",
+            "Every row has samples for one label.",
             drawn.reshape(len(names), 12, *drawn.shape[1:]),
             names,
         )
@@ -95,8 +95,8 @@ class ImagePictures:
         return ImageGrid(
             "temperatures",
             "Temperature",
-            "Each column is one draw of noise, scaled by the temperature on the left: lower is calmer, 1 is "
-            "what the model believes.",
+            "Each column is one draw of noise, scaled by the temperature on the left. 1 samples the model; "
+            "lower temperatures vary less.",
             np.stack(drawn),
             [f"{temperature:g}" for temperature in temperatures],
         )
@@ -112,11 +112,11 @@ class ImagePictures:
         top = (num_levels - 1) / max(largest, 1e-30)
         return ImageGrid(
             "reconstructions",
-            "There and back",
-            "Test images sent through the model and back; white in the last row is an error of "
+            "Reconstructions",
+            "Test images, encoded and decoded by the model. White in the last row is an error of "
             f"{largest:.1e} of the whole range.",
             np.stack([self.pixels(part) for part in (self.x[:count], levels, error * top)]),
-            ["test image", "there and back", "error"],
+            ["test image", "reconstruction", "error"],
         )
 
     def interpolations(self, steps: int = 11) -> ImageGrid:
@@ -129,12 +129,12 @@ class ImagePictures:
         return ImageGrid(
             "interpolations",
             "Between two images",
-            "Left and right, test images; between them, the straight line between their latents.",
+            "Left and right: test images. Between them: images on the straight line between their latents.",
             self.pixels(between).swapaxes(0, 1),
         )
 
     def attributes(self) -> ImageGrid:
-        """From one class towards the one whose mean latent is nearest, for up to six test images."""
+        """Steps from one class to the one with the nearest mean latent, for up to six test images."""
         data = self.data
         means = self.class_means()
         known = [label for label in range(data.num_classes) if label in means]
@@ -156,8 +156,8 @@ class ImagePictures:
         return ImageGrid(
             "attributes",
             "From one class to another",
-            "A test image's latent plus so many times the difference of two classes' mean latents: 0 is the "
-            "image itself, +1 the whole way.",
+            "A test image's latent plus a multiple of the difference of two classes' mean latents. 0 is the "
+            "image itself, +1 the whole difference.",
             np.stack(rows),
             names,
             [f"{strength:+g}" if strength else "0" for strength in STRENGTHS],

@@ -1,4 +1,4 @@
-"""A density with what it is shown: its data, what it is conditioned on, and where it runs."""
+"""A density together with its data, the context that conditions it, and its device."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +48,7 @@ class Subject:
         return self.model(self.encode(labels))
 
     def sample(self, count: int, labels: Tensor | None) -> Tensor:
-        """Events, one for each label where the density is conditional."""
+        """Draws of ``count`` events; one for each label if the density is conditional."""
         distribution = self.distribution(labels)
         shape = torch.Size([] if distribution.batch_shape else [count])
         if self._sampler is not None:
@@ -57,7 +57,7 @@ class Subject:
 
     @cached_property
     def _sampler(self) -> MaskedFlowSampler | None:
-        """Of a masked flow, whose own inverse costs a pass of the net for every element."""
+        """The sampler of a masked flow, whose own inverse costs a pass of the net for every element."""
         return MaskedFlowSampler(self.model) if has_masked_layers(self.model) else None
 
     def noise(self, count: int, labels: Tensor | None) -> Tensor:

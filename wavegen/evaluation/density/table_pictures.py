@@ -1,4 +1,4 @@
-"""What a density of rows has learned: samples against the data, in single columns and in pairs."""
+"""The figure of a density of rows: samples and test rows, in single columns and in pairs of columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,9 +31,7 @@ def table_pictures(
         for name, rows in (("test rows", x[:MAX_POINTS]), ("samples", drawn))
     }
     corner_plot(folder / "columns.png", points, data.columns[:MAX_COLUMNS])
-    caption = (
-        "Test rows against samples: each column alone, and each pair of columns, in their original units."
-    )
+    caption = "Test rows and samples: each column alone, and each pair of columns, in their original units."
     if data.num_features > MAX_COLUMNS:
         caption += f" The first {MAX_COLUMNS} of {data.num_features} columns."
     return [Shown(f"{folder.name}/columns.png", "Samples", caption)]

@@ -1,4 +1,4 @@
-"""A system's waveform against the recording: every number of the registry for one utterance."""
+"""Computes the registry's metrics of one utterance from a system's waveform and the recording."""
 
 from wavegen.evaluation.tally import Tally
 from wavegen.metrics.metric import Spoken
@@ -6,7 +6,7 @@ from wavegen.metrics.registry import DISTORTION
 
 
 def tally_utterance(system: str, spoken: Spoken, tally: Tally) -> None:
-    """Adds ``system/…`` for one utterance; the recording itself gets only what is not zero by definition."""
+    """Add ``system/…`` for one utterance; for the recording only metrics that are not always zero."""
     is_reference = spoken.waveform is spoken.reference
     voiced = spoken.voiced
     weights = {"all": len(voiced), "voiced": int(voiced.sum())}

@@ -1,4 +1,4 @@
-"""Evaluates a voice: test utterances from their true features, beside systems without a model."""
+"""Evaluates a voice: test utterances synthesised from their true features, and systems without a model."""
 
 import json
 import os
@@ -48,32 +48,33 @@ def evaluate_voice(
     run_directory: str | Path | None = None,
     progress: bool = True,
 ) -> dict[str, float | None]:
-    """Measures everything, writes it and the report below ``output_directory``, and returns it.
+    """Evaluate the voice, write the metrics and the report into ``output_directory``, return the metrics.
 
-    Likelihoods and the KL are taken on the corpus's test utterances in full length. All systems speak the
-    beginnings of the first few of them, as long as the teacher's time allows, and are compared there. They
-    are judged as written: rounded and clipped to 16 bits.
+    Likelihoods and the KL are computed on the whole test utterances. All systems synthesise the beginnings of
+    the first few test utterances, up to ``max_teacher_seconds`` in total, and are compared there, after
+    rounding and clipping to 16 bits.
 
     Args:
-        voice: with a teacher, a student, or both; what a missing one would give is left out.
-        corpus: any prepared corpus of the voice's sample rate and feature layout.
+        voice: with a teacher, a student, or both; metrics of a missing one are left out.
+        corpus: any prepared corpus with the voice's sample rate and feature layout.
         output_directory: gets ``metrics.json``, ``report.html``, ``samples/`` (with ``index.json``),
             ``figures/``.
         seed: of noise, sampling, and bootstrap.
-        max_utterances: of the test part; all by default.
-        max_spoken_utterances: how many of these are spoken, compared and shown.
-        max_teacher_seconds: of speech in all, shared out evenly among them.
-        teacher_temperature, student_temperature: of the spread; 1 samples the model.
-        pitch: tracks F0 in recordings and estimates alike; the corpus's by default.
-        run_directory: whose configuration and curves the report shows; the output directory by default.
+        max_utterances: of the test part; None for all.
+        max_spoken_utterances: utterances that are synthesised, compared and shown.
+        max_teacher_seconds: of speech in total, divided equally among these utterances.
+        teacher_temperature, student_temperature: of the sampling; 1 samples the model.
+        pitch: F0 tracker for recordings and estimates; None for the corpus's tracker.
+        run_directory: with the configuration and curves for the report; None for the output directory.
         progress: show bars.
 
     Returns:
-        Flat ``system/metric`` keys with ``…_low`` and ``…_high`` beside every mean over utterances; None
-        where something could not be measured.
+        Flat ``system/metric`` keys with ``…_low`` and ``…_high`` for every mean over utterances; None if a
+        value could not be measured.
 
     Raises:
-        UserError: the corpus does not fit, has no test utterances, or a model's waveform is not finite.
+        UserError: if the corpus does not match the voice or has no test utterances, or a model's waveform is
+            not finite.
     """
     require_match(voice, corpus, run_directory or output_directory)
     utterances = list(load_utterances(voice, corpus, "test", max_utterances))
@@ -144,9 +145,9 @@ def compare_systems(
     *,
     pitch: Callable[..., PitchTrack],
 ) -> list[dict]:
-    """Lets every system speak all utterances; writes sounds and pictures, and tallies the distances.
+    """Synthesise all utterances with every system; writes sounds and figures, and tallies the distances.
 
-    The first system is the reference. Returns what the report shows of each utterance.
+    The first system is the reference. Returns the report's entry of each utterance.
     """
     spoken = {system.name: system.synthesize(utterances) for system in systems}
     entries = []
@@ -194,7 +195,7 @@ def compare_systems(
 
 
 def as_written(waveform: Tensor, name: str) -> Tensor:
-    """What a 16-bit file of the waveform holds; UserError where it is not finite."""
+    """The waveform as a 16-bit file has it; raises UserError if it is not finite."""
     if not torch.isfinite(waveform).all():
-        raise UserError(f"evaluate: the {name}'s waveform holds NaN or infinity, expected finite samples.")
+        raise UserError(f"evaluate: the {name}'s waveform contains NaN or infinity, expected finite samples.")
     return to_grid(waveform.float()).clamp(-1.0, 1.0 - GRID_STEP)

@@ -1,4 +1,4 @@
-"""How well the teacher predicts the test recordings, and how far the student is from the teacher."""
+"""Measures the likelihood of the test recordings, and the divergence of the student from the teacher."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from wavegen.objectives.monte_carlo_kl import MonteCarloKL
 
 BITS = -1 / math.log(2)
 LINEAR_PREDICTION_ORDER = 32
-# Enough to fit 32 taps and one scale; more changes the third decimal.
+# Enough to fit 32 taps and one scale: with more, only the third decimal changes.
 LINEAR_PREDICTION_SECONDS = 300.0
 
 
@@ -32,11 +32,11 @@ def tally_teacher(
     *,
     progress: bool = False,
 ) -> None:
-    """Bits per sample of the recordings' exact 16-bit mass, in speech alone, and with wrong conditioning.
+    """Bits per sample of the recordings' exact 16-bit mass: total, in speech only, with wrong conditioning.
 
-    The wrong conditioning is the next utterance's (an only utterance's own, half its length later), brought
-    to the right length by repetition. ``shuffled_gap_bits`` is the difference: at zero the teacher does not
-    listen.
+    The wrong conditioning is that of the next utterance, repeated to the right length; for a single utterance
+    its own, shifted by half its length. ``shuffled_gap_bits`` is the difference: at zero the teacher does not
+    use its conditioning.
     """
     listed = tqdm(utterances, desc="teacher's bits", unit="utterance", disable=not progress, leave=False)
     for index, utterance in enumerate(listed):
@@ -83,8 +83,8 @@ def tally_divergence(
 ) -> None:
     """KL(student ‖ teacher) per sample in nats on the student's own speech, with its two terms.
 
-    By draws from every step's law, stratified over its quantiles, whatever estimator trained the student: one
-    number means one thing in every report.
+    The estimator draws from every step's distribution, stratified over its quantiles. It does not depend on
+    the estimator of the training, so that reports are comparable.
     """
     estimator = MonteCarloKL(draws=StratifiedDraws(num_draws=num_draws))
     device = next(student.parameters()).device
@@ -109,7 +109,7 @@ def tally_divergence(
 
 
 def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContext:
-    """The next utterance's context, repeated or cut to this one's number of frames; see ``tally_teacher``."""
+    """The next utterance's context, repeated or cut to the frames of this one; see ``tally_teacher``."""
     other = utterances[(index + 1) % len(utterances)].context
     if len(utterances) == 1:
         other = other.roll(other.num_frames // 2)
@@ -117,7 +117,7 @@ def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContex
 
 
 def _log_prob(teacher: SequentialModel, waveform: Tensor, context: SpeechContext) -> Tensor:
-    """Nats of each sample, ``(time,)`` float64."""
+    """Log-probability of each sample in nats, ``(time,)`` float64."""
     device = next(teacher.parameters()).device
     batch = waveform.unsqueeze(0).to(device)
     log_prob = teacher.conditionals(batch, _batched(context, device)).log_prob(batch)

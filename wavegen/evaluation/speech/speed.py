@@ -1,4 +1,4 @@
-"""How many samples a second one utterance gets: student, teacher with cached states, teacher without."""
+"""Measures the speed of synthesis of one utterance, by any system or by a teacher without cached states."""
 
 import time
 
@@ -14,10 +14,10 @@ from wavegen.models.speech.protocols import SequentialModel
 def samples_per_second(
     system: System, utterance: Utterance, hop_samples: int, *, max_seconds: float = 2.0
 ) -> float:
-    """The rate at which ``system`` speaks the beginning of ``utterance``, alone.
+    """Samples per second at which ``system`` synthesises the beginning of ``utterance``.
 
-    The beginning is one frame long at first and grows fourfold as long as that keeps within ``max_seconds``
-    of wall time; the last and longest one counts. So compilation and warm-up do not.
+    The beginning is one frame long at first and grows by a factor of 4 as long as the expected wall time is
+    within ``max_seconds``. Only the longest one counts, so compilation and warm-up are excluded.
     """
     num_samples = hop_samples
     while True:
@@ -41,10 +41,10 @@ def uncached_samples_per_second(
     max_steps: int = 20,
     max_seconds: float = 10.0,
 ) -> float:
-    """The teacher's rate where every sample costs a pass over the receptive field before it.
+    """The teacher's samples per second without cached states: one pass over the receptive field per sample.
 
-    What sampling without cached states comes to, measured over a few samples: at most ``max_steps``, and no
-    new one after ``max_seconds``. The first pass warms up and does not count.
+    Measured over at most ``max_steps`` samples; no new sample starts after ``max_seconds``. The first pass is
+    a warm-up and does not count.
     """
     device = next(teacher.parameters()).device
     past_samples = min(teacher.receptive_field, utterance.waveform.shape[-1])
@@ -54,7 +54,7 @@ def uncached_samples_per_second(
 
     def one_sample() -> float:
         start = time.perf_counter()
-        # The newest sample's law is all that is used; .cpu() also waits for an accelerator.
+        # Only the newest sample is used; .cpu() also waits for an accelerator.
         teacher.conditionals(window, context).sample()[..., -1].cpu()
         return time.perf_counter() - start
 

@@ -1,8 +1,8 @@
-"""What is compared: systems that turn utterances' true features, or their recordings, into waveforms.
+"""The systems that are compared: they make waveforms from utterances' true features or recordings.
 
-A system has a ``name`` and ``synthesize(utterances) -> waveforms``, one ``(samples,)`` for each and as long
-as its recording. Models speak all utterances as one batch, which costs a sequential one hardly more than a
-single utterance.
+A system has a ``name`` and ``synthesize(utterances) -> waveforms``, one ``(samples,)`` for each utterance,
+with the length of its recording. Models synthesise all utterances as one batch; for a sequential model that
+costs little more than a single utterance.
 """
 
 import zlib
@@ -22,7 +22,7 @@ from wavegen.synthesis.sequential import SequentialSampler
 
 
 class System(Protocol):
-    """Anything that speaks utterances."""
+    """Anything that synthesises utterances."""
 
     name: str
 
@@ -30,12 +30,12 @@ class System(Protocol):
 
 
 def seed_of(utterance: Utterance, seed: int) -> int:
-    """One seed per utterance and run."""
+    """A seed for one utterance, derived from the run's seed."""
     return zlib.crc32(f"{seed}:{utterance.id}".encode())
 
 
 class Recording:
-    """The utterance itself: what all others are measured against."""
+    """The recording itself, the reference of all other systems."""
 
     name = "recording"
 
@@ -44,7 +44,7 @@ class Recording:
 
 
 class GriffinLim:
-    """No model at all: the recording's mel spectrogram turned back into sound."""
+    """A waveform from the recording's mel spectrogram, without a model."""
 
     name = "griffin_lim"
 
@@ -59,7 +59,7 @@ class GriffinLim:
 
 
 class WhiteNoise:
-    """Gaussian noise at the recording's overall level: a metric that likes it can be dismissed."""
+    """Gaussian noise at the recording's level; a metric that prefers it is not useful."""
 
     name = "white_noise"
 
@@ -76,7 +76,7 @@ class WhiteNoise:
 
 
 class Teacher:
-    """The teacher, one sample after another from cached states."""
+    """The teacher, one sample after another with cached states."""
 
     name = "teacher"
 

@@ -1,4 +1,4 @@
-"""What a voice is evaluated on: a corpus's test utterances, checked against the voice and encoded by it."""
+"""Opens the corpus for an evaluation and loads its utterances, encoded by the voice's encoder."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,10 @@ from wavegen.untrusted.plain_yaml import read_plain_yaml
 
 
 def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
-    """The corpus to evaluate on: a whole ``corpus`` group, a prepared ``directory`` alone, or else the run's
-    own.
+    """The corpus to evaluate on: of a whole ``corpus`` group, of a prepared ``directory``, or the run's own.
 
-    A group is prepared where that has not been done; a directory is taken as it is, whatever it was prepared
-    from. Raises UserError where there is none.
+    The corpus of a group is prepared if necessary. A directory is used as it is. Raises UserError if the
+    corpus does not exist.
     """
     if "source" in config:
         return ensure_prepared(config)
@@ -30,16 +29,16 @@ def open_corpus(config: DictConfig, checkpoint: str | Path) -> Corpus:
     if not own.is_dir():
         place = "" if own.is_absolute() else f" below {Path.cwd()}"
         raise UserError(
-            f"the corpus {own} of {checkpoint} does not exist{place}: say where it lies with "
+            f"the corpus {own} of {checkpoint} does not exist{place}: give its folder with "
             "corpus.directory=DIR"
         )
     return Corpus.open(own)
 
 
 def own_directory(checkpoint: str | Path) -> Path:
-    """Where the run says its corpus lies, mostly relative to where it was started.
+    """The corpus folder in the run's configuration, mostly relative to the folder where the run was started.
 
-    Raises UserError where it says nothing.
+    Raises UserError if the configuration does not name one.
     """
     path = Path(checkpoint) / "config.yaml"
     try:
@@ -53,30 +52,29 @@ def own_directory(checkpoint: str | Path) -> Path:
 
 
 def default_output(checkpoint: str | Path, corpus: Corpus) -> Path:
-    """The run folder for the run's own corpus; for another, a folder in it that is named after the corpus."""
+    """The run folder for the run's own corpus; for another corpus, a subfolder named after the corpus."""
     checkpoint = Path(checkpoint)
     try:
         is_own = own_directory(checkpoint).resolve() == corpus.directory.resolve()
-    except UserError:  # a voice without the configuration of its run
+    except UserError:  # the folder has no configuration of a run
         is_own = False
-    name = re.sub(r"[^\w-]+", "_", corpus.name)  # one plain name, whatever a corpus calls itself
+    name = re.sub(r"[^\w-]+", "_", corpus.name)  # a valid folder name, whatever the corpus's name
     return checkpoint if is_own else checkpoint / f"evaluation-{name}"
 
 
 def load_utterances(
     voice: Voice, corpus: Corpus, split: str, limit: int | None = None
 ) -> Iterator[Utterance]:
-    """The first ``limit`` utterances of a split (all by default), their features scaled by the *voice's*
-    encoder.
+    """The first ``limit`` utterances of a split (all by default), encoded by the *voice's* encoder.
 
-    The corpus has scalers of its own, fitted on its own training part: a foreign corpus must look to the
-    voice as its own did.
+    The corpus has its own scalers, fitted on its own training part. The voice needs the scaling that it was
+    trained with.
     """
     return islice(replace(corpus, encoder=voice.encoder).utterances(split), limit)
 
 
 def beginning(utterance: Utterance, num_samples: int, hop_samples: int) -> Utterance:
-    """The utterance's first ``num_samples`` samples, rounded down to whole frames, and its features there."""
+    """The utterance's first ``num_samples`` samples, rounded down to whole frames, with their features."""
     num_frames = min(num_samples, utterance.waveform.shape[-1]) // hop_samples
     waveform = utterance.waveform[: num_frames * hop_samples]
     return replace(utterance, waveform=waveform, context=utterance.context.cut(0, num_frames))

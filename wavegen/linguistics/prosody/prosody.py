@@ -1,4 +1,4 @@
-"""What every model of prosody offers."""
+"""The interface of prosody models."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from wavegen.linguistics.pronunciation import Pronunciation
 
 @dataclass(frozen=True)
 class Plan:
-    """How an utterance will be said.
+    """The phones and the pitch of an utterance to be spoken.
 
     Args:
-        phones: without gaps from 0 s on, as long as the voice will make them.
-        num_frames: of 5 ms.
+        phones: without gaps from 0 s on, with the durations of the voice.
+        num_frames: number of 5 ms frames.
         pitch: F0 and voicing of every frame.
     """
 
@@ -26,30 +26,30 @@ class Plan:
 
 @runtime_checkable
 class Prosody(Protocol):
-    """From phones to durations and log F0.
+    """Predicts durations and log F0 of phones.
 
-    A prosody is a frozen dataclass of plain settings and of what was fitted; a voice carries its description.
-    It is fitted while a corpus is prepared: ``summarise`` looks at one utterance in whichever process,
-    ``fit`` at the summaries of the training part. To add one, write a file with such a class here, and a
-    configuration ``configs/prosody/NAME.yaml``.
+    A prosody model is a frozen dataclass of plain settings and fitted values; a voice stores its description.
+    It is fitted while a corpus is prepared: ``summarise`` processes one utterance in any process, ``fit`` the
+    summaries of the training split. To add one, write a file with such a class here, and a configuration
+    ``configs/prosody/NAME.yaml``.
     """
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
-        """How the voice will say what a front end has read."""
+        """The phones and the pitch with which the voice speaks the output of a front end."""
         ...
 
     def summarise(
         self, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
     ) -> dict[str, Any]:
-        """What ``fit`` has to know of an utterance, as JSON.
+        """The information about one utterance that ``fit`` needs, JSON-compatible.
 
         Args:
             phones: of the recording.
             pitch: of the recording.
-            spoken: how the front end says the same text; None where the recording is just that.
+            spoken: the front end's speech of the same text; None if the recording itself is that speech.
         """
         ...
 
     def fit(self, summaries: Iterable[dict[str, Any]]) -> Self:
-        """The prosody of the voice that these utterances are of."""
+        """The prosody of the voice of these utterances."""
         ...

@@ -1,4 +1,4 @@
-"""The front end's own prosody, brought to the register and the rate of a voice."""
+"""The front end's own prosody, adapted to the pitch range and speaking rate of a voice."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,25 +14,25 @@ from wavegen.linguistics.pronunciation import Pronunciation
 from wavegen.linguistics.prosody.prosody import Plan
 
 _MIN_STD = 1e-2
-_WHISPER = (float(np.log(120.0)), 0.1)  # mean and deviation of log F0 where nothing is voiced
+_WHISPER = (float(np.log(120.0)), 0.1)  # mean and standard deviation of log F0 if nothing is voiced
 
 
 @dataclass(frozen=True)
 class RegisterProsody:
-    """F0 is mapped log-linearly, durations are multiplied by the ratio of the two speaking rates.
+    """Maps F0 log-linearly and multiplies durations by the ratio of the two speaking rates.
 
-    A log F0 that the front end says at ``spoken mean + k · spoken std`` becomes ``mean + k · std``. Without
-    the fitted values both are left as they are. Glottal cycles have to be integrated from the mapped F0,
-    since there are no pulses to count.
+    A log F0 of ``spoken mean + k · spoken std`` in the front end's speech becomes ``mean + k · std``. Without
+    fitted values, F0 and durations are unchanged. Glottal cycles are integrated from the mapped F0, because
+    there are no pulses to count.
 
     Args:
-        pitch: tracker for the front end's own sound.
-        log_f0_mean, log_f0_std: of log F0 in Hz, over voiced frames of the training part.
+        pitch: tracker for the front end's speech.
+        log_f0_mean, log_f0_std: of log F0 in Hz, over voiced frames of the training split.
         phone_duration_s: mean over phones that are not silence.
-        spoken_log_f0_mean, spoken_log_f0_std, spoken_phone_duration_s: the same of how the front end says it.
+        spoken_log_f0_mean, spoken_log_f0_std, spoken_phone_duration_s: the same for the front end's speech.
 
     Raises:
-        UserError: where a value is not finite.
+        UserError: if a value is not finite.
     """
 
     pitch: PitchTracker = field(default_factory=PraatPitch)
@@ -50,7 +50,7 @@ class RegisterProsody:
                 raise UserError(f"the prosody's {one.name} is {value}, expected a finite number")
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
-        """Raises UserError where the front end makes no sound whose pitch could be tracked."""
+        """Raises UserError if the front end produces no sound from which pitch could be tracked."""
         waveform, sample_rate = pronunciation.require_sound("a voice with RegisterProsody")
         spoken_frames = max(1, int(np.ceil(pronunciation.duration_s / FRAME_S)))
         track = self.pitch(waveform, sample_rate, spoken_frames)
@@ -64,7 +64,7 @@ class RegisterProsody:
         return Plan(phones, num_frames, pitch)
 
     def map_log_f0(self, log_f0: np.ndarray) -> np.ndarray:
-        """Move ``log_f0`` (any shape) into the voice's register."""
+        """Maps ``log_f0`` (any shape) to the pitch range of the voice."""
         mean, std = self.log_f0_mean, self.log_f0_std
         spoken_mean, spoken_std = self.spoken_log_f0_mean, self.spoken_log_f0_std
         if mean is None or std is None or spoken_mean is None or spoken_std is None:
@@ -74,7 +74,7 @@ class RegisterProsody:
 
     @property
     def duration_ratio(self) -> float:
-        """By what the front end's durations are multiplied, within [½, 2]."""
+        """The factor on the front end's durations, within [½, 2]."""
         if self.phone_duration_s is None or self.spoken_phone_duration_s is None:
             return 1.0
         return float(np.clip(self.phone_duration_s / self.spoken_phone_duration_s, 0.5, 2.0))
@@ -82,8 +82,8 @@ class RegisterProsody:
     def summarise(
         self, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
     ) -> dict[str, Any]:
-        """Moments of log F0 and mean phone durations, of the recording and of how the front end says it."""
-        # In the precision in which a corpus keeps it.
+        """Moments of log F0 and mean phone durations, of the recording and of the front end's speech."""
+        # In the precision in which a corpus stores it.
         log_f0 = np.log(pitch.f0_hz).astype(np.float32)[pitch.voiced > 0.5].astype(np.float64)
         summary = {"log_f0": moments(log_f0), "phone_duration_s": mean_phone_duration_s(phones)}
         if spoken is None:
@@ -100,7 +100,7 @@ class RegisterProsody:
         }
 
     def fit(self, summaries: Iterable[dict[str, Any]]) -> "RegisterProsody":
-        """Register and rate of these utterances, and of how the front end says the same texts."""
+        """Fits pitch range and speaking rate of these utterances and of the front end's speech."""
         summaries = list(summaries)
         values: dict[str, Any] = {}
         for prefix in ("", "spoken_"):

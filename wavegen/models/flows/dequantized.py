@@ -1,4 +1,4 @@
-"""Between whole pixel levels and the real numbers a flow works on."""
+"""Flows of images with whole pixel levels: dequantisation, preprocessing and a flow of real numbers."""
 
 from collections.abc import Callable
 
@@ -36,22 +36,26 @@ def image_flow(
     dequantization: Transform | None = None,
     base: Callable[[Shape], nn.Module] = StandardNormal,
 ) -> Flow:
-    """dequantization → preprocessing → body over ``base(latent shape)``; uniform, 256 levels if not given."""
+    """Dequantization → preprocessing → body over ``base(latent shape)``.
+
+    ``dequantization`` defaults to uniform noise over 256 levels.
+    """
     dequantization = UniformDequantization() if dequantization is None else dequantization
     bijection = Chain(dequantization, preprocessing, body)
     return Flow(bijection=bijection, base=base(bijection.forward_shape(image_shape)))
 
 
 def centred() -> Bijection:
-    """z = y − ½: pixels in [0, 1) around 0, as Glow takes them."""
+    """z = y − ½: centres pixels in [0, 1) on 0, as Glow does."""
     return Rescale(loc=-0.5)
 
 
 def scaled_logit(alpha: float = 0.05) -> Bijection:
-    """z = logit(α + (1 − 2α) y): pixels in [0, 1] on the whole line, short of the logit's poles.
+    """z = logit(α + (1 − 2α) y): maps pixels in [0, 1] to a finite interval of the real line.
 
-    RealNVP (arXiv 1605.08803, section 4.1) takes logit(α + (1 − α) x / 256) with α = 0.05, which on its
-    upper side still touches the pole; the symmetric form is that of MAF (1705.07057) and of RealNVP's code.
+    RealNVP (arXiv 1605.08803, section 4.1) states logit(α + (1 − α) x / 256) with α = 0.05, which becomes
+    infinite as its argument reaches 1. MAF (1705.07057) and the code of RealNVP use this symmetric form.
+    Raises UserError unless 0 < α < ½.
     """
     if not 0 < alpha < 0.5:
         raise UserError(f"scaled_logit alpha: expected a number between 0 and ½, got {alpha}")
@@ -59,7 +63,7 @@ def scaled_logit(alpha: float = 0.05) -> Bijection:
 
 
 class EmbeddedContext(nn.Module):
-    """p(x | e(context)): ``embedding`` e is computed once and shared by all layers of ``flow``."""
+    """p(x | e(context)): the ``embedding`` e is computed once and shared by all layers of ``flow``."""
 
     def __init__(self, *, embedding: nn.Module, flow: Flow) -> None:
         super().__init__()
@@ -79,16 +83,17 @@ def variational_noise(
 ) -> EmbeddedContext:
     """q(u | image) on the unit cube for ``VariationalDequantization``: a small conditional flow.
 
-    u ↦ logit u, squeezed, through couplings of channels, to standard logistics. Couplings take the image by
-    an embedding of ``hidden_channels`` at half of its resolution, computed once. The layers only permute at
-    the start, so that q starts exactly uniform: training departs from uniform dequantisation. There is no
-    ActNorm: it would take its first values from data, and this flow only ever generates.
+    The flow is u → logit u → squeeze → channel couplings → standard logistic noise. The couplings are
+    conditioned on an embedding of the image with ``hidden_channels`` channels at half the resolution, which
+    is computed once. At initialisation the layers only permute, so q is exactly uniform and training starts
+    from uniform dequantisation. ActNorm is not used: it is initialised from data, and this flow is only
+    sampled from.
 
-    ``forward(image)`` takes an image scaled to (−1, 1), ``(batch, C, H, W)``. ``transform`` is an affine
-    map with log-scale within ±2 if not given; its inverse is what training differentiates. Raises
-    ``UserError`` for an odd height or width.
+    ``forward(image)`` takes an image scaled to (−1, 1), ``(batch, C, H, W)``. ``transform`` defaults to an
+    affine map with log-scale within ±2. Training differentiates its inverse. Raises ``UserError`` if the
+    height or the width is odd.
 
-    Ho et al. 2019, Flow++ (arXiv 1902.00275), section 3.1; their noise flow has mixture couplings.
+    Ho et al. 2019, Flow++ (arXiv 1902.00275), section 3.1; the paper uses mixture couplings here.
     """
     image_shape = require_scales("variational_noise", image_shape, 1)
     transform = Affine(log_scale_activation=BoundedLogScale(2.0)) if transform is None else transform
@@ -109,7 +114,7 @@ def variational_noise(
             kept[0], moved[0], transform.num_parameters, hidden_channels, context_features=hidden_channels
         )
         if index and index % 2 == 0:
-            # both halves have moved: from here on other channels steer
+            # Both halves have been transformed once. Permute so that the next pair splits differently.
             layers.append(Permutation.random(shape[0], seed=index, event_dim=3))
         layers.append(Coupling(split=split, transform=transform, conditioner=conditioner))
     flow = Flow(bijection=Compose(Logit(), squeeze, *layers), base=StandardLogistic(shape))

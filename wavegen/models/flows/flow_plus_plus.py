@@ -1,4 +1,4 @@
-"""Flow++: mixture-of-logistics couplings steered by gated convolutions and self-attention."""
+"""Flow++: mixture-of-logistics couplings conditioned by gated convolutions and self-attention."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ from wavegen.nets.gated_attention import GatedAttentionNet
 
 
 def mixture_then_affine(num_components: int = 4, min_log_scale: float = -7.0) -> Chained:
-    """z = exp(s) · logit F(x) + t, F the cumulative distribution of a mixture of logistics (equation 13)."""
+    """z = exp(s) · logit F(x) + t; F is the CDF of a mixture of logistics (equation 13)."""
     return Chained(MixtureOfLogisticsLogit(num_components, min_log_scale), bounded_affine())
 
 
@@ -46,15 +46,15 @@ def flow_plus_plus(
 ) -> Flow:
     """Flow++ for whole pixel levels of ``image_shape`` (C, H, W).
 
-    ``num_couplings`` counts the checkerboard couplings at full resolution, and the channel couplings and
-    checkerboard couplings behind the squeeze: the paper's (4, 2, 3) for 32×32. In front of each stand
-    ActNorm and ``permutation(num_channels, index)`` (none for one channel, which has nothing to mix). No
-    channel leaves early. For the paper's model hand a ``VariationalDequantization`` with
-    ``variational_noise`` over.
+    ``num_couplings`` gives three counts: checkerboard couplings at full resolution, channel couplings after
+    the squeeze, and checkerboard couplings after the squeeze. The paper uses (4, 2, 3) for 32×32. Each
+    coupling is preceded by ActNorm and ``permutation(num_channels, index)``; the permutation is omitted for
+    a single channel. No channels are factored out. For the paper's model, pass
+    ``dequantization=VariationalDequantization(...)`` with ``variational_noise``.
 
-    ``transform`` is ``mixture_then_affine()``, ``dequantization`` uniform over 256 levels, ``preprocessing``
-    ``scaled_logit()`` if not given. Raises ``UserError`` for a height or width not divisible by 4 (2 where
-    no checkerboard follows the squeeze), and for other than three counts.
+    Defaults: ``transform`` is ``mixture_then_affine()``, ``dequantization`` is uniform over 256 levels,
+    ``preprocessing`` is ``scaled_logit()``. Raises ``UserError`` if the height or width is not divisible by
+    4 (by 2 if there are no checkerboard couplings after the squeeze), or if there are not three counts.
 
     Ho, Chen, Srinivas, Duan and Abbeel 2019 (arXiv 1902.00275).
     """

@@ -1,4 +1,4 @@
-"""Glow: steps of actnorm, a permutation of channels and a coupling, at several scales."""
+"""Glow: steps of ActNorm, channel permutation and coupling at several scales."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,22 +26,22 @@ from wavegen.nets.convolutional import GlowNet
 
 
 def reverse(num_channels: int, index: int) -> Bijection:
-    """The channels in reverse order."""
+    """Reverses the order of the channels."""
     return Permutation.reverse(num_channels, event_dim=3)
 
 
 def shuffle(num_channels: int, index: int) -> Bijection:
-    """The channels in an order drawn once; ``index``, the step's number, is its seed."""
+    """Shuffles the channels in a fixed random order; the step number ``index`` is the seed."""
     return Permutation.random(num_channels, seed=index, event_dim=3)
 
 
 def invertible_1x1(num_channels: int, index: int) -> Bijection:
-    """A learned invertible matrix over channels."""
+    """A 1×1 convolution with a learned invertible matrix over the channels."""
     return InvertibleConvolution(num_channels)
 
 
 def lu_1x1(num_channels: int, index: int) -> Bijection:
-    """The same, learned as P L (U + diag s): its determinant costs O(channels)."""
+    """A 1×1 convolution parametrised as P L (U + diag s); its log-determinant costs O(channels)."""
     return LUConvolution(num_channels)
 
 
@@ -60,16 +60,18 @@ def glow(
 ) -> Flow:
     """Glow for whole pixel levels of ``image_shape`` (C, H, W).
 
-    A scale is a squeeze and ``num_steps`` steps; between scales half of the channels leave. The paper's
-    ablation is ``transform`` ∈ {``Additive()``, ``bounded_affine()``} × ``permutation`` ∈ {``reverse``,
-    ``shuffle``, ``invertible_1x1``}; ``permutation(num_channels, index)`` builds that of step ``index``,
-    counted over all scales. ``prior`` is ``learned_prior`` or ``standard_prior`` (``priors.py``).
+    Each scale is a squeeze followed by ``num_steps`` steps. Half of the channels are factored out between
+    scales. The ablations of the paper are ``transform`` ∈ {``Additive()``, ``bounded_affine()``} ×
+    ``permutation`` ∈ {``reverse``, ``shuffle``, ``invertible_1x1``}. ``permutation(num_channels, index)``
+    builds the permutation of step ``index``, counted over all scales. ``prior`` is ``learned_prior`` or
+    ``standard_prior`` (``priors.py``).
 
-    Where the paper has the scale σ(s + 2), in (0, 1), here it is exp(2 tanh(s / 2)), within e^±2: a
-    sigmoid that vanishes makes samples infinite.
+    The paper's scale is σ(s + 2), in (0, 1). Here it is exp(2 tanh(s / 2)), within e^±2, because a sigmoid
+    close to 0 makes samples infinite.
 
-    ``transform`` is ``bounded_affine()``, ``dequantization`` uniform over 256 levels, ``preprocessing``
-    ``centred()`` if not given. Raises ``UserError`` for a height or width not divisible by 2^num_scales.
+    Defaults: ``transform`` is ``bounded_affine()``, ``dequantization`` is uniform over 256 levels,
+    ``preprocessing`` is ``centred()``. Raises ``UserError`` if the height or width is not divisible by
+    2^num_scales.
 
     Kingma and Dhariwal 2018 (arXiv 1807.03039).
     """

@@ -1,4 +1,4 @@
-"""Masked and inverse autoregressive flows: one stack, read in two directions."""
+"""Masked and inverse autoregressive flows: the same stack of layers used in opposite directions."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,12 +20,12 @@ def maf(
     base: Callable[[Shape], nn.Module] = StandardNormal,
     context_features: int = 0,
 ) -> Flow:
-    """``num_flows`` masked autoregressive flows, the order of the features reversed from one to the next.
+    """``num_flows`` masked autoregressive flows; the order of the features is reversed after each flow.
 
-    The density is one pass; generation takes up to ``features`` passes a flow. ``transform`` is
-    ``bounded_affine()`` if not given: the paper's ``Affine()`` has free log-scales, with which a stack left
-    the numbers within 400 steps. ``normalisation(features)`` builds what stands behind each flow (the
-    paper's batch norm: ``BatchNorm`` with ``event_dim=1``), nothing for None.
+    The density takes one pass. Sampling takes up to ``features`` passes per flow. ``transform`` defaults to
+    ``bounded_affine()``. The paper's ``Affine()`` has unbounded log-scales; a stack with it overflowed
+    within 400 training steps. ``normalisation(features)`` builds the layer after each flow, for example the
+    paper's batch norm, ``BatchNorm`` with ``event_dim=1``. None adds no layer.
 
     Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057).
     """
@@ -42,11 +42,10 @@ def iaf(
     base: Callable[[Shape], nn.Module] = StandardNormal,
     context_features: int = 0,
 ) -> Flow:
-    """The same stack with the roles of x and z exchanged: generation with its density is one pass, the
-    density of given data up to ``features`` passes a flow.
+    """The stack of ``maf`` with x and z exchanged, for variational posteriors and reverse KL.
 
-    For variational posteriors and reverse KL. ``transform`` as in ``maf``. No batch norm: its statistics are
-    of data.
+    Sampling with its density takes one pass. The density of given data takes up to ``features`` passes per
+    flow. ``transform`` is as in ``maf``. There is no batch norm, because its statistics come from data.
 
     Kingma et al. 2016 (arXiv 1606.04934).
     """
@@ -62,7 +61,7 @@ def autoregressive_stack(
     normalisation: Callable[[int], Bijection] | None,
     context_features: int,
 ) -> Compose:
-    """Autoregressive flows over MADEs, in the features' order and in the reverse of it by turns."""
+    """Autoregressive flows over MADEs, alternating between the order of the features and its reverse."""
     transform = bounded_affine() if transform is None else transform
     layers: list[Bijection] = []
     for index in range(num_flows):

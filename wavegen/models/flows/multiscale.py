@@ -1,4 +1,4 @@
-"""Image flows at several scales."""
+"""Multi-scale architecture of image flows, and the check of the image shape."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +17,11 @@ def multiscale(
     scale: Callable[[Shape, int], Bijection],
     prior: Callable[[Shape], Bijection | None],
 ) -> Bijection:
-    """``num_scales`` times the bijections of one scale; between scales half of the channels leave.
+    """Bijections at ``num_scales`` scales; half of the channels are factored out between scales.
 
-    ``scale(shape, index)`` builds those of scale ``index`` (0 is the finest) for images of ``shape``,
-    ``prior(shape)`` what stands in front of a factor-out (``models/flows/priors.py``), or None for nothing.
+    ``scale(shape, index)`` builds the bijections of scale ``index`` (0 is the finest) for images of
+    ``shape``. ``prior(shape)`` builds the bijection in front of a factor-out (``models/flows/priors.py``)
+    or returns None for no bijection.
 
     Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.6.
     """
@@ -38,7 +39,7 @@ def multiscale(
 
 
 def require_scales(model: str, image_shape: Shape, num_scales: int) -> torch.Size:
-    """The image's shape, checked. Raises ``UserError`` where it cannot be halved ``num_scales`` times."""
+    """Returns the image shape; raises ``UserError`` if it cannot be halved ``num_scales`` times."""
     shape = torch.Size(image_shape)
     if len(shape) != 3 or num_scales < 1:
         raise UserError(

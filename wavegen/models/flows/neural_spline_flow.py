@@ -1,4 +1,4 @@
-"""Neural spline flows: rational-quadratic splines with linear maps between, coupling or autoregressive."""
+"""Neural spline flows: rational-quadratic splines and linear maps in turn, coupling or autoregressive."""
 
 from collections.abc import Sequence
 
@@ -27,10 +27,10 @@ def neural_spline_coupling(
     transform: nn.Module | None = None,
     context_features: int = 0,
 ) -> Flow:
-    """RQ-NSF (C): an LU-factorised linear map, then a coupling, ``num_flows`` times, and a last linear map.
+    """RQ-NSF (C): LU-factorised linear map and coupling, ``num_flows`` times, then a last linear map.
 
-    Both directions are one pass. ``transform`` is ``RationalQuadraticSpline()`` if not given: data beyond
-    its bound is moved by the linear maps only, so standardise.
+    Both directions take one pass. ``transform`` defaults to ``RationalQuadraticSpline()``. Only the linear
+    maps change data outside the bound of the spline, so standardise the data.
 
     Durkan, Bekasov, Murray and Papamakarios 2019 (arXiv 1906.04032).
     """
@@ -53,8 +53,9 @@ def neural_spline_autoregressive(
     transform: nn.Module | None = None,
     context_features: int = 0,
 ) -> Flow:
-    """RQ-NSF (AR): the same with masked autoregressive flows; more expressive, up to ``features`` passes a
-    flow to generate.
+    """RQ-NSF (AR): as ``neural_spline_coupling``, with masked autoregressive flows instead of couplings.
+
+    It is more expressive. Sampling takes up to ``features`` passes per flow.
     """
     transform = RationalQuadraticSpline() if transform is None else transform
     layers: list[Bijection] = []

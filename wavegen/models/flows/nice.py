@@ -31,11 +31,11 @@ def nice(
     base: Callable[[Shape], nn.Module] = StandardLogistic,
     context_features: int = 0,
 ) -> Flow:
-    """Additive couplings of even and odd features in turn, then z_i · s_i over independent logistics.
+    """Additive couplings of even and odd features alternately, then z_i · s_i, over logistic noise.
 
-    The couplings keep volume; ``scaling(features)`` is all that changes it. ``Diagonal`` is the paper's;
-    ``ActNorm(event_dim=1)`` is the same map with an offset and takes its first values from a batch, which
-    saves the steps in which log s_i would grow from 0 to the scale of a nearly constant pixel.
+    The couplings preserve volume; only ``scaling(features)`` changes it. The paper uses ``Diagonal``.
+    ``ActNorm(event_dim=1)`` is the same map with an offset, initialised from a batch. It saves the steps in
+    which log s_i grows from 0 to the scale of a nearly constant pixel.
 
     Dinh, Krueger and Bengio 2015 (arXiv 1410.8516); the paper's MNIST model has four couplings of five
     hidden layers of 1,000 units.
@@ -56,9 +56,9 @@ def nice_image(
     preprocessing: Bijection | None = None,
     context_features: int = 0,
 ) -> Flow:
-    """NICE over an image read as one vector, row by row: whole pixel levels of ``image_shape`` (C, H, W).
+    """NICE over an image flattened to a vector, for whole pixel levels of ``image_shape`` (C, H, W).
 
-    ``dequantization`` is uniform over 256 levels and ``preprocessing`` ``centred()`` if not given.
+    Defaults: ``dequantization`` is uniform over 256 levels, ``preprocessing`` is ``centred()``.
     """
     features = math.prod(image_shape)
     body = Compose(

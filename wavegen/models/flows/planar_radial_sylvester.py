@@ -1,8 +1,8 @@
-"""Flows of few hidden units a layer: planar, radial, Sylvester.
+"""Stacks of planar, radial and Sylvester layers: flows with few hidden units per layer.
 
-Their closed direction is the one whose density training needs: read as f (x → z), log p(x) is one pass and
-sampling solves an equation a layer. For a variational posterior, which samples and scores its own samples,
-take ``flow.bijection.inv``: the closed direction then generates (Rezende and Mohamed 2015).
+Each layer has a closed form in one direction only. Here this is f (x → z), so log p(x) takes one pass and
+sampling solves one equation per layer. A variational posterior scores its own samples and needs the
+opposite: use ``flow.bijection.inv``, which samples in closed form (Rezende and Mohamed 2015).
 """
 
 from collections.abc import Callable, Sequence
@@ -26,9 +26,10 @@ from wavegen.nets.context_mlp import ContextMLP
 def planar_flow(
     *, features: int, num_flows: int = 16, hidden: Sequence[int] = (64,), context_features: int = 0
 ) -> Flow:
-    """``num_flows`` planar layers, each one tanh unit wide, over a standard normal.
+    """``num_flows`` planar layers, each with one tanh unit, over a standard normal.
 
-    With a context every layer's parameters are a net of it, ``hidden`` wide; else they are learned tables.
+    With a context, a net with hidden layers of width ``hidden`` computes the parameters of every layer from
+    it. Without a context, the parameters are learned directly.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
@@ -42,7 +43,7 @@ def _planar(features: int, index: int, parameters: nn.Module | None = None) -> B
 def radial_flow(
     *, features: int, num_flows: int = 16, hidden: Sequence[int] = (64,), context_features: int = 0
 ) -> Flow:
-    """``num_flows`` radial layers over a standard normal; else as ``planar_flow``.
+    """``num_flows`` radial layers over a standard normal; other arguments as for ``planar_flow``.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770).
     """
@@ -56,7 +57,7 @@ def _radial(features: int, index: int, parameters: nn.Module | None = None) -> B
 def orthogonal(
     features: int, index: int, parameters: nn.Module | None = None, rank: int | None = None
 ) -> Bijection:
-    """A Sylvester layer of ``rank`` orthonormal columns, as many as features if not given."""
+    """A Sylvester layer of ``rank`` orthonormal columns; ``rank`` defaults to ``features``."""
     rank = features if rank is None else rank
     return OrthogonalSylvester(features, rank, parameters=parameters)
 
@@ -64,13 +65,13 @@ def orthogonal(
 def householder(
     features: int, index: int, parameters: nn.Module | None = None, num_reflections: int | None = None
 ) -> Bijection:
-    """A Sylvester layer of ``num_reflections`` reflections, as many as features if not given."""
+    """A Sylvester layer of ``num_reflections`` Householder reflections, by default ``features``."""
     num_reflections = features if num_reflections is None else num_reflections
     return HouseholderSylvester(features, num_reflections, parameters=parameters)
 
 
 def triangular(features: int, index: int, parameters: nn.Module | None = None) -> Bijection:
-    """A Sylvester layer whose basis is the identity for an even ``index``, and the reverse for an odd one."""
+    """A Sylvester layer whose basis is the identity for an even ``index`` and its reversal for an odd one."""
     order = range(features) if index % 2 == 0 else range(features)[::-1]
     return TriangularSylvester(features, order=order, parameters=parameters)
 
@@ -83,10 +84,10 @@ def sylvester_flow(
     hidden: Sequence[int] = (64,),
     context_features: int = 0,
 ) -> Flow:
-    """``num_flows`` Sylvester layers over a standard normal; else as ``planar_flow``.
+    """``num_flows`` Sylvester layers over a standard normal; other arguments as for ``planar_flow``.
 
-    ``layer(features, index, parameters=…)`` builds layer ``index``: ``orthogonal``, ``householder`` or
-    ``triangular``, or a ``functools.partial`` of one with its rank.
+    ``layer(features, index, parameters=…)`` builds layer ``index``. It is ``orthogonal``, ``householder``
+    or ``triangular``, or a ``functools.partial`` that sets the rank.
 
     Van den Berg, Hasenclever, Tomczak and Welling 2018 (arXiv 1803.05649).
     """

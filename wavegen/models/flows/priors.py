@@ -1,4 +1,4 @@
-"""Of the half of the channels that leaves between two scales: its prior, given the half that stays."""
+"""Priors of the channels that are factored out between scales, conditioned on the remaining channels."""
 
 from wavegen.flows import Affine, Bijection, BoundedLogScale, ChannelSplit, Coupling
 from wavegen.models.flows.multiscale import Shape
@@ -6,10 +6,11 @@ from wavegen.nets.convolutional import GainedConvolutionNet
 
 
 def learned_prior(shape: Shape, context_features: int = 0) -> Bijection:
-    """N(b; μ(a), σ(a)) of the half b of the channels that leaves given the half a that stays.
+    """N(b; μ(a), σ(a)): the prior of the factored-out channels b given the remaining channels a.
 
-    The affine map (b − μ(a)) / σ(a) in front of the factor-out, over its standard normal. One convolution,
-    zero at the start, as in Glow's code (Kingma and Dhariwal 2018, arXiv 1807.03039); log σ within ±2.
+    Implemented as the affine map (b − μ(a)) / σ(a) in front of the factor-out, whose prior is a standard
+    normal. One convolution, initialised to zero, computes μ and σ as in the code of Glow (Kingma and
+    Dhariwal 2018, arXiv 1807.03039). log σ stays within ±2.
     """
     split, transform = ChannelSplit(), Affine(log_scale_activation=BoundedLogScale(2.0))
     kept, moved = split.shapes(shape)
@@ -18,5 +19,5 @@ def learned_prior(shape: Shape, context_features: int = 0) -> Bijection:
 
 
 def standard_prior(shape: Shape, context_features: int = 0) -> None:
-    """Standard normal whatever stays, as in RealNVP: nothing stands in front of the factor-out."""
+    """A standard normal independent of the remaining channels, as in RealNVP; it adds no bijection."""
     return None

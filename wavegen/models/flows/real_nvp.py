@@ -1,4 +1,4 @@
-"""RealNVP: affine couplings of vectors, and of images at several scales."""
+"""RealNVP: affine couplings for vectors, and for images at several scales."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +29,7 @@ from wavegen.nets.residual_net import ResidualNet
 
 
 def bounded_affine() -> Affine:
-    """z = x · exp(2 tanh(s / 2)) + t: no stack of couplings explodes where samples stray."""
+    """z = x · exp(2 tanh(s / 2)) + t: the bounded scale prevents overflow where samples are outliers."""
     return Affine(log_scale_activation=BoundedLogScale(2.0))
 
 
@@ -44,11 +44,11 @@ def real_nvp(
     base: Callable[[Shape], nn.Module] = StandardNormal,
     context_features: int = 0,
 ) -> Flow:
-    """Couplings of ``split`` and its complement in turn over a standard normal.
+    """Couplings with ``split`` and its complement alternately, over a standard normal.
 
-    ``transform`` is ``bounded_affine()`` and ``split`` ``AlternatingSplit()`` if not given;
-    ``normalisation(features)`` builds what stands in front of each coupling, nothing for None
-    (``ActNorm`` or ``BatchNorm`` with ``event_dim=1``).
+    Defaults: ``transform`` is ``bounded_affine()``, ``split`` is ``AlternatingSplit()``.
+    ``normalisation(features)`` builds the layer in front of each coupling, for example ``ActNorm`` or
+    ``BatchNorm`` with ``event_dim=1``. None adds no layer.
 
     Dinh, Sohl-Dickstein and Bengio 2017 (arXiv 1605.08803).
     """
@@ -81,16 +81,17 @@ def real_nvp_image(
 ) -> Flow:
     """Multi-scale RealNVP for whole pixel levels of ``image_shape`` (C, H, W).
 
-    A scale is ``num_couplings`` checkerboard couplings, a squeeze, as many channel couplings with twice the
-    hidden channels, and half of the channels leave; the last scale is ``num_couplings + 1`` checkerboard
-    couplings. ``normalisation(num_channels)`` stands in front of each coupling: ActNorm, or the paper's
-    batch norm (``BatchNorm``). Conditioners are residual nets of ``num_blocks`` blocks.
+    Each scale except the last has ``num_couplings`` checkerboard couplings, a squeeze and ``num_couplings``
+    channel couplings with twice the hidden channels; then half of the channels are factored out. The last
+    scale has ``num_couplings + 1`` checkerboard couplings. ``normalisation(num_channels)`` builds the layer
+    in front of each coupling: ActNorm, or the batch norm of the paper (``BatchNorm``). Conditioners are
+    residual nets of ``num_blocks`` blocks.
 
-    What leaves is standard normal, as in the paper, or ``learned_prior`` of ``models/flows/priors.py``.
-    ``transform`` is ``bounded_affine()``, ``dequantization`` uniform over 256 levels and ``preprocessing``
-    ``scaled_logit()`` if not given.
+    The prior of the factored-out channels is standard normal as in the paper, or ``learned_prior`` of
+    ``models/flows/priors.py``. Defaults: ``transform`` is ``bounded_affine()``, ``dequantization`` is
+    uniform over 256 levels, ``preprocessing`` is ``scaled_logit()``.
 
-    Raises ``UserError`` for a height or width not divisible by 2^num_scales.
+    Raises ``UserError`` if the height or width is not divisible by 2^num_scales.
 
     Dinh, Sohl-Dickstein and Bengio 2017 (arXiv 1605.08803), sections 3.4 – 3.7 and 4.1.
     """

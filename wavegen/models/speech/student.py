@@ -1,4 +1,4 @@
-"""The student: inverse autoregressive flows of WaveNets that speak all samples at once."""
+"""The student: inverse autoregressive flows of WaveNets, which generate all samples in parallel."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -21,21 +21,21 @@ from wavegen.linguistics.context import SpeechContext
 class WaveNetStudent(Flow):
     r"""A stack of ``Autoregressive(Affine, WaveNet).inv`` over white noise (Parallel WaveNet, 1711.10433).
 
-    With flows numbered in the order in which noise passes them,
+    The flows are numbered in the order in which the noise passes through them:
 
     .. math:: x^{i}_t = x^{i-1}_t \, s^i_t + \mu^i_t, \qquad
-              (\mu^i_t, \log s^i_t) = c^i(x^{i-1}_{<t}), \quad x^0 = z,
+              (\mu^i_t, \log s^i_t) = c^i(x^{i-1}_{<t}), \quad x^0 = z.
 
-    so that given :math:`z_{<t}` the sample :math:`x_t` follows the noise's family with
+    Given :math:`z_{<t}`, the sample :math:`x_t` has the same distribution family as the noise, with
 
     .. math:: \log s_\text{tot} = \sum_i \log s^i_t, \qquad
               \mu_\text{tot} = \sum_i \mu^i_t \prod_{j>i} s^j_t .
 
     Args:
-        wavenets: one builder of a WaveNet per flow, each given ``num_parameters``; weights are not shared.
-        family: the noise and the law of a sample given the noise before it, ``family(loc, log_scale)``.
-        hop_samples: samples per frame of context, which says how long an utterance is.
-        initial_scale: total scale of the untrained student; a student that starts loud never recovers.
+        wavenets: one WaveNet builder per flow, called with ``num_parameters``; weights are not shared.
+        family: ``family(loc, log_scale)`` builds the noise, and the conditional of a sample given past noise.
+        hop_samples: samples per context frame; with the number of frames it gives the utterance's length.
+        initial_scale: total scale of the untrained student. Training does not recover from a large one.
     """
 
     base: "WhiteNoise"
@@ -56,15 +56,15 @@ class WaveNetStudent(Flow):
                 last.weight.mul_(0.1)
                 last.bias.copy_(torch.tensor([0.0, math.log(initial_scale) / len(conditioners)]))
         steps = [Autoregressive(transform=transform, conditioner=c, event_dim=1) for c in conditioners]
-        # f: x → z normalises, so noise passes the composition backwards: the last bijection is the first
-        # flow.
+        # The bijection normalises (f: x → z) and sampling applies it backwards, so its last member is the
+        # first flow.
         super().__init__(
             bijection=Compose(*(step.inv for step in reversed(steps))), base=WhiteNoise(family, hop_samples)
         )
 
     @property
     def steps(self) -> list[Autoregressive]:
-        """The flows in the order in which noise passes them."""
+        """The flows in the order in which noise passes through them."""
         return [bijection.inv for bijection in reversed(self.bijection.members)]
 
     @property
@@ -73,13 +73,13 @@ class WaveNetStudent(Flow):
 
     @property
     def receptive_field(self) -> int:
-        """How many past noise samples a sample depends on, beside its own."""
+        """Number of past noise samples, without the current one, on which a sample depends."""
         return sum(step.conditioner.receptive_field for step in self.steps)
 
     def noise(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
-        """White noise of the student's family, by inversion of uniforms: float32 on the student's device.
+        """White noise of the student's family by inversion of its CDF: float32 on the student's device.
 
-        With a generator of its own (on the CPU) the same seed gives the same noise on every device.
+        With a CPU generator, the same seed gives the same noise on every device.
         """
         device = self.base.origin.device
         uniform = torch.rand(shape, generator=generator, device=generator.device if generator else device)
@@ -89,7 +89,7 @@ class WaveNetStudent(Flow):
     def rsample_with_conditionals(
         self, noise: Tensor, context: Context = None
     ) -> tuple[Tensor, Normal | Logistic]:
-        """All samples in one pass, with the law of each given the noise before it.
+        """Generates all samples in one pass, with the conditional of each given the past noise.
 
         Args:
             noise: ``(batch, time)``.
@@ -110,7 +110,7 @@ class WaveNetStudent(Flow):
 
     @torch.no_grad()
     def adopt_conditioning(self, conditioning: nn.Module) -> int:
-        """Start every flow's conditioning from a trained one (the teacher's) where names and shapes agree.
+        """Copies a trained conditioning (the teacher's) into every flow where names and shapes agree.
 
         Returns the number of tensors copied.
         """
@@ -126,9 +126,9 @@ class WaveNetStudent(Flow):
 
 
 class WhiteNoise(nn.Module):
-    """The student's base: independent noise of one family, as long as the context's frames.
+    """The student's base: independent noise of one family, as long as the utterance.
 
-    ``law(loc, log_scale)`` is the family; ``forward(context)`` the noise of an utterance of
+    ``law(loc, log_scale)`` builds the family. ``forward(context)`` gives the noise of
     ``frames * hop_samples`` samples.
     """
 

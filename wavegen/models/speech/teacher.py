@@ -1,4 +1,4 @@
-"""The teacher: a causal WaveNet under a head, trained on the exact mass of 16-bit samples."""
+"""The teacher: a causal WaveNet with an output head, trained on the exact probability of 16-bit samples."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +17,10 @@ class WaveNetTeacher(AutoregressiveModel):
     """An autoregressive distribution of waveforms (van den Oord et al. 2016; Parallel WaveNet, 1711.10433).
 
     Args:
-        head: what is said of one sample: mixture of logistics, Gaussian, or mu-law categorical.
-        wavenet: builds the conditioner, given ``num_parameters``.
-        linear_prediction_order: taps of a trainable linear predictor whose prediction is added to the
-            head's locations; 0 for the plain WaveNet of the papers.
+        head: the distribution of one sample: mixture of logistics, Gaussian, or mu-law categorical.
+        wavenet: builds the conditioner, called with ``num_parameters``.
+        linear_prediction_order: number of taps of a trainable linear predictor, whose prediction is added
+            to the locations of the head; 0 gives the plain WaveNet of the papers.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class WaveNetTeacher(AutoregressiveModel):
         conditioner = wavenet(num_parameters=head.num_parameters)
         with torch.no_grad():
             last = conditioner.output[-1]
-            last.weight.mul_(0.1)  # start near the head's own idea of a first distribution
+            last.weight.mul_(0.1)  # the initial distribution is then close to head.initial_bias()
             last.bias.copy_(head.initial_bias())
         if linear_prediction_order:
             if not hasattr(head, "shift_loc"):
                 raise UserError(
-                    f"linear_prediction_order must be 0 for {type(head).__name__}, which has no locations, "
-                    f"got {linear_prediction_order}"
+                    f"linear_prediction_order must be 0 for {type(head).__name__}, which has no location "
+                    f"parameters, got {linear_prediction_order}"
                 )
             conditioner = LinearPrediction(
                 conditioner=conditioner, shift_loc=head.shift_loc, order=linear_prediction_order
@@ -47,11 +47,11 @@ class WaveNetTeacher(AutoregressiveModel):
         return self.conditioner.receptive_field
 
     def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
-        """p(x_t | x_<t, context) for every t; a mu-law head's model sees the past as it would speak it."""
+        """p(x_t | x_<t, context) for every t. A mu-law head quantises the observed past, as in sampling."""
         observed = getattr(self.head, "observed", None)
         return super().conditionals(x if observed is None else observed(x), context)
 
     def fit_to_data(self, waveforms: Sequence[np.ndarray]) -> None:
-        """Data-dependent initialisation: a linear predictor, if there is one, starts at these recordings'."""
+        """Data-dependent initialisation: fits the linear predictor, if there is one, to the recordings."""
         if isinstance(self.conditioner, LinearPrediction):
             self.conditioner.fit(waveforms)

@@ -83,7 +83,7 @@ def test_markup_and_phoneme_input_are_text_like_any_other():
 
 @pytest.mark.parametrize("text", ["", " ", "...", "\n\t", "\x00", "\ud800", "?!"])
 def test_a_text_without_a_phone_is_quoted(text):
-    with pytest.raises(UserError, match="holds nothing that the voice 'en-us' can pronounce"):
+    with pytest.raises(UserError, match="contains nothing that the voice 'en-us' can pronounce"):
         EspeakFrontEnd().read(text)
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_voice_is_named():
 )
 def test_a_voice_that_is_a_path_is_named_before_espeak_sees_it(name):
     """Any of the first four may end the process."""
-    with pytest.raises(UserError, match="the espeak voice .* is no name"):
+    with pytest.raises(UserError, match="the espeak voice .* is not a valid name"):
         EspeakFrontEnd(name)
 
 

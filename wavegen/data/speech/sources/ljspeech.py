@@ -17,21 +17,21 @@ from wavegen.untrusted.parts import describe
 
 _EXTENSIONS = (".wav", ".flac", ".WAV", ".FLAC")
 _SILENT_BELOW = 2.0**-10  # peak; −60 dBFS
-_MOST_CHARACTERS_A_SECOND = 50  # nobody says more than 30
-_LONGEST_NAME = 255  # characters; no file system takes more
+_MOST_CHARACTERS_A_SECOND = 50  # speech never exceeds 30
+_LONGEST_NAME = 255  # characters; the limit of file systems
 _MIXED_DOWN = "recordings with several channels were mixed down to one"
-_RENAMED = "recordings whose ids are no plain file names got other ids in the corpus"
+_RENAMED = "recordings whose ids are not valid file names have other ids in the corpus"
 
 
 @dataclass(frozen=True)
 class LjspeechCorpus:
-    """Recordings with their text; phone timings by dynamic time warping from a front end's rendition of it.
+    """Recordings with text; phone timings by dynamic time warping from a front end's synthetic speech.
 
     Args:
-        front_end: whose rendition is warped, and whose pronunciation is assumed.
+        front_end: provides the synthetic speech and the pronunciation.
         root: the folder.
-        max_duration_s: recordings that last longer are left out. It bounds the memory that one file can
-            take, whatever its header claims.
+        max_duration_s: longer recordings are skipped. It limits the memory for one file, whatever its header
+            claims.
     """
 
     front_end: FrontEnd
@@ -41,7 +41,7 @@ class LjspeechCorpus:
 
     @cached_property
     def folder(self) -> Path:
-        """Raises UserError where there is no such folder or it has another layout."""
+        """Raises UserError if the folder does not exist or has another layout."""
         if self.root is None:
             raise UserError("corpus=ljspeech needs a folder in LJSpeech layout: give corpus.root=DIR")
         folder = Path(self.root).expanduser()
@@ -59,8 +59,8 @@ class LjspeechCorpus:
             raise UserError("corpus=ljspeech needs a folder in LJSpeech layout: give corpus.root=DIR")
         if not 0 < self.max_duration_s <= LONGEST_S:
             raise UserError(
-                f"max_duration_s={self.max_duration_s} cannot bound recordings, expected more than 0 and "
-                f"at most {LONGEST_S:g} s"
+                f"max_duration_s is {self.max_duration_s}, expected more than 0 and at most {LONGEST_S:g} s "
+                "as the limit of a recording's duration"
             )
         root = str(Path(self.root).expanduser().resolve())
         return {
@@ -105,7 +105,7 @@ class LjspeechCorpus:
         return Rendition(waveform, sample_rate, phones, spoken, tuple(notes))
 
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
-        """By id, the texts of ``metadata.csv``, and the reasons for leaving lines out."""
+        """The texts of ``metadata.csv``, and the reasons for skipping lines, both by id."""
         path = self.folder / "metadata.csv"
         try:
             lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
@@ -117,32 +117,32 @@ class LjspeechCorpus:
             try:
                 name, *rest = (part.strip() for part in line.decode("utf-8").split("|"))
             except UnicodeDecodeError as error:
-                undecodable = problems[f"line {number}"] = f"{place} is no UTF-8 text: {error.reason}"
+                undecodable = problems[f"line {number}"] = f"{place} is not UTF-8 text: {error.reason}"
                 continue
             text = next((text for text in reversed(rest[:2]) if text), "")
             if not line.strip():
                 continue
-            if problem := _no_name(name):
+            if problem := _invalid_name_reason(name):
                 problems[f"line {number}"] = f"{place}: {problem}"
             elif name in texts or name in problems:
-                problems[f"line {number}"] = f"{place}: {name!r} occurs a second time"
+                problems[f"line {number}"] = f"{place}: the id {name!r} is a duplicate"
             elif not text:
-                problems[name] = f"{place}: there is no text"
+                problems[name] = f"{place}: the text is missing"
             elif len(text) > self.max_duration_s * _MOST_CHARACTERS_A_SECOND:
                 problems[name] = (
-                    f"{place}: a text of {len(text)} characters cannot be said within the "
-                    f"{self.max_duration_s:g} s that a recording may last"
+                    f"{place}: a text of {len(text)} characters is too long for a recording of at "
+                    f"most {self.max_duration_s:g} s"
                 )
             else:
                 texts[name] = text
         if not texts and undecodable:
             raise UserError(undecodable)
         if not texts and not problems:
-            raise UserError(f"{path} lists no recording; expected lines of the form id|text|normalised text")
+            raise UserError(f"{path} lists no recordings, expected lines of the form id|text|normalised text")
         return texts, problems
 
     def _recording(self, name: str) -> Path:
-        """Raises SkippedUtterance where there is no regular file of that name."""
+        """Raises SkippedUtterance if there is no regular file with that name."""
         reason = f"the recording {self.folder / 'wavs' / name}.wav (or .flac) is missing"
         for extension in _EXTENSIONS:
             path = self.folder / "wavs" / f"{name}{extension}"
@@ -151,13 +151,13 @@ class LjspeechCorpus:
                     return path
                 if path.exists():
                     reason = f"{path} is a folder, a device or a pipe, expected a recording"
-            except OSError as error:  # the name is too long, the file or folder is not ours to read
+            except OSError as error:  # the name is too long, or access to the file or folder is denied
                 reason = f"the recording {path} cannot be read: {error.strerror}"
         raise SkippedUtterance(reason)
 
 
-def _no_name(name: str) -> str | None:
-    """Why ``name`` cannot be that of a file in a folder."""
+def _invalid_name_reason(name: str) -> str | None:
+    """The reason why ``name`` cannot be a file name, or None."""
     if len(name) > _LONGEST_NAME:
         return f"an id of {len(name)} characters cannot be the name of a recording"
     if not name or Path(name).name != name or name in (".", "..") or "\\" in name or "\0" in name:

@@ -1,4 +1,4 @@
-"""The embedded corpus: a front end speaks sentences that were written for this project."""
+"""The embedded corpus: sentences written for this project, spoken by a front end."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from wavegen.untrusted.parts import describe
 
 @dataclass(frozen=True)
 class SpokenSentences:
-    """Sentences spoken on the spot, with the front end's own exact phone timings.
+    """Synthetic speech of sentences, with the front end's exact phone timings.
 
     Args:
-        front_end: who speaks.
-        sentences: a text file with one sentence a line; by default the one inside the package, which covers
+        front_end: the speaker.
+        sentences: a text file with one sentence per line; by default the file in the package, which covers
             every phone of American English at least 20 times.
-        name: of the corpus; ids begin with it.
+        name: of the corpus and the prefix of its ids.
     """
 
     front_end: FrontEnd
@@ -34,7 +34,7 @@ class SpokenSentences:
     def items(self) -> tuple[list[CorpusItem], dict[str, str]]:
         sentences = self._read_sentences()
         if not sentences:
-            raise UserError(f"the file of sentences {self.sentences} is empty")
+            raise UserError(f"the sentence file {self.sentences} is empty, expected one sentence per line")
         return [CorpusItem(f"{self.name}-{i:04d}", text) for i, text in enumerate(sentences, start=1)], {}
 
     def render(self, item: CorpusItem) -> Rendition:
@@ -56,5 +56,5 @@ class SpokenSentences:
             try:
                 text = Path(self.sentences).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise UserError(f"cannot read the file of sentences {self.sentences}: {error}") from error
+                raise UserError(f"cannot read the sentence file {self.sentences}: {error}") from error
         return [line.strip() for line in text.splitlines() if line.strip()]

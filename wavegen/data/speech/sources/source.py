@@ -1,4 +1,4 @@
-"""What a corpus can be made from."""
+"""The interface of corpus sources."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,18 +11,18 @@ from wavegen.linguistics.pronunciation import Pronunciation
 
 
 class SkippedUtterance(Exception):
-    """This utterance cannot be used; the message is the reason that the user reads."""
+    """An utterance cannot be used; the message tells the user the reason."""
 
 
 @dataclass(frozen=True)
 class CorpusItem:
-    """An utterance that a source offers, before its audio is looked at.
+    """An utterance of a source, before its audio is read.
 
     Args:
         id: unique, and a plain file name (:func:`wavegen.data.speech.names.file_names`).
-        text: what is said.
-        stamp: changes when the utterance's origin does, so that a stale one is made again.
-        name: what the source calls it, where it has names of its own.
+        text: the spoken text.
+        stamp: changes when the recording changes, so that an outdated utterance is prepared again.
+        name: the source's own name of it, if it has one.
     """
 
     id: str
@@ -38,9 +38,9 @@ class Rendition:
     Args:
         waveform: (samples,) float32 at ``sample_rate``.
         phones: contiguous, in seconds of ``waveform``.
-        spoken: how the front end says the same text, which is what a prosody starts from; None where the
-            waveform is just that.
-        notes: what was done to the audio, to be said once for the whole corpus.
+        spoken: the front end's speech of the same text, from which a prosody starts; None if the waveform is
+            that speech.
+        notes: changes made to the audio, reported once for the whole corpus.
     """
 
     waveform: np.ndarray
@@ -51,22 +51,22 @@ class Rendition:
 
 
 class CorpusSource(Protocol):
-    """Utterances to prepare. Sources are sent to worker processes, so they hold settings and no state."""
+    """Utterances to prepare. Sources are sent to worker processes, so they have settings but no state."""
 
     name: str
     front_end: FrontEnd
 
     def settings(self) -> dict:
-        """What determines the result, as JSON; another value means another corpus."""
+        """A JSON-compatible dictionary of all settings that determine the result."""
         ...
 
     def items(self) -> tuple[list[CorpusItem], dict[str, str]]:
-        """All utterances in a fixed order, and by id the reasons for those left out at sight.
+        """All utterances in a fixed order, and the reasons for those already skipped, by id.
 
-        Raises UserError where there is no source at all.
+        Raises UserError if the source is missing.
         """
         ...
 
     def render(self, item: CorpusItem) -> Rendition:
-        """Audio and timings of one utterance. Raises SkippedUtterance."""
+        """The audio and the timings of one utterance. Raises SkippedUtterance."""
         ...

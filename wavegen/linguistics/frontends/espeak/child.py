@@ -1,8 +1,8 @@
-"""The program of the process in which espeak-ng speaks: a loop of requests and replies over pipes.
+"""The program of the child process that runs espeak-ng: a loop of requests and replies over pipes.
 
-espeak-ng is GPL-3 and stays behind this one file; ``process.py`` starts it. Some
-texts overflow its buffers, which the process that calls it could not catch: so it speaks in one of its own,
-which may die. The file is run by its path and imports the standard library only, so that it is up at once.
+Only this file calls espeak-ng, which is licensed under the GPL 3; ``process.py`` starts it. Some texts
+overflow the buffers of espeak-ng and crash the calling process, so it runs in a process of its own, which may
+die. The file is run by its path and imports only the standard library, so that it starts quickly.
 
 A request is one line of JSON: ``{"voice", "words_per_minute", "pitch", "text", "longest_s"}``. A reply is one
 line of JSON, ``{"sample_rate", "events": [[type, sample, phone name], …], "num_bytes"}`` or
@@ -65,10 +65,11 @@ def synthesize(
     text: str,
     longest_s: float,
 ) -> tuple[dict, bytes]:
-    """The reply to one request: its line, and the samples that follow it.
+    """The reply to one request: its JSON header, and the samples that follow it.
 
-    The library is loaded anew each time. Its flutter carries state from one utterance to the next and no call
-    resets it; loaded afresh (3 ms) the same text gives the same samples, whatever was said before, wherever.
+    The library is loaded anew for every request. Its flutter carries state from one utterance to the next,
+    and no call resets it. A freshly loaded library (3 ms) gives the same samples for the same text,
+    independently of earlier requests.
     """
     chunks: list[bytes] = []
     events: list[tuple[int, int, str]] = []
@@ -102,11 +103,11 @@ def synthesize(
         try:
             if library.espeak_SetVoiceByName(voice.encode()) != 0:
                 return {"error": NO_VOICE}, b""
-            library.espeak_ng_SetRandSeed(1)  # of breath, in voices that have it; else the clock is the seed
+            library.espeak_ng_SetRandSeed(1)  # for breath noise of some voices, else seeded by the clock
             library.espeak_SetSynthCallback(collect)
             library.espeak_SetParameter(_RATE, words_per_minute, 0)
             library.espeak_SetParameter(_PITCH, pitch, 0)
-            utf8 = text.encode("utf-8", errors="ignore")  # lone surrogates are no UTF-8
+            utf8 = text.encode("utf-8", errors="ignore")  # drops lone surrogates, which are not valid UTF-8
             library.espeak_Synth(
                 utf8 + b"\0", ctypes.c_size_t(len(utf8) + 1), 0, 0, 0, _CHARS_UTF8, None, None
             )
@@ -131,10 +132,10 @@ def _fresh_library(path: str) -> Iterator[ctypes.CDLL]:
 
 
 def main(library_path: str, data_path: str) -> None:
-    """Answers requests until the pipe closes, which it does when the process that asks ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, which ends this one
-    _leave_no_core()
-    # espeak prints to standard output on occasion: replies go elsewhere.
+    """Answers requests until the pipe closes, which happens when the parent process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and then ends this process
+    _disable_core_dumps()
+    # espeak sometimes prints to standard output, so replies use a duplicate of it.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin.buffer:
@@ -146,8 +147,8 @@ def main(library_path: str, data_path: str) -> None:
         replies.flush()
 
 
-def _leave_no_core() -> None:
-    """Its death is expected and says nothing new; a core file in the user's folder would."""
+def _disable_core_dumps() -> None:
+    """Disables core dumps: crashes of this process are expected."""
     try:
         import resource
     except ImportError:  # Windows

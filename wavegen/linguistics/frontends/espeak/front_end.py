@@ -1,7 +1,7 @@
-"""Text → speech with phone timings, by espeak-ng.
+"""Text to speech with phone timings, by espeak-ng.
 
-The library, its data and its voices come in the wheel of ``espeakng_loader``; nothing has to be installed on
-the machine. It speaks in another process (``process.py``): some texts kill it.
+The wheel of ``espeakng_loader`` contains the library, its data and its voices, so nothing has to be installed
+on the machine. espeak-ng runs in another process (``process.py``), because some texts crash it.
 """
 
 import re
@@ -19,10 +19,10 @@ from wavegen.linguistics.pronunciation import Pronunciation
 
 _PRIMARY_STRESS, _SECONDARY_STRESS = "'ˈ", ",ˌ"
 _SHORTEST_PHONE_S = 0.010
-# What espeak makes a path of: two dots lead out of its data, a file that is no voice ends the process, and
-# a long variant overflows a buffer.
+# espeak builds a path from the name: ".." would leave its data folder, a file that is not a voice ends the
+# process, and a long variant overflows a buffer.
 _VOICE_NAME = re.compile(r"(?![/!])[\w' (),/-]{1,60}(\+[\w -]{0,30})?")
-# Of one utterance: 160 MB in espeak's process; what trains or speaks afterwards needs more.
+# Per utterance. It needs 160 MB in espeak's process, and more in later training or synthesis.
 _LONGEST_S = 3600.0
 
 _process = EspeakProcess()
@@ -30,17 +30,17 @@ _process = EspeakProcess()
 
 @dataclass(frozen=True)
 class EspeakFrontEnd:
-    """A voice of espeak-ng: only its settings, so it can be sent to other processes.
+    """A voice of espeak-ng. It has only settings, so it can be sent to other processes.
 
-    The same text gives the same samples, whatever was said before, in whichever process.
+    The same text gives the same samples, in any process and independently of earlier texts.
 
     Args:
-        voice: espeak's name, variants by plus sign (``en-us``, ``en-us+f3``).
+        voice: espeak's name, variants after a plus sign (``en-us``, ``en-us+f3``).
         words_per_minute: speaking rate, 80 to 450.
-        pitch: 0 to 99; 50 is the voice's own.
+        pitch: 0 to 99; 50 is the voice's default.
 
     Raises:
-        UserError: a setting is out of its range, or ``voice`` no name.
+        UserError: a setting is out of range, or ``voice`` is not a valid name.
     """
 
     voice: str = "en-us"
@@ -50,7 +50,7 @@ class EspeakFrontEnd:
     def __post_init__(self) -> None:
         if not (isinstance(self.voice, str) and _VOICE_NAME.fullmatch(self.voice)):
             raise UserError(
-                f"the espeak voice {self.voice!r} is no name, expected one such as en-us or en-us+f3"
+                f"the espeak voice {self.voice!r} is not a valid name, expected one such as en-us or en-us+f3"
             )
         for name, least, most in (("words_per_minute", 80, 450), ("pitch", 0, 99)):
             value = getattr(self, name)
@@ -60,13 +60,13 @@ class EspeakFrontEnd:
                 )
 
     def read(self, text: str) -> Pronunciation:
-        """Say ``text`` as it stands: markup, braces and brackets are text like any other.
+        """Speaks ``text`` literally: markup, braces and brackets have no special meaning.
 
         Raises:
-            UserError: the voice does not exist; ``text`` holds nothing that it can pronounce, would take more
-                than an hour, or is one that espeak-ng dies of.
+            UserError: if the voice does not exist, or if ``text`` contains nothing that it can pronounce,
+                would take more than an hour, or crashes espeak-ng.
         """
-        # espeak takes control characters for commands embedded in the text.
+        # espeak interprets control characters as embedded commands.
         plain = "".join(
             " " if ord(character) < 32 or ord(character) == 127 else character for character in text
         )
@@ -80,7 +80,7 @@ class EspeakFrontEnd:
         phones = _timed_phones(reply["events"], len(waveform), reply["sample_rate"])
         if all(phone.is_silence for phone in phones):
             raise UserError(
-                f"the text {_quote(text)} holds nothing that the voice {self.voice!r} can pronounce"
+                f"the text {_quote(text)} contains nothing that the voice {self.voice!r} can pronounce"
             )
         duration_s = len(waveform) / reply["sample_rate"]
         return Pronunciation(phones, duration_s, waveform, reply["sample_rate"])
@@ -88,18 +88,18 @@ class EspeakFrontEnd:
     def _refusal(self, error: str, text: str) -> Exception:
         if error == espeak_child.NO_VOICE:
             return UserError(
-                f"espeak-ng has no voice {self.voice!r}; en-us and en-gb-x-rp are two that it has"
+                f"espeak-ng has no voice {self.voice!r}, expected one such as en-us or en-gb-x-rp"
             )
         if error == espeak_child.NO_DATA:
-            return UserError("espeak-ng did not start with its data; reinstall the package espeakng-loader")
+            return UserError("espeak-ng could not load its data; reinstall the package espeakng-loader")
         if error == espeak_child.TOO_LONG:
             minutes = f"{_LONGEST_S / 60:g} minutes"
             return UserError(f"the text {_quote(text)} takes more than {minutes} to say; speak it in parts")
-        return RuntimeError(error)  # a defect, with the child's traceback
+        return RuntimeError(error)  # a bug, with the child's traceback
 
 
 def _timed_phones(events: list[tuple[int, int, str]], num_samples: int, sample_rate: int) -> list[TimedPhone]:
-    """Phone events say where a phone starts; it ends where the next one starts."""
+    """Builds phones from phone events, which mark starts only: a phone ends where the next one starts."""
     phones: list[TimedPhone] = []
     word, phrase = -1, 0
     phrase_has_phones = False

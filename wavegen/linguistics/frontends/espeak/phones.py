@@ -1,13 +1,13 @@
-"""espeak's names of phones, and ours.
+"""Mapping from espeak's phone names to the inventory of this project.
 
-espeak names the phones of its ``en-us`` voice in an ASCII notation of its own (``I2``, ``t#``, ``o@``), with
-several names for what is one sound to the listener (allophones that its rules tell apart). Here they become
-the inventory ``EN_US_PHONES``.
+espeak names the phones of its ``en-us`` voice in its own ASCII notation (``I2``, ``t#``, ``o@``), with
+several names for sounds that listeners do not distinguish (allophones). This module maps them to the
+inventory ``EN_US_PHONES``.
 """
 
 from wavegen.linguistics.phones import SILENCE, UNKNOWN
 
-# Determined by letting the voice speak some 1,400 paragraphs of prose and documentation.
+# Collected by letting the voice speak some 1,400 paragraphs of prose and documentation.
 _FROM_ESPEAK = {
     **{name: name for name in "p b t d k f v s z h m n l j w i".split()},
     "t2": "t",
@@ -73,9 +73,9 @@ _FROM_ESPEAK = {
 
 
 def normalise_phone(espeak_name: str) -> str | None:
-    """Name in the inventory of the phone that espeak calls ``espeak_name`` (without its stress marks).
+    """The inventory name of the phone that espeak calls ``espeak_name`` (without its stress marks).
 
-    ``None`` for names that are no sound: markers of language switching and palatalisation.
+    ``None`` for names that are not sounds: markers of language switching and palatalisation.
     """
     if espeak_name.startswith("_"):
         return SILENCE
@@ -83,5 +83,5 @@ def normalise_phone(espeak_name: str) -> str | None:
         return None
     if espeak_name in _FROM_ESPEAK:
         return _FROM_ESPEAK[espeak_name]
-    # An allophone of another English voice: its plain form usually exists.
+    # An allophone of another English voice: remove the variant suffix, since the plain form usually exists.
     return _FROM_ESPEAK.get(espeak_name.rstrip("0123456789#-~;:.^"), UNKNOWN)

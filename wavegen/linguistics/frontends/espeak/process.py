@@ -1,4 +1,4 @@
-"""The process in which espeak-ng speaks, seen from outside: started at first use, replaced when it dies."""
+"""Client of the espeak-ng process: starts it at first use, and restarts it when it dies."""
 
 import atexit
 import io
@@ -15,18 +15,18 @@ import espeakng_loader
 
 from wavegen.linguistics.frontends.espeak import child as espeak_child
 
-_TIMEOUT_S = 120.0  # an hour of speech, the longest there is, takes 4 s on a calm machine
+_TIMEOUT_S = 120.0  # an hour of speech, the maximum, takes 4 s on an idle machine
 
 
 class EspeakDied(Exception):
-    """espeak-ng died, or ran without end, over a request; the message says how."""
+    """espeak-ng died or timed out during a request; the message says how."""
 
 
 class EspeakProcess:
-    """Sends requests to a child that runs ``child.py``, one after the other.
+    """Sends requests one by one to a child process that runs ``child.py``.
 
-    The child starts with the first request. It ends with this process, however that ends: at its exit, or
-    when the pipe to it closes. A process that was forked starts a child of its own.
+    The first request starts the child. The child ends when this process ends, by the exit handler or because
+    its pipe closes. A forked process starts its own child.
 
     Args:
         timeout_s: wall-clock time for one request.
@@ -38,30 +38,30 @@ class EspeakProcess:
         self._lock = threading.Lock()
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def ask(self, **request: object) -> tuple[dict, bytes]:
         """The child's reply, its line and its samples: see :mod:`wavegen.linguistics.frontends.espeak.child`.
 
         Raises:
-            EspeakDied: over this request, in a child that had answered none before.
+            EspeakDied: if a freshly started child dies during this request.
         """
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             if self._child is not None:
-                # An earlier text may have damaged the child's memory: to blame is what a new one dies of too.
+                # An earlier text may have damaged the child's memory, so only a new child's death counts.
                 with suppress(EspeakDied):
                     return self._exchange(self._child, line)
             self._child = self._start()
             return self._exchange(self._child, line)
 
     def close(self) -> None:
-        """Ends the child; the next request starts another."""
+        """Ends the child; the next request starts another one."""
         with self._lock:
             self._end()
 
     def _start(self) -> subprocess.Popen:
-        # By its path and without site-packages (-I -S): nothing is imported that it does not need.
+        # Run by its path and without site-packages (-I -S), so that nothing unnecessary is imported.
         return subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", espeak_child.__file__),
@@ -69,8 +69,8 @@ class EspeakProcess:
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # "*** stack smashing detected ***" says less than EspeakDied
-            bufsize=0,  # nothing buffered that a fork would write a second time
+            stderr=subprocess.DEVNULL,  # "*** stack smashing detected ***" adds nothing to EspeakDied
+            bufsize=0,  # no buffer that a fork could write a second time
         )
 
     def _exchange(self, child: subprocess.Popen, line: bytes) -> tuple[dict, bytes]:
@@ -89,7 +89,7 @@ class EspeakProcess:
             self._end()
             status = f"it took more than {self.timeout_s:g} s" if timed_out.is_set() else _ending(child)
             raise EspeakDied(status) from error
-        except BaseException:  # Ctrl-C: half of a reply may be left in the pipe
+        except BaseException:  # Ctrl-C: part of a reply may remain in the pipe
             self._end()
             raise
         finally:
@@ -98,18 +98,18 @@ class EspeakProcess:
 
     def _end(self) -> None:
         if self._child is not None:
-            self._child.kill()  # it holds nothing that could be lost
+            self._child.kill()  # it has no data to lose
             self._child.wait()
             for pipe in _pipes(self._child):
                 pipe.close()
             self._child = None
 
-    def _forget(self) -> None:
-        """In a forked process: the child is the other's, the lock may be held by a thread that is there."""
+    def _reset_after_fork(self) -> None:
+        """In a forked process: the child belongs to the parent, and one of its threads may hold the lock."""
         self._lock = threading.Lock()
         if self._child is not None:
             for pipe in _pipes(self._child):
-                pipe.close()  # while stdin were open here, the child would not notice the other's end
+                pipe.close()  # otherwise the child would not notice that the parent closes its end
             self._child.returncode = 0  # nothing to wait for
             self._child = None
 
@@ -120,12 +120,12 @@ def _pipes(child: subprocess.Popen) -> tuple[io.FileIO, io.FileIO]:
 
 
 def _send_and_receive(child: subprocess.Popen, line: bytes) -> tuple[dict, bytes]:
-    """Raises EOFError or OSError where the child is gone."""
+    """Raises EOFError or OSError if the child has died."""
     to_child, from_child = _pipes(child)
     rest = memoryview(line)
     while rest:
         rest = rest[to_child.write(rest) :]
-    # The reply is the only thing in the pipe: what a buffer reads ahead belongs to it.
+    # The pipe contains only this reply, so a buffer cannot read too far.
     replies = io.BufferedReader(from_child)
     try:
         header = replies.readline()

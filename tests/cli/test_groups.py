@@ -1,0 +1,67 @@
+"""Which groups a recipe has, and which of their choices fit it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wavegen.cli.composition import compose_config
+from wavegen.cli.groups import chosen_files, recipe_groups, recipes_of
+from wavegen.resources import resource_directory
+
+CONFIGS = resource_directory("configs")
+EXPERIMENTS = sorted((CONFIGS / "experiment").glob("[!_]*.yaml"))
+
+
+def test_groups_are_those_of_the_defaults_list():
+    groups = recipe_groups("distill", CONFIGS)
+    assert list(groups)[:4] == ["corpus", "front_end", "layout", "prosody"]
+    mounted = groups["optimisation@student_training"]
+    assert (mounted.name, mounted.package, mounted.default) == ("optimisation", "student_training", "student")
+    assert set(mounted.others) >= {"teacher", "flow", "gallery"}
+    assert recipe_groups("synthesize", CONFIGS) == {}
+
+
+def test_what_choices_share_is_no_choice():
+    for group in recipe_groups("flow", CONFIGS).values():
+        assert not any(name.startswith("_") for name in (*group.choices, *group.others))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_fits_the_recipes_it_names(path: Path):
+    """It overrides groups that they have, and sets keys that they have."""
+    assert recipes_of(path)
+    for recipe in recipes_of(path):
+        assert path.stem in recipe_groups(recipe, CONFIGS)["experiment"].choices
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        overridden = [f"{name.removeprefix('override /')}={choice}" for name, choice in pairs(document)]
+        without = compose_config(recipe, overridden, configs=CONFIGS)
+        with_it = compose_config(recipe, [f"experiment={path.stem}"], configs=CONFIGS)
+        assert keys_of(with_it) == keys_of(without)
+
+
+def pairs(document: dict) -> list[tuple[str, str]]:
+    return [pair for entry in document["defaults"] if isinstance(entry, dict) for pair in entry.items()]
+
+
+def keys_of(node: object) -> object:
+    """The names in a configuration, without what an experiment may leave out (``schedule: null``)."""
+    if not hasattr(node, "keys"):
+        return None
+    return {key: keys_of(node._get_node(key)) for key in node if key != "schedule"}
+
+
+def test_the_chosen_file_is_the_given_one_the_experiment_s_or_the_default():
+    groups = recipe_groups("distill", CONFIGS)
+    assert chosen_files(groups, [])["teacher"].stem == "tiny"
+    assert "experiment" not in chosen_files(groups, [])
+    assert chosen_files(groups, ["experiment=ljspeech_cpu"])["teacher"].stem == "small"
+    assert chosen_files(groups, ["experiment=ljspeech_cpu", "teacher=paper"])["teacher"].stem == "paper"
+    assert chosen_files(groups, ["experiment=mnist_glow", "teacher=none-such"])["teacher"].stem == "tiny"
+
+
+def test_a_file_without_commands_fits_every_recipe(tmp_path: Path):
+    (tmp_path / "speak.yaml").write_text("defaults:\n  - experiment: null\n", encoding="utf-8")
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("seed: 1\n", encoding="utf-8")
+    assert list(recipe_groups("speak", tmp_path)["experiment"].choices) == ["mine"]

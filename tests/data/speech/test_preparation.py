@@ -1,0 +1,75 @@
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from wavegen.audio.pitch import PraatPitch
+from wavegen.data.speech.files import write_json
+from wavegen.data.speech.preparation import Preparation, arguments_of
+from wavegen.data.speech.prepare import prepare_corpus
+from wavegen.data.speech.sources.sentences import SpokenSentences
+from wavegen.errors import UserError
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
+from wavegen.linguistics.phone_layout import PhoneLayout
+from wavegen.linguistics.prosody.register import RegisterProsody
+
+
+def test_other_settings_are_refused_in_the_same_directory(sentences, tmp_path):
+    source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
+    prepare_corpus(source, out, 8000)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="another sample_rate: 8000 there, 16000 wanted"):
+        prepare_corpus(source, out, 16000)
+    with pytest.raises(UserError, match="another split"):
+        prepare_corpus(source, out, 8000, seed=1)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("rate", [22050, 44100, 11025, 4000, 0, -200])
+def test_rates_without_a_whole_frame_are_refused(sentences, tmp_path, rate):
+    with pytest.raises(UserError, match=rf"{rate} Hz cannot be used: a frame of 5 ms"):
+        prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", rate)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def source(sentences):
+    return SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+
+
+def test_settings_are_json_and_differ_where_the_corpus_would(source):
+    settings = Preparation(source=source).settings()
+    assert json.loads(json.dumps(settings)) == settings
+    for change, key in (
+        ({"sample_rate": 8000}, "sample_rate"),
+        ({"seed": 1}, "split"),
+        ({"num_dev": 3}, "split"),
+        ({"loudness_dbfs": -20.0}, "loudness_dbfs"),
+        ({"layout": PhoneLayout(context_width=1)}, "layout"),
+    ):
+        other = Preparation(source=source, **change).settings()
+        assert [name for name in settings if settings[name] != other[name]] == [key]
+
+
+def test_the_default_prosody_listens_with_the_same_tracker(source):
+    tracker = PraatPitch(70.0, 300.0)
+    assert Preparation(source=source, pitch=tracker).prosody == RegisterProsody(pitch=tracker)
+
+
+def test_a_folder_with_other_settings_is_refused_and_an_empty_one_taken(source, tmp_path):
+    preparation = Preparation(source=source)
+    preparation.check(tmp_path)
+    write_json(tmp_path / "settings.json", preparation.settings())
+    preparation.check(tmp_path)
+    with pytest.raises(
+        UserError, match=f"{tmp_path} holds a corpus prepared with another loudness_dbfs: null"
+    ):
+        Preparation(source=source, loudness_dbfs=-20.0).check(tmp_path)
+
+
+def test_arguments_are_the_groups_entries_made(source):
+    pitch = {"_target_": "wavegen.audio.pitch.PraatPitch", "min_hz": 80.0}
+    group = OmegaConf.create({"name": "x", "root": "y", "front_end": {"z": 1}, "seed": 2, "pitch": pitch})
+    arguments = arguments_of(group)
+    assert arguments == {"seed": 2, "pitch": PraatPitch(min_hz=80.0)}
+    assert arguments_of({"source": source}) == {"source": source}

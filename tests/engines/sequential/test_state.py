@@ -1,0 +1,45 @@
+"""What a group's state is, as its records describe it."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+one_group = runpy.run_path(str(Path(__file__).with_name("one_group.py")))
+small_teacher, group_of, prepare = (one_group[name] for name in ("small_teacher", "group_of", "prepare"))
+
+
+@pytest.mark.parametrize("columns", [1, 3, 20])
+def test_memory_has_room_for_every_layers_past_and_what_is_summed_of_it(columns):
+    group = group_of(small_teacher(), range(columns), num_stages=2)
+    memory, net = group.memory, group.net
+    assert memory.ring_slots.tolist() == [2 * dilation + 1 for dilation in (1, 2, 4)]
+    ring_sizes = memory.ring_slots * columns * net.residual_width
+    assert memory.ring_start.tolist() == [0, *np.cumsum(ring_sizes)[:-1]]
+    assert memory.rings.size == ring_sizes.sum()
+    # a block is summed before its own samples are there: it is no longer than the dilation
+    assert (memory.block >= 1).all() and (memory.block <= [1, 2, 4]).all()
+    sums_sizes = memory.block * columns * 2 * net.gate_width
+    assert memory.sums_start.tolist() == [0, *np.cumsum(sums_sizes)[:-1]]
+    assert memory.sums.size == sums_sizes.sum()
+    assert memory.starts.size == columns * 3 * 2 * net.gate_width
+    mixed = net.residual_width + net.skip_width
+    assert memory.flowing_offsets.tolist() == [mixed * column for column in range(columns)]
+    assert memory.gates_offsets.tolist() == [net.gate_width * column for column in range(columns)]
+    assert memory.places.shape == (2, columns * memory.block.max())
+    for array in (memory.rings, memory.sums, memory.flowing, memory.gates, memory.hidden, memory.parameters):
+        assert array.dtype == np.float32 and array.ctypes.data % 64 == 0 and not array.any()
+
+
+def test_a_feed_has_the_samples_before_the_window_first():
+    group = group_of(small_teacher(linear_prediction_order=4), [0, 2])
+    prepare(group, 0, 10, batch_size=3)
+    group.waveform[:, -4:] = [[1, 2, 3, 4], [5, 6, 7, 8]]
+    prepare(group, 10, 16, batch_size=3)
+    *_, feed, stage, first, last, num_stages, counters = next(iter(group.stages()))
+    assert (feed.start, feed.stop, feed.history) == (10, 16, 4)
+    assert feed.waveform.shape == (2, 4 + 6)
+    assert feed.waveform[:, :4].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]] and not feed.waveform[:, 4:].any()
+    assert feed.hop_samples == 0 and feed.conditioning.size == 0 and not feed.given
+    assert (stage, first, last, num_stages) == (0, 0, 3, 1) and counters[0] == 11

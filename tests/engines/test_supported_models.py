@@ -1,0 +1,121 @@
+import pytest
+import torch
+from torch import nn
+
+from wavegen.distributions.heads import LogisticMixtureHead
+from wavegen.engines.conditioning_windows import Unsupported
+from wavegen.engines.supported_models import (
+    check_finite,
+    check_float32,
+    check_settings,
+    check_student,
+    check_teacher,
+)
+from wavegen.errors import UserError
+
+
+@pytest.fixture
+def teacher(make_teacher):
+    return make_teacher(LogisticMixtureHead(2, -9.0), linear_prediction_order=3).float()
+
+
+@pytest.fixture
+def student(make_student):
+    return make_student().float()
+
+
+def test_what_is_made_of_the_projects_own_layers_passes(teacher, student):
+    check_teacher(teacher)
+    check_student(student)
+    check_finite(teacher)
+    check_settings("float32", None)
+    check_settings("bfloat16", 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_none_is_named_with_its_count(teacher, value):
+    with torch.no_grad():
+        teacher.conditioner.taps[1:] = value
+    with pytest.raises(
+        UserError, match=r"2 of the elements of 'conditioner.taps', of shape \(3,\), are NaN or"
+    ):
+        check_finite(teacher)
+
+
+def test_buffers_count_and_whole_numbers_do_not():
+    module = nn.Module()
+    module.register_buffer("order", torch.arange(3))
+    check_finite(module)
+    module.register_buffer("scale", torch.tensor(float("inf")))
+    with pytest.raises(UserError, match="1 of the elements of 'scale'"):
+        check_finite(module)
+
+
+def test_settings_that_there_are_not_are_named():
+    with pytest.raises(UserError, match="precision must be one of float32, bfloat16, got 'float16'"):
+        check_settings("float16", None, precisions=("float32", "bfloat16"))
+    for number in (0, -1):
+        with pytest.raises(UserError, match=f"num_threads must be at least 1, got {number}"):
+            check_settings("float32", number)
+
+
+def test_another_precision_is_named_with_the_first_parameter():
+    net = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1).double())
+    with pytest.raises(Unsupported, match="^1.weight is float64$"):
+        check_float32(net)
+
+
+class Sub(nn.Conv1d):
+    """Might compute anything."""
+
+
+def _kernel(wavenet):
+    wavenet.input = nn.Conv1d(1, 4, 3)
+
+
+def _subclass(wavenet):
+    wavenet.layers[1].output = Sub(3, 4, 1)
+
+
+def _hook(wavenet):
+    wavenet.layers[0].dilated.register_forward_pre_hook(lambda module, inputs: None)
+
+
+def _own_forward(wavenet):
+    wavenet.output[3].forward = lambda x: x
+
+
+def _slope(wavenet):
+    wavenet.output[2].negative_slope = 0.1
+
+
+def _longer(wavenet):
+    wavenet.output.append(nn.Identity())
+
+
+CHANGES = [
+    (_kernel, "input has a kernel of 3"),
+    (_subclass, "layers.1.output is a Sub"),
+    (_hook, "layers.0.dilated has forward hooks"),
+    (_own_forward, "output.3 has another forward than its class"),
+    (_slope, "output.2 has the slope 0.1"),
+    (_longer, "output has 5 layers"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), CHANGES)
+def test_a_layer_that_may_compute_otherwise_is_named(teacher, student, change, named):
+    change(teacher.conditioner.conditioner)
+    with pytest.raises(Unsupported, match=f"^conditioner.conditioner.{named}$"):
+        check_teacher(teacher)
+    change(student.steps[1].conditioner)
+    with pytest.raises(Unsupported, match=f"{named}$"):
+        check_student(student)
+
+
+def test_models_and_heads_of_other_types_are_named(teacher, student):
+    teacher.head = type("OwnHead", (LogisticMixtureHead,), {})(2, -9.0)
+    with pytest.raises(Unsupported, match="^head is a OwnHead$"):
+        check_teacher(teacher)
+    with pytest.raises(Unsupported, match="^the student is a Linear$"):
+        check_student(nn.Linear(1, 1))

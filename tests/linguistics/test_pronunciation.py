@@ -1,0 +1,25 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from wavegen.errors import UserError
+from wavegen.linguistics.phones import TimedPhone
+from wavegen.linguistics.pronunciation import Pronunciation
+
+PHONES = [TimedPhone("a", 0.0, 0.5)]
+
+
+def test_a_front_end_that_speaks_has_sound():
+    spoken = Pronunciation(PHONES, 0.5, np.zeros(4000, np.float32), 8000)
+    assert spoken.require_sound("a corpus") is spoken
+
+
+def test_one_that_only_writes_is_refused_with_the_purpose():
+    with pytest.raises(UserError, match="^a corpus of spoken sentences needs a front end that speaks"):
+        Pronunciation(PHONES, 0.5).require_sound("a corpus of spoken sentences")
+
+
+def test_a_pronunciation_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Pronunciation(PHONES, 0.5).duration_s = 1.0
