@@ -22,6 +22,12 @@ def test_groups_are_those_of_the_defaults_list():
     assert recipe_groups("synthesize", CONFIGS) == {}
 
 
+def test_a_file_may_name_the_place_of_its_settings():
+    groups = recipe_groups("distill", CONFIGS)
+    assert groups["front_end"].package == "corpus.front_end" and groups["corpus"].package == "corpus"
+    assert groups["experiment"].package == ""
+
+
 def test_what_choices_share_is_no_choice():
     for group in recipe_groups("flow", CONFIGS).values():
         assert not any(name.startswith("_") for name in (*group.choices, *group.others))

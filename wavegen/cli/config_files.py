@@ -32,6 +32,14 @@ def first_comment(path: Path) -> str:
     return ""
 
 
+def package_named_in(path: Path) -> str | None:
+    """The key below which Hydra puts a file's settings, as ``@package`` at its top names it."""
+    for line in header(path):
+        if line.startswith("@package "):
+            return line.removeprefix("@package ").strip().replace("_global_", "")
+    return None
+
+
 def leaves(path: Path, *, open_braces: bool = False) -> dict[str, tuple[str, str]]:
     """Dotted key → (default, comment) of every leaf of a configuration file.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from wavegen.cli.config_files import commands
+from wavegen.cli.config_files import commands, package_named_in
 
 EXPERIMENT, OPTIMISATION = "experiment", "optimisation"
 
@@ -38,8 +38,9 @@ class Group:
 
     @property
     def package(self) -> str:
-        """The key in the configuration below which a choice's settings stand."""
-        return package_of(self.key)
+        """The key in the configuration below which a choice's settings are: its files may name it."""
+        named = (name for path in self.choices.values() if (name := package_named_in(path)) is not None)
+        return next(named, package_of(self.key))
 
     def file_of(self, choice: str | None) -> Path | None:
         """The file of a choice; None if there is no choice, or it does not fit the recipe."""
