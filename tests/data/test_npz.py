@@ -43,7 +43,7 @@ def test_pickles_are_never_read(path):
 def test_a_file_of_one_array_is_told_apart(path):
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(UserError, match="holds a single array, expected an NPZ archive of named ones"):
+    with pytest.raises(UserError, match="contains a single array, expected an NPZ archive of named arrays"):
         open_npz(path)
 
 

@@ -16,7 +16,7 @@ def test_a_front_end_that_speaks_has_sound():
 
 
 def test_one_that_only_writes_is_refused_with_the_purpose():
-    with pytest.raises(UserError, match="^a corpus of spoken sentences needs a front end that speaks"):
+    with pytest.raises(UserError, match="^a corpus of spoken sentences needs a front end that produces sound"):
         Pronunciation(PHONES, 0.5).require_sound("a corpus of spoken sentences")
 
 

@@ -35,7 +35,7 @@ def test_a_mixture_of_grey_and_colour_becomes_colour(tmp_path):
 
 
 def test_image_folder_failures(tmp_path):
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match="nowhere is not a folder"):
         image_folder(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no image, expected PNG or JPEG"):
         image_folder(tmp_path)

@@ -35,7 +35,7 @@ def test_cifar10_binary_version(tmp_path):
 def test_the_pickled_cifar10_is_refused_with_the_reason(tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"")
-    with pytest.raises(UserError, match="could run foreign code: give the folder of the binary version"):
+    with pytest.raises(UserError, match="can run untrusted code when read; use the folder of the binary version"):
         cifar10(tmp_path)
 
 
@@ -50,7 +50,7 @@ def test_downsampled_imagenet_npz(tmp_path):
     assert len(few.train) == 8
     with pytest.raises(UserError, match=r"expected shape \(N, 3072\) for 32×32 pixels, got \(8, 192\)"):
         downsampled_imagenet(tmp_path, size=32)
-    with pytest.raises(UserError, match="is no downsampled ImageNet"):
+    with pytest.raises(UserError, match="is not downsampled ImageNet"):
         downsampled_imagenet(tmp_path / "nowhere", size=8)
 
 

@@ -101,7 +101,7 @@ def test_loading_a_cut_names_the_damaged_file(sentences, tmp_path, damage):
     [
         (
             lambda data: data["front_end"].update(voice="../../x"),
-            "corpus.json, front_end: the espeak voice '../../x' is no name",
+            "corpus.json, front_end: the espeak voice '../../x' is not a valid name",
         ),
         (
             lambda data: data["front_end"].update(pitch="high"),
@@ -146,7 +146,7 @@ def test_a_corpus_handed_over_takes_no_memory_for_what_is_not_there(sentences, t
     with pytest.raises(UserError, match="dev.cuts.jsonl.gz is missing or malformed"):
         corpus.cuts("dev")
     (directory / "corpus.json").write_bytes(b"[" * 100_000)
-    with pytest.raises(UserError, match="corpus.json is unreadable or no JSON"):
+    with pytest.raises(UserError, match="corpus.json cannot be read or is not JSON"):
         Corpus.open(directory)
 
 
@@ -172,7 +172,7 @@ def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):
     (directory / "audio" / f"{id_}.wav").unlink()
     with pytest.raises(UserError, match=f"{id_}.wav does not exist"):
         list(corpus.utterances("dev"))
-    with pytest.raises(UserError, match="train, dev, test, not 'all'"):
+    with pytest.raises(UserError, match="train, dev, test, got 'all'"):
         corpus.cuts("all")
     (directory / "dev.cuts.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(UserError, match="dev.cuts.jsonl.gz"):
@@ -205,5 +205,5 @@ def test_utterances_are_whole_frames_with_phones_to_the_end(mini_corpus):
 
 
 def test_a_folder_without_a_corpus_says_how_to_make_one(tmp_path):
-    with pytest.raises(UserError, match="holds no prepared corpus .*; run wavegen prepare first"):
+    with pytest.raises(UserError, match="contains no prepared corpus .*; run wavegen prepare first"):
         Corpus.open(tmp_path)

@@ -35,11 +35,11 @@ def test_numbers_that_json_does_not_have_are_not_written(tmp_path):
     ("content", "reason"),
     [
         (None, "a.json does not exist"),
-        (b"{", "a.json is unreadable or no JSON"),
-        (b"\xff\xfe", "a.json is unreadable or no JSON"),
-        (b"[" * 100_000, "a.json is unreadable or no JSON"),
-        (b"[1]", "a.json must hold a JSON object, got list"),
-        (b"null", "must hold a JSON object, got NoneType"),
+        (b"{", "a.json cannot be read or is not JSON"),
+        (b"\xff\xfe", "a.json cannot be read or is not JSON"),
+        (b"[" * 100_000, "a.json cannot be read or is not JSON"),
+        (b"[1]", "a.json: expected a JSON object, got list"),
+        (b"null", "expected a JSON object, got NoneType"),
     ],
 )
 def test_what_is_no_json_object_is_named(tmp_path, content, reason):

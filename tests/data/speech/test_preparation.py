@@ -18,7 +18,7 @@ def test_other_settings_are_refused_in_the_same_directory(sentences, tmp_path):
     source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
     prepare_corpus(source, out, 8000)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match="another sample_rate: 8000 there, 16000 wanted"):
+    with pytest.raises(UserError, match="another sample_rate: got 8000, expected 16000"):
         prepare_corpus(source, out, 16000)
     with pytest.raises(UserError, match="another split"):
         prepare_corpus(source, out, 8000, seed=1)
@@ -27,7 +27,7 @@ def test_other_settings_are_refused_in_the_same_directory(sentences, tmp_path):
 
 @pytest.mark.parametrize("rate", [22050, 44100, 11025, 4000, 0, -200])
 def test_rates_without_a_whole_frame_are_refused(sentences, tmp_path, rate):
-    with pytest.raises(UserError, match=rf"{rate} Hz cannot be used: a frame of 5 ms"):
+    with pytest.raises(UserError, match=rf"{rate} Hz cannot be used: a 5 ms frame"):
         prepare_corpus(SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out", rate)
     assert not (tmp_path / "out").exists()
 
