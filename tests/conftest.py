@@ -1,5 +1,6 @@
 """What holds for every test: same numbers on every run, denormals flushed, no more threads than asked for."""
 
+import errno
 import functools
 import os
 import runpy
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from wavegen.distributions.logistic import Logistic
 from wavegen.interruption import SIGNALS
@@ -56,6 +58,30 @@ def heeded_signals():
     yield
     for signum, there in before.items():
         signal.signal(signum, there)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a test saves, in their order; their files are written as ever."""
+    figures, whole = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figures.append(figure)
+        whole(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return figures
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk that takes the beginning of a figure and no more."""
+
+    def savefig(figure, path, **options):
+        Path(path).write_bytes(b"\x89PNG")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
 
 
 @pytest.fixture(scope="session")

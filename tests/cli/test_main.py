@@ -6,127 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from wavegen import __version__
-from wavegen.cli.composition import compose_config
 from wavegen.cli.main import main
 from wavegen.cli.recipes import find_recipes
 from wavegen.resources import resource_directory
-
-RECIPES = {
-    "speak": '''
-        """Speaks a sentence.
-
-        The second paragraph.
-
-        Examples:
-          wavegen speak text=Hello
-        """
-
-        from pathlib import Path
-
-        from omegaconf import OmegaConf
-
-
-        def main(config):
-            Path(config.output).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-            if config.corpus.name == "folder":
-                print(config.corpus.root)
-        ''',
-    "fail": '''
-        """Fails in the way that it is asked to."""
-
-        import errno
-        import os
-        import sys
-        import time
-
-        from wavegen.errors import UserError
-        from wavegen.interruption import Interrupted
-
-
-        def main(config):
-            if config.how == "user":
-                raise UserError("corpus/x.wav: expected 16000 Hz, got 8000 Hz")
-            if config.how == "interrupt":
-                raise KeyboardInterrupt
-            if config.how == "signal":
-                os.kill(os.getpid(), config.signum)
-                time.sleep(60)
-            if config.how == "signal-in-training":
-                raise Interrupted(config.signum, "the teacher is saved at step 7")
-            if config.how == "interrupt-in-lightning":
-                try:
-                    raise KeyboardInterrupt
-                except KeyboardInterrupt:
-                    sys.exit(1)
-            if config.how == "exit":
-                sys.exit(7)
-            if config.how == "disk":
-                raise OSError(errno.ENOSPC, "No space left on device", "a.ckpt")
-            if config.how == "disk-in-library":
-                try:
-                    raise RuntimeError("I/O error: No space left on device (os error 28)")
-                except RuntimeError as error:
-                    raise ValueError("could not save") from error
-            raise ZeroDivisionError("a defect")
-        ''',
-}
-
-CONFIGS = {
-    "speak.yaml": """
-        # wavegen speak text="Hello, world" output=hello.wav
-        _verbatim_: [text, output, corpus.root]
-        defaults:
-          - corpus: spoken
-          - trainer: cpu
-          - _self_
-          - experiment: null
-
-        seed: 1  # what is random derives from it
-        text: null  # the sentence, or "-" # for standard input
-        output: out.wav
-        # loudness of the output,
-        # in decibels
-        gain_db: 1.5
-        fast: false
-        student:
-          layers: [10, 30]  # per flow
-          channels: 64
-        """,
-    "fail.yaml": """
-        how: defect
-        signum: 15
-        resume: null
-        run: runs/a b
-        """,
-    "corpus/spoken.yaml": "# @package corpus\n# A voice speaks it.\n# wavegen speak\nname: spoken",
-    "corpus/folder.yaml": "# Recordings.\nname: folder\nroot: ???  # where it lies",
-    "trainer/cpu.yaml": "_target_: lightning.Trainer\nmax_steps: 10\ndevices: 1",
-    "experiment/loud.yaml": "# @package _global_\ngain_db: 12.0",
-}
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("house")
-    for name, text in RECIPES.items():
-        _write(root / "recipes" / "audio" / f"{name}.py", text)
-    for name, text in CONFIGS.items():
-        _write(root / "configs" / name, text)
-    return root
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
 
 
 @pytest.fixture
@@ -139,26 +26,7 @@ def run(house: Path, capsys: pytest.CaptureFixture[str]):
     return call
 
 
-def _compose(house: Path, *arguments: str):
-    return compose_config("speak", arguments, configs=house / "configs")
-
-
 # Free text -------------------------------------------------------------------------------------------------
-
-
-@given(text=st.text())
-@example(text="???")
-@example(text="${seed}")
-@example(text=r"\${seed} \\${seed} \\\${")
-@example(text="${unclosed")
-@example(text="null")
-@example(text="text=a, 'b' = \"c\" {d: [e]} ~f +g")
-@example(text="  Grüße, 世界 🎉\n\ttab  ")
-@example(text="")
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-def test_text_arrives_as_it_was_given(house: Path, text: str) -> None:
-    config = _compose(house, f"text={text}", f"output={text}", "corpus=folder", f"corpus.root={text}")
-    assert config.text == config.output == config.corpus.root == text
 
 
 def test_text_survives_a_real_command_line(house: Path, tmp_path: Path) -> None:
@@ -178,63 +46,17 @@ def test_text_survives_a_real_command_line(house: Path, tmp_path: Path) -> None:
     assert written["seed"] == 0
 
 
-def test_plus_before_a_text_key_changes_nothing(house: Path) -> None:
-    assert _compose(house, "+text=a,b").text == "a,b"
-
-
-# Overrides -------------------------------------------------------------------------------------------------
-
-
-def test_overrides_groups_and_overlays_reach_the_configuration(house: Path) -> None:
-    config = _compose(
-        house,
-        "seed=0",
-        "fast=true",
-        "gain_db=-3",
-        "student.layers=[1,2,3]",
-        "trainer.devices=auto",
-        "+extra.a=1",
-    )
-    assert (config.seed, config.fast, config.gain_db, list(config.student.layers)) == (0, True, -3, [1, 2, 3])
-    assert (config.trainer.devices, config.extra.a) == ("auto", 1)
-    assert _compose(house, "experiment=loud").gain_db == 12.0
-    assert _compose(house, "corpus=folder").corpus.name == "folder"
-    assert "_verbatim_" not in config
+# Mistakes --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("argument", "fragments"),
-    [
-        ("sead=3", ["speak has no key 'sead'", "did you mean seed"]),
-        ("channels=3", ["no key 'channels'", "did you mean student.channels"]),
-        ("corpus.root=/a", ["no key 'corpus.root'"]),
-        ("zzzz=1", ["no key 'zzzz'", "wavegen speak --help"]),
-        ("~zzzz", ["no key 'zzzz'"]),
-        ("trainer.max_step=3", ["did you mean trainer.max_steps", "+trainer.max_step=…"]),
-        ("corpus=spoke", ["corpus=spoke: no such choice", "folder, spoken"]),
-        ("corpus=3", ["corpus=3: no such choice, expected one of folder, spoken"]),
-        ("seed=abc", ["seed: expected a whole number such as 1, got abc"]),
-        ("seed=1.5", ["seed: expected a whole number", "got 1.5"]),
-        ("seed=true", ["seed: expected a whole number", "got true"]),
-        ("fast=1", ["fast: expected true or false", "got 1"]),
-        ("gain_db=loud", ["gain_db: expected a number such as 1.5, got loud"]),
-        ("student=3", ["student holds several settings: expected student.NAME=…"]),
-        ("seed=1,2", ["seed=1,2 reads as several values"]),
-        ("gain_db=(", ["cannot read the override gain_db=("]),
-        ("student.layers=[1", ["cannot read the override student.layers=[1"]),
-        ("Hello", ["'Hello' is no override: expected key=value"]),
-        ("=3", ["'=3' is no override"]),
-        ("", ["'' is no override"]),
-        ("--multirun", ["unknown option --multirun"]),
-    ],
+    ("argument", "said"),
+    [("sead=3", "speak has no key 'sead'; did you mean seed?"), ("--multirun", "unknown option --multirun")],
 )
-def test_mistakes_become_one_sentence(run, argument: str, fragments: list[str]) -> None:
+def test_mistakes_become_one_sentence(run, argument: str, said: str) -> None:
     status, out, err = run("speak", argument)
-    assert status == 2
-    assert out == ""
-    assert err.startswith("error: ") and err.count("\n") == 1, err
-    for fragment in fragments:
-        assert fragment in err
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: {said}") and err.count("\n") == 1, err
 
 
 def test_a_value_without_default_is_asked_for(run, tmp_path: Path) -> None:
@@ -274,7 +96,9 @@ def test_user_error_is_one_line_and_its_traceback_on_demand(run, monkeypatch: py
 def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run of recipe ``fail`` is there to be resumed."""
     monkeypatch.chdir(tmp_path)
-    _write(tmp_path / "runs" / "a b" / "config.yaml", "how: defect")
+    config = tmp_path / "runs" / "a b" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("how: defect\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("how", ["interrupt", "interrupt-in-lightning"])
@@ -486,19 +310,3 @@ def test_mistakes_in_real_commands_are_said_in_the_recipe_s_own_words(
 ) -> None:
     assert main(command.split()) == 2
     assert capsys.readouterr().err == f"error: {sentence}\n"
-
-
-@pytest.mark.parametrize("argument", ["experiment=null", "~experiment"])
-def test_none_may_be_chosen_where_none_is_the_default(argument: str) -> None:
-    configs = resource_directory("configs")
-    assert compose_config("flow", [argument], configs=configs) == compose_config("flow", [], configs=configs)
-
-
-def test_synthesize_speaks_any_text() -> None:
-    text = "a, b = {c} ${d} 'e' \"f\""
-    config = compose_config(
-        "synthesize",
-        [f"text={text}", f"checkpoint={text}", f"output={text}"],
-        configs=resource_directory("configs"),
-    )
-    assert config.text == config.checkpoint == config.output == text

@@ -23,6 +23,7 @@ from wavegen.flows import (
     StandardNormal,
     UniformDequantization,
 )
+from wavegen.metrics.registry import DENSITY
 
 small_density = runpy.run_path(str(Path(__file__).with_name("small_density.py")))
 image_set, small_flow = (small_density[name] for name in ("image_set", "small_flow"))
@@ -120,6 +121,13 @@ def test_everything_is_written_and_the_same_again(run, tmp_path):
     for name in names:
         files_of = [(place / "figures" / f"{name}.png").read_bytes() for place in (folder, tmp_path)]
         assert files_of[0] == files_of[1], name
+
+
+def test_every_cost_is_in_the_registry(run):
+    _, metrics = run
+    known = {metric.key for metric in DENSITY}
+    costs = {key for key in metrics if key.startswith(("test/", "baseline/")) and "/num_" not in key}
+    assert {key.removesuffix("_low").removesuffix("_high") for key in costs} <= known
 
 
 def test_the_report_stands_alone_and_is_escaped(run):

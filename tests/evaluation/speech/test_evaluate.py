@@ -17,6 +17,8 @@ from wavegen.evaluation.speech.test_set import beginning, load_utterances
 from wavegen.evaluation.tally import as_json
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.phone_layout import PhoneLayout
+from wavegen.metrics.registry import DISTORTION, LIKELIHOOD, SPEED
+from wavegen.report.systems import SYSTEM_TITLES
 from wavegen.runs.voice import load_voice
 
 EXPECTED = """
@@ -36,6 +38,15 @@ def test_every_promised_metric_is_there_and_is_plain_json(evaluation):
     written = json.loads((evaluation.output / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert set(written) == set(evaluation.metrics)
     assert all(value is None or isinstance(value, float) for value in written.values())
+
+
+def test_every_number_is_in_the_registry(evaluation):
+    """Behind the system's name where there is one for every system; intervals beside their means."""
+    by_system = {f"{system}/{metric.key}" for system in SYSTEM_TITLES for metric in DISTORTION}
+    known = by_system | {metric.key for metric in (*LIKELIHOOD, *SPEED)}
+    for key in evaluation.metrics:
+        mean = key.removesuffix("_low").removesuffix("_high")
+        assert mean in known and mean in evaluation.metrics, key
 
 
 def test_samples_are_16_bit_and_equally_long(evaluation, corpus):
