@@ -14,7 +14,6 @@ MISSING = set(
     evaluation/plane.py
     metrics/registry.py
     report/corner_plot.py
-    report/density_page.py
     report/image_grids.py
     report/page.py
     report/plane_figures.py

@@ -427,7 +427,10 @@ def test_every_real_recipe_has_help_and_a_configuration(capsys: pytest.CaptureFi
         assert "_verbatim_" not in capsys.readouterr().out
 
 
-TEACHER_GROUPS = "its groups are corpus, conditioning, teacher, optimisation@teacher_training, trainer"
+TEACHER_GROUPS = (
+    "its groups are corpus, front_end, layout, prosody, conditioning, teacher, "
+    "optimisation@teacher_training, trainer"
+)
 
 
 @pytest.mark.parametrize(

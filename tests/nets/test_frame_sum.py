@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavegen.nets.frame_sum import add_frames_, frames_gradient, plain_frame_sum, with_ends
+from wavegen.nets.frame_sum import add_frames_, frames_gradient, plain_frame_sum, repeat_ends
 
 
 def case(batch, frames, hop_samples, channels, time):
@@ -23,7 +23,7 @@ CASES = {
 
 def test_the_ends_are_repeated():
     frames = torch.arange(6.0).reshape(1, 3, 2)
-    assert with_ends(frames)[0].tolist() == [[0, 1], [0, 1], [2, 3], [4, 5], [4, 5]]
+    assert repeat_ends(frames)[0].tolist() == [[0, 1], [0, 1], [2, 3], [4, 5], [4, 5]]
 
 
 @given(**CASES)
@@ -35,9 +35,9 @@ def test_every_sample_gets_what_its_three_frames_say(batch, frames, hop_samples,
         n, i = divmod(t, hop_samples)
         for j in (-1, 0, 1):
             expected[:, t] += kernel[j + 1, i] * v[:, min(max(n + j, 0), frames - 1)]
-    torch.testing.assert_close(plain_frame_sum(y, with_ends(v), kernel), expected)
+    torch.testing.assert_close(plain_frame_sum(y, repeat_ends(v), kernel), expected)
     added = y.clone()
-    assert add_frames_(added, with_ends(v), kernel) is added
+    assert add_frames_(added, repeat_ends(v), kernel) is added
     torch.testing.assert_close(added, expected)
 
 
@@ -45,7 +45,7 @@ def test_every_sample_gets_what_its_three_frames_say(batch, frames, hop_samples,
 def test_gradients_are_those_of_autograd(batch, frames, hop_samples, channels, share):
     time = max(1, round(share * frames * hop_samples))
     y, v, kernel = case(batch, frames, hop_samples, channels, time)
-    around = with_ends(v).requires_grad_()
+    around = repeat_ends(v).requires_grad_()
     kernel.requires_grad_()
     grad = torch.randn_like(y)
     expected = torch.autograd.grad(plain_frame_sum(y, around, kernel), (around, kernel), grad)
@@ -57,4 +57,4 @@ def test_gradients_are_those_of_autograd(batch, frames, hop_samples, channels, s
 @pytest.mark.parametrize(("given", "expected"), [(torch.bfloat16, torch.float32), (torch.float64,) * 2])
 def test_gradients_are_summed_in_float32_at_least(given, expected):
     y, v, kernel = (tensor.to(given) for tensor in case(2, 3, 4, 2, 12))
-    assert [gradient.dtype for gradient in frames_gradient(y, with_ends(v), kernel)] == 2 * [expected]
+    assert [gradient.dtype for gradient in frames_gradient(y, repeat_ends(v), kernel)] == 2 * [expected]

@@ -1,4 +1,4 @@
-"""The page of a density: what it says where something could not be measured."""
+"""The page of a density model: its sentences, also if a value could not be measured."""
 
 from wavegen.report.density_page import findings, likelihood_rows
 
@@ -27,13 +27,15 @@ def test_cost_and_effort_are_told():
     )
     assert effort.text == (
         "1,234 parameters, trained for 4,000 steps in 1.5 min (12.0 s of CPU time); the weights are those of "
-        "step 1,500, the best on dev."
+        "step 1,500, which had the lowest dev cost."
     )
 
 
 def test_a_training_without_a_finite_validation_is_told():
     *_, effort = findings(METRICS | {"training/best_step": None})
-    assert effort.text.endswith("the weights are the last step's: none had a finite cost on dev.")
+    assert effort.text.endswith(
+        "the weights are those of the last step, because no step had a finite dev cost."
+    )
 
 
 def test_a_baseline_that_is_no_number_leaves_the_cost_unsaid():
