@@ -46,3 +46,10 @@ def test_a_choice_of_another_recipe_names_it(tmp_path):
         check_choice(parse_override("experiment=b"), group, "distill")
     with pytest.raises(UserError, match="^experiment=c: no such choice, expected a$"):
         check_choice(parse_override("experiment=c"), group, "distill")
+
+
+@pytest.mark.parametrize("value", ["{a: 1}", "[[a]]", "[{a: 1}]", "3", "true"])
+def test_a_choice_that_is_not_a_name_is_refused(value, tmp_path):
+    group = Group("teacher", "a", {"a": tmp_path / "a.yaml"}, {})
+    with pytest.raises(UserError, match=r"^teacher=.*: no such choice, expected a$"):
+        check_choice(parse_override(f"teacher={value}"), group, "distill")

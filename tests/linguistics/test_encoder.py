@@ -93,7 +93,9 @@ def test_frames_that_do_not_fit_are_refused(encoder):
     with pytest.raises(UserError, match="14 columns"):
         encoder.encode(frames[:, :-1])
     frames[0, 0] = 400
-    with pytest.raises(UserError, match="the column phone-2 contains values from 0 to 400, which are outside its"):
+    with pytest.raises(
+        UserError, match="the column phone-2 contains values from 0 to 400, which are outside its"
+    ):
         encoder.encode(frames)
 
 
@@ -106,7 +108,7 @@ def test_means_and_deviations_have_to_fit_the_layout():
     with pytest.raises(UserError, match="needs 6 means and standard deviations, got 5 and 6"):
         FeatureEncoder(LAYOUT, [0.0] * 5, [1.0] * 6)
     for mean, std in ((np.nan, 1.0), (0.0, np.inf), (0.0, 0.0), (0.0, -1.0)):
-        with pytest.raises(UserError, match="means must be finite and its deviations positive"):
+        with pytest.raises(UserError, match="needs finite means and positive finite standard deviations"):
             FeatureEncoder(LAYOUT, [mean] * 6, [std] * 6)
 
 

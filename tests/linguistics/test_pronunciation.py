@@ -11,13 +11,14 @@ PHONES = [TimedPhone("a", 0.0, 0.5)]
 
 
 def test_a_front_end_that_speaks_has_sound():
-    spoken = Pronunciation(PHONES, 0.5, np.zeros(4000, np.float32), 8000)
-    assert spoken.require_sound("a corpus") is spoken
+    sound = np.zeros(4000, np.float32)
+    waveform, sample_rate = Pronunciation(PHONES, 0.5, sound, 8000).require_sound("a corpus")
+    assert waveform is sound and sample_rate == 8000
 
 
 def test_one_that_only_writes_is_refused_with_the_purpose():
-    with pytest.raises(UserError, match="^a corpus of spoken sentences needs a front end that produces sound"):
-        Pronunciation(PHONES, 0.5).require_sound("a corpus of spoken sentences")
+    with pytest.raises(UserError, match="^a corpus of sentences needs a front end that produces sound"):
+        Pronunciation(PHONES, 0.5).require_sound("a corpus of sentences")
 
 
 def test_a_pronunciation_cannot_be_changed():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from wavegen.nets.gate import CACHED_ROWS, gate_gradient, gate_activations, plain_gate
+from wavegen.nets.gate import CACHED_ROWS, gate_activations, gate_gradient, plain_gate
 
 ROWS = [1, 5, CACHED_ROWS * torch.get_num_threads() + 3]
 

@@ -18,7 +18,7 @@ def test_a_model_of_more_parameters_than_the_file_holds_is_refused_before_they_a
     monkeypatch.setattr(nn.Conv1d, "reset_parameters", lambda module: filled.append(module.weight.numel()))
     rewrite(run, lambda content: content["models"]["teacher"]["wavenet"].update(residual_channels=5000))
     num_values = sum(tensor.numel() for tensor in load_file(run / "teacher.safetensors").values())
-    assert_refused(run, "does not fit the model of", f"it holds {num_values} numbers, the model has more")
+    assert_refused(run, "does not fit the model of", f"the file has {num_values} numbers, the model has more")
     assert sum(filled) <= num_values
 
 

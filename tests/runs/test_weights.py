@@ -75,7 +75,9 @@ def test_a_foreign_target_is_refused_before_anything_runs(run, target, place, tm
             model["wavenet"]["conditioning"] = [foreign]
 
     rewrite(run, plant)
-    assert_refused(run, run / "manifest.json", repr(target), "none of those that wavegen's own")
+    assert_refused(
+        run, run / "manifest.json", f"names the target {target!r}, expected one that wavegen's own"
+    )
     assert not proof.exists()
 
 

@@ -44,7 +44,7 @@ class AutoregressiveModel(nn.Module):
 
 
 class _DrawnByInversion(Protocol):
-    """What is sampled from here: distributions of heads."""
+    """The distributions of heads, which are sampled by inversion."""
 
     def sample_from_uniforms(
         self, u_component: Tensor, u_value: Tensor | None, temperature: float = 1.0

@@ -37,7 +37,7 @@ class DensityModel(Protocol):
 
 
 class FullDensity(DensityModel, Protocol):
-    """A density that offers all there is."""
+    """A density model with all optional methods."""
 
     def prior(self, context: Context = None) -> Distribution: ...
 

@@ -50,7 +50,7 @@ def number(value: float, digits: int) -> str:
 
 
 def known_values(metrics: Mapping[str, float | None], *keys: str) -> tuple[float, ...] | None:
-    """The values of these keys; None where one of them is missing or could not be measured."""
+    """The values of these keys; None if one of them is missing or could not be measured."""
     values = tuple(value for key in keys if (value := metrics.get(key)) is not None)
     return values if len(values) == len(keys) else None
 

@@ -52,7 +52,7 @@ def run_stage(
             return load_weights(build(), weights, name)
         kept = load_model(run, name)
         if kept is None:
-            raise UserError(f"{run / MANIFEST} describes no {name}, but {weights} is there, expected both")
+            raise UserError(f"{run / MANIFEST} describes no {name}, but {weights} exists, expected both")
         return kept
     lightning.seed_everything(seed, verbose=False)
     model = build()

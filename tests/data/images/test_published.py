@@ -35,7 +35,9 @@ def test_cifar10_binary_version(tmp_path):
 def test_the_pickled_cifar10_is_refused_with_the_reason(tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(b"")
-    with pytest.raises(UserError, match="can run untrusted code when read; use the folder of the binary version"):
+    with pytest.raises(
+        UserError, match="can run untrusted code when read; use the folder of the binary version"
+    ):
         cifar10(tmp_path)
 
 

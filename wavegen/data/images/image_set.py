@@ -189,7 +189,7 @@ def with_held_out_dev(
 
 
 def _by_part(train: Tensor | None, dev: Tensor | None, test: Tensor | None) -> Mapping[str, Tensor] | None:
-    """Labels of all parts; None where a part has none."""
+    """Labels of all parts; None if a part has no labels."""
     if train is None or dev is None or test is None:
         return None
     return {"train": train, "dev": dev, "test": test}

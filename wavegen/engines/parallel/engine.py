@@ -139,7 +139,7 @@ class StudentSpeech:
         """End the threads and free the buffers."""
         self._threads.shutdown()
         self._utterances, self._scratch, self.context = [], [], None
-        self.packed = None  # type: ignore[assignment]  # nothing is spoken any more
+        self.packed = None  # type: ignore[assignment]  # a closed engine is not used again
 
     def _enter(self, index: int) -> None:
         """Write the conditioning of window number ``index`` into the buffers."""

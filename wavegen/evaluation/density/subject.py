@@ -34,7 +34,7 @@ class Subject:
 
     @property
     def _full(self) -> FullDensity:
-        """The model, whose optional methods are called once it is known to offer them."""
+        """The model; its optional methods are called only after a check that it has them."""
         return cast(FullDensity, self.model)
 
     def offers(self, *names: str) -> bool:

@@ -1,4 +1,4 @@
-"""What distillation, evaluation and the samplers ask of a model of speech: no more than this."""
+"""The interfaces of speech models that distillation, evaluation and the samplers use."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -14,7 +14,7 @@ from wavegen.distributions.normal import Normal
 
 @runtime_checkable
 class SequentialModel(Protocol):
-    """A module that says how probable each sample of a waveform is, given the samples before it: a teacher.
+    """A module with a distribution of each sample of a waveform given the past samples: a teacher.
 
     Waveforms are ``(batch, time)`` in [−1, 1), ``time`` in samples. The context covers them: a batch of the
     same size, with a frame for every 5 ms or more.
@@ -22,26 +22,26 @@ class SequentialModel(Protocol):
 
     @property
     def receptive_field(self) -> int:
-        """How many samples before a sample its distribution depends on."""
+        """The number of past samples that the distribution of a sample depends on."""
         ...
 
     def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
         """p(x_t | x_<t, context) for every t of ``x (batch, time)``: batch shape ``(batch, time)``.
 
-        ``log_prob(x)`` is in nats per sample, ``(batch, time)``. What can be distilled has ``continuous``,
-        the density whose mass the distribution is.
+        ``log_prob(x)`` is in nats per sample, ``(batch, time)``. Distillation needs the attribute
+        ``continuous``, the density whose integral over a quantisation step is the mass.
         """
         ...
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """The module's own; the first one says where and in what precision the model computes."""
+        """The parameters of the module. The first one has the device and the dtype of the model."""
         ...
 
 
 class SteppedModel(SequentialModel, Protocol):
-    """A sequential model that can speak one sample after another.
+    """A sequential model that can generate sample by sample.
 
-    Not to be checked at run time: submodules are no attributes of a module's class.
+    It cannot be checked at run time: submodules are not attributes of a module's class.
 
     Attributes:
         conditioner: has the step form, ``initial_state(batch_size)``, ``project_context(context,
@@ -57,11 +57,11 @@ class SteppedModel(SequentialModel, Protocol):
 
 @runtime_checkable
 class ParallelModel(Protocol):
-    """A module that makes all samples of a waveform at once from noise: a student."""
+    """A module that generates all samples of a waveform in one pass from noise: a student."""
 
     @property
     def receptive_field(self) -> int:
-        """How many samples of noise before its own a sample depends on."""
+        """The number of past noise samples that a sample depends on."""
         ...
 
     def noise(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
@@ -74,13 +74,13 @@ class ParallelModel(Protocol):
     def rsample_with_conditionals(
         self, noise: Tensor, context: Context = None
     ) -> tuple[Tensor, Normal | Logistic]:
-        """The waveform of ``noise (batch, time)``, and the law of each sample given the noise before it.
+        """The waveform of ``noise (batch, time)``, and the distribution of each sample given past noise.
 
-        The waveform ``(batch, time)`` is neither rounded nor clipped. The laws have batch shape
+        The waveform ``(batch, time)`` is neither rounded nor clipped. The distributions have batch shape
         ``(batch, time)``, ``loc`` and ``log_scale``. Both are differentiable in noise and parameters.
         """
         ...
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """The module's own; the first one says where and in what precision the model computes."""
+        """The parameters of the module. The first one has the device and the dtype of the model."""
         ...

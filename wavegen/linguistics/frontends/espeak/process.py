@@ -115,7 +115,7 @@ class EspeakProcess:
 
 
 def _pipes(child: subprocess.Popen) -> tuple[io.FileIO, io.FileIO]:
-    """To the child and from it, not buffered."""
+    """The unbuffered pipes to the child and from it."""
     return cast(io.FileIO, child.stdin), cast(io.FileIO, child.stdout)
 
 
