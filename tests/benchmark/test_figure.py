@@ -100,7 +100,7 @@ def test_lengths_are_medians_with_their_line(tmp_path, drawn):
     assert points(medians) == [(1.0, 2.5), (10.0, 20.0)]
     assert points(fitted) == [(1.0, 2.5), (10.0, 20.5)]
     assert points(real_time) == [(1.0, 1.0), (10.0, 10.0)]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("seconds of speech", "seconds to speak")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("seconds of speech", "seconds of synthesis")
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["teacher", "real time"]
 
@@ -153,7 +153,7 @@ def test_the_results_in_the_repository_are_drawn(tmp_path, drawn):
     path = Path(__file__).parents[2] / "benchmarks" / "results" / "speed.json"
     results = json.loads(path.read_text(encoding="utf-8"))
     benchmark_figure(results, tmp_path / "benchmark.png")
-    bars = panels(drawn[0])["samples a second, all utterances together"].patches
+    bars = panels(drawn[0])["samples per second, all utterances together"].patches
     fastest = max(record["samples_per_second"] for record in results["rates"])
     assert math.isclose(bars[-1].get_width(), fastest)
     assert len(panels(drawn[0])) == 4

@@ -168,5 +168,5 @@ def test_a_speaker_without_sound_is_named(small_config, teacher):
             return torch.zeros(len(lengths), int(lengths.max()))
 
     subject = sequential_teacher(Silent(), LABELS, small_config, 1)
-    with pytest.raises(UserError, match="a speaker spoke no sound"):
+    with pytest.raises(UserError, match="a speaker made a waveform that is not finite or is constant"):
         subject.run(8)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
 
-from wavegen.cli.composition import as_literal, compose_config, list_choices
+from wavegen.cli.composition import as_literal, compose_config
 from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
@@ -128,10 +128,11 @@ def test_what_fits_a_key_is_taken(house: Path, argument: str, value: object) -> 
     assert OmegaConf.select(_compose(house, argument), argument.partition("=")[0]) == value
 
 
-def test_a_key_is_added_and_a_key_or_a_choice_taken_out(house: Path) -> None:
+def test_a_key_is_added_and_taken_out(house: Path) -> None:
     assert _compose(house, "+new.key=1").new.key == 1
     assert "gain_db" not in _compose(house, "~gain_db")
-    assert "corpus" not in _compose(house, "~corpus")
+    with pytest.raises(UserError, match="^~corpus: speak needs a corpus, expected one of folder, spoken$"):
+        _compose(house, "~corpus")
 
 
 def test_a_key_of_the_chosen_group_can_be_given(house: Path) -> None:
@@ -146,13 +147,6 @@ def test_a_mistake_within_a_file_names_the_recipe(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="^cannot compose the configuration of speak: .*corpus/gone"):
         compose_config("speak", [], configs=tmp_path)
-
-
-def test_choices_are_listed_sorted_without_what_they_share(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.yaml", "deep/c.yaml", "_base.yaml", "deep/_base.yaml", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert list_choices(tmp_path) == ["a", "b", "deep/c"]
 
 
 @given(text=st.text(st.sampled_from("$\\{}?a"), max_size=12))

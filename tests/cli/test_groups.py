@@ -33,6 +33,16 @@ def test_what_choices_share_is_no_choice():
         assert not any(name.startswith("_") for name in (*group.choices, *group.others))
 
 
+def test_choices_are_sorted_files_of_the_group_s_folder(tmp_path: Path):
+    (tmp_path / "speak.yaml").write_text("defaults:\n  - corpus: b\n", encoding="utf-8")
+    for name in ("b.yaml", "a.yaml", "deep/c.yaml", "_base.yaml", "deep/_base.yaml", "notes.txt"):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (group,) = recipe_groups("speak", tmp_path).values()
+    assert (list(group.choices), group.default, group.others) == (["a", "b", "deep/c"], "b", {})
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_an_experiment_fits_the_recipes_it_names(path: Path):
     """It overrides groups that they have, and sets keys that they have."""

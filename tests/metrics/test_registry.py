@@ -21,7 +21,7 @@ UNITS = {
     "nats per sample",
     "samples/s",
     "bits per dimension",
-    "nats a row",
+    "nats per row",
 }
 
 

@@ -90,4 +90,4 @@ def test_a_divergence_below_zero_beyond_its_error_is_warned_of(monkeypatch, recw
     monkeypatch.setattr(type(law), "entropy", lambda self: entropy(self) + gain)
     torch.manual_seed(1)
     Estimate(divergence, Constant(mixture()), WAVEFORM, law, None, ALL)
-    assert any("below zero beyond its error" in str(warning.message) for warning in recwarn) == warned
+    assert any("negative beyond its standard error" in str(warning.message) for warning in recwarn) == warned

@@ -71,8 +71,8 @@ def test_an_object_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[1]", "must hold a JSON object, got list"),
-        (b"3", "must hold a JSON object, got int"),
+        (b"[1]", "must contain a JSON object, got list"),
+        (b"3", "must contain a JSON object, got int"),
         (b"{", "cannot be read as JSON"),
         (b"\xff\xfe", "cannot be read as JSON"),
         (b"[" * 100_000, "cannot be read as JSON"),

@@ -37,7 +37,7 @@ def test_a_mixture_of_grey_and_colour_becomes_colour(tmp_path):
 def test_image_folder_failures(tmp_path):
     with pytest.raises(UserError, match="nowhere is not a folder"):
         image_folder(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no image, expected PNG or JPEG"):
+    with pytest.raises(UserError, match="contains no images, expected PNG or JPEG files"):
         image_folder(tmp_path)
     files["write_pngs"](tmp_path, 4)
     (tmp_path / "a.png").write_bytes(b"\x89PNG and then nothing")
@@ -47,7 +47,7 @@ def test_image_folder_failures(tmp_path):
     with pytest.raises(UserError, match=r"of one size, got 8×8 pixels in .*000.png and 9×8 in .*a.png"):
         image_folder(tmp_path)
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match="a.png: expected an image of 8 bits a channel, got .*I;16"):
+    with pytest.raises(UserError, match="a.png: expected an image of 8 bits per channel, got .*I;16"):
         image_folder(tmp_path)
 
 

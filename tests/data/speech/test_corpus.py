@@ -181,7 +181,7 @@ def test_damaged_files_of_a_corpus_are_named(sentences, tmp_path):
     with pytest.raises(UserError, match="dev.cuts.jsonl.gz is missing"):
         Corpus.open(directory)
     (directory / "corpus.json").write_text("{")
-    with pytest.raises(UserError, match="no JSON"):
+    with pytest.raises(UserError, match="is not JSON"):
         Corpus.open(directory)
 
 

@@ -62,7 +62,7 @@ def test_a_folder_with_other_settings_is_refused_and_an_empty_one_taken(source, 
     write_json(tmp_path / "settings.json", preparation.settings())
     preparation.check(tmp_path)
     with pytest.raises(
-        UserError, match=f"{tmp_path} holds a corpus prepared with another loudness_dbfs: null"
+        UserError, match=f"{tmp_path} contains a corpus prepared with another loudness_dbfs: got null"
     ):
         Preparation(source=source, loudness_dbfs=-20.0).check(tmp_path)
 

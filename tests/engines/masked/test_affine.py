@@ -25,7 +25,7 @@ class OwnReLU(nn.ReLU):
         (layer(), None),
         (layer(dtype=torch.float32, activation=nn.ELU(0.3)), None),
         (layer(MixtureOfLogisticsLogit(2, -5.0)), "its transform is MixtureOfLogisticsLogit, not Affine"),
-        (layer(Affine(log_scale_activation=nn.Softplus())), "its log-scale goes through Softplus"),
+        (layer(Affine(log_scale_activation=nn.Softplus())), "the activation of its log-scale is Softplus"),
         (layer(activation=OwnReLU()), "its net's activation is OwnReLU"),
         (layer(dtype=torch.bfloat16), "its weights are torch.bfloat16 on cpu"),
     ],

@@ -30,7 +30,7 @@ def test_labels_as_context_give_samples_by_class(tmp_path):
     evaluate_density(small_flow(features=3), image_set(), LabelContext(), tmp_path, num_samples=4)
     names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert "classes" in names and "attributes" not in names
-    assert "the label given" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "conditioned on the label" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def pictures(labelled=True, **options):
