@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 
 import wavegen.engines
-from wavegen.engines.compiled_sources import INNER, SOURCES, kept_on_disk
+from wavegen.engines.compiled_sources import INNER, SOURCES, cached_on_disk
 
 
 def test_the_name_tells_the_state_of_every_file_of_the_engines():
@@ -16,7 +16,7 @@ def test_the_name_tells_the_state_of_every_file_of_the_engines():
 
 
 def test_an_entry_is_kept_under_that_name():
-    @kept_on_disk()
+    @cached_on_disk()
     def twice(x, out):
         for i in range(x.size):
             out[i] = 2 * x[i]

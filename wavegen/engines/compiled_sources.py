@@ -32,7 +32,7 @@ third of the time.
 """
 
 
-def kept_on_disk(**options: Any) -> Callable[[Callable], Callable]:
+def cached_on_disk(**options: Any) -> Callable[[Callable], Callable]:
     """Decorator for the entry function of an engine; ``options`` are further options of Numba."""
 
     def decorate(function: Callable) -> Callable:

@@ -34,7 +34,8 @@ def align_by_dtw(spoken: Pronunciation, recording: np.ndarray, sample_rate: int)
     a pause that occurs only in the synthetic speech is removed.
 
     Returns:
-        phones, contiguous from 0 s to the end of the recording, none shorter than 10 ms if there is room.
+        phones, contiguous from 0 s to the end of the recording. None is shorter than 10 ms if the recording
+        is long enough.
 
     Raises:
         UserError: the recording is too short for its phones; the front end produces no sound.

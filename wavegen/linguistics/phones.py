@@ -47,7 +47,7 @@ class TimedPhone:
 def lengthen_short_phones(phones: Sequence[TimedPhone], min_s: float) -> list[TimedPhone]:
     """Moves boundaries, as little as possible, so that no phone is shorter than ``min_s``.
 
-    Phones stay contiguous, and the first start and the last end do not move. If there is not enough room,
+    Phones stay contiguous, and the first start and the last end do not move. If there is not enough time,
     ``min_s`` is reduced to the average duration. Front ends give phones of zero length where they merge two
     into one gesture (the ``l`` in "twelve").
     """

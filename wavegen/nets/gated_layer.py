@@ -196,9 +196,9 @@ def _padded(x: Tensor, before: int, after: int, dtype: torch.dtype) -> Tensor:
 
 def _empty(like: Tensor, time: int, after: int, channels: int) -> Tensor:
     """Uninitialised rows for ``time``, followed by ``after`` rows of zeros."""
-    room = like.new_empty(like.shape[0], time + after, channels)
-    room[:, time:] = 0
-    return room
+    padded = like.new_empty(like.shape[0], time + after, channels)
+    padded[:, time:] = 0
+    return padded
 
 
 def _planes(x: Tensor) -> Tensor:

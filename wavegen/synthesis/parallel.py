@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.kept import Kept
+from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.parallel.engine import StudentEngine, StudentSpeech
 from wavegen.engines.parallel.noise_windows import NOISE_SAMPLES, NoiseWindows
 from wavegen.engines.precision import CHOICES, settled_precision
@@ -56,7 +56,7 @@ class ParallelSampler:
         self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False
         module = cast(nn.Module, student)
-        self._kept = Kept(module, partial(check_student, module), self._pack)
+        self._cache = EngineCache(module, partial(check_student, module), self._pack)
 
     def sample(
         self,
@@ -126,7 +126,7 @@ class ParallelSampler:
     ) -> Generator[Tensor, None, None]:
         engine = self._engine()
         if engine is None:
-            check_finite(self._kept.model)
+            check_finite(self._cache.model)
             noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
             return _spoken_plainly(self.student, context, lengths, noise, block_samples or max(lengths))
         speech = engine.start(context, lengths)
@@ -134,13 +134,13 @@ class ParallelSampler:
         return _spoken(speech, noise, block_samples or engine.window_samples)
 
     def _pack(self) -> StudentEngine:
-        check_finite(self._kept.model)
+        check_finite(self._cache.model)
         student = cast(WaveNetStudent, self.student)  # it was checked before
         return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 
     def _engine(self) -> StudentEngine | None:
         try:
-            return self._kept.get()
+            return self._cache.get()
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.kept import Kept
+from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.precision import CHOICES, settled_precision
 from wavegen.engines.sequential.engine import TeacherEngine
 from wavegen.engines.supported_models import check_settings, check_teacher
@@ -50,7 +50,7 @@ class SequentialSampler:
         self.precision, self.num_threads = settled_precision(precision, "teacher"), num_threads
         self._warned = False
         module = cast(nn.Module, model)
-        self._kept = Kept(module, partial(check_teacher, module), self._pack)
+        self._cache = EngineCache(module, partial(check_teacher, module), self._pack)
 
     @torch.inference_mode()
     def sample(
@@ -120,11 +120,11 @@ class SequentialSampler:
         return (block.to(engine.device) for block in blocks)
 
     def _pack(self) -> TeacherEngine:
-        return TeacherEngine(self._kept.model, precision=self.precision, num_threads=self.num_threads)
+        return TeacherEngine(self._cache.model, precision=self.precision, num_threads=self.num_threads)
 
     def _engine(self) -> TeacherEngine | None:
         try:
-            return self._kept.get()
+            return self._cache.get()
         except Unsupported as reason:
             if not self._warned:
                 warnings.warn(

@@ -22,12 +22,12 @@ def test_columns_that_are_let_go_leave_the_others_as_they_are():
     expected = read(group_of(teacher, [0, 1, 2]), x, 0, 30)
     group = group_of(teacher, [0, 1, 2])
     read(group, x, 0, 12)
-    group.keep(3)
+    group.truncate(3)
     assert len(group.members) == 3
-    group.keep(1)
+    group.truncate(1)
     assert group.members.tolist() == [0] and group.waveform.shape[0] == 1
     np.testing.assert_allclose(read(group, x, 12, 30), expected[:1, 12:], rtol=1e-4, atol=1e-5)
-    group.keep(0)
+    group.truncate(0)
     assert len(group.members) == 0
 
 

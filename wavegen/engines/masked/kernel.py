@@ -9,7 +9,7 @@ import math
 from numba import njit, types
 from numba.extending import overload
 
-from wavegen.engines.compiled_sources import INNER, kept_on_disk
+from wavegen.engines.compiled_sources import INNER, cached_on_disk
 from wavegen.engines.vector.fast_math import exp32
 
 BLOCK = 128
@@ -191,7 +191,7 @@ def _invert(
                 values[feature, column + s] = known[rank, s]
 
 
-@kept_on_disk()
+@cached_on_disk()
 def invert_masked_affine(
     values, start, weights, offsets, ends, feature_of_rank, activation, scale_activation, first, last,
     known, sums,

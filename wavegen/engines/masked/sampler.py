@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.distributions.batches import Context, fold_batch
-from wavegen.engines.kept import Kept
+from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.masked.affine import MaskedAffineRun, why_not_compiled
 from wavegen.engines.masked.rank_schedule import RankedLayer
 from wavegen.errors import UserError
@@ -47,8 +47,8 @@ class MaskedFlowSampler:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._layers = list(_layers(flow.bijection, "bijection"))
-        self._kept = Kept(flow, lambda: None, self._pack)
-        self._kept.get()
+        self._cache = EngineCache(flow, lambda: None, self._pack)
+        self._cache.get()
         slow = [
             f"{name} ({reason})"
             for name, module, backwards in self._layers
@@ -77,10 +77,10 @@ class MaskedFlowSampler:
             UserError: if a weight is NaN, the context does not fit the flow, or the temperature is not 1 and
                 the base's mean is not 0.
         """
-        law = self.flow(context)
-        z = _noise(law, torch.Size(sample_shape), generator)
+        density = self.flow(context)
+        z = _noise(density, torch.Size(sample_shape), generator)
         if temperature != 1:
-            if law.base.mean.count_nonzero():
+            if density.base.mean.count_nonzero():
                 raise UserError(
                     f"sample: expected temperature 1 over a base whose mean is not 0, got {temperature}"
                 )
@@ -94,14 +94,14 @@ class MaskedFlowSampler:
         Raises:
             UserError: if a weight is NaN, or the context does not fit the flow.
         """
-        steps = self._kept.get()
-        law = self.flow(context)
-        rank = len(law.base.event_shape)
+        steps = self._cache.get()
+        density = self.flow(context)
+        rank = len(density.base.event_shape)
         lead = z.shape[: z.dim() - rank]
         value, context = fold_batch(z, rank, context)
         for step in steps:
             value = step(value, context)
-        return value.reshape(lead + law.event_shape)
+        return value.reshape(lead + density.event_shape)
 
     def _pack(self) -> list[_Step]:
         for name, tensor in (*self.flow.named_parameters(), *self.flow.named_buffers()):
@@ -132,15 +132,16 @@ def has_masked_layers(flow: object) -> TypeGuard[Flow]:
     )
 
 
-def _noise(law: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+def _noise(density: FlowDistribution, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
     """Draws of the base for every member of the batch; with a generator, torch's own is seeded from it."""
-    shape = sample_shape + law.batch_shape[: len(law.batch_shape) - len(law.base.batch_shape)]
+    added = len(density.batch_shape) - len(density.base.batch_shape)
+    shape = sample_shape + density.batch_shape[:added]
     if generator is None:
-        return law.base.rsample(shape)
+        return density.base.rsample(shape)
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return law.base.rsample(shape)
+        return density.base.rsample(shape)
 
 
 def _layers(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from numba import njit
 
-from wavegen.engines.compiled_sources import INNER, kept_on_disk
+from wavegen.engines.compiled_sources import INNER, cached_on_disk
 from wavegen.engines.parallel.layers import add_outputs, gates, lift, speak
 from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
@@ -114,6 +114,6 @@ def _move_past_to_front(net, inputs, position, thread, num_threads):
                     inputs[i] = inputs[i + shift]
 
 
-@kept_on_disk()
+@cached_on_disk()
 def run_student(net, speech, scratch, span, counters, thread, num_threads):
     return _run(net, speech, scratch, span, counters, thread, num_threads)

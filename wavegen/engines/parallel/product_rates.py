@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from wavegen.engines.compiled_sources import kept_on_disk
+from wavegen.engines.compiled_sources import cached_on_disk
 from wavegen.engines.parallel.layers import add_panel
 from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.vector.packed_matrix import aligned_zeros
@@ -18,7 +18,7 @@ from wavegen.engines.vector.panels import PANEL
 _ROWS, _PRODUCTS, _ROUNDS = 64, 200, 9
 
 
-@kept_on_disk()
+@cached_on_disk()
 def _multiply(weights, inputs, offsets, sums, rows, products):
     for _ in range(products):
         add_panel(weights, 0, inputs, 0, offsets, 0, rows, sums, 0, PANEL)

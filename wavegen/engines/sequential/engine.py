@@ -193,7 +193,7 @@ class TeacherEngine:
         for index in range(self.windows.num_windows(num_samples)):
             window = self.windows.window(context, index, num_samples, batch_size)
             for group in groups:
-                group.keep(sum(lengths[m] > window.start for m in group.members.tolist()))
+                group.truncate(sum(lengths[m] > window.start for m in group.members.tolist()))
             groups = [group for group in groups if len(group.members)]
             frames = self._project(window.frames, self.windows.frame_columns)
             for group in groups:

@@ -11,7 +11,7 @@ Compiled by Numba at first use (some ten seconds) and cached on disk.
 import numpy as np
 from numba import njit
 
-from wavegen.engines.compiled_sources import kept_on_disk
+from wavegen.engines.compiled_sources import cached_on_disk
 from wavegen.engines.sequential.drawing import draw
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
 from wavegen.engines.vector.gate_vectors import put_gated
@@ -186,6 +186,6 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
                     sum_past(net, memory, feed, layer, t + 1, count, places)
 
 
-@kept_on_disk(no_cfunc_wrapper=True)
+@cached_on_disk(no_cfunc_wrapper=True)
 def run_stage(net, memory, feed, stage, first, last, num_stages, counters):
     _run_stage(net, memory, feed, stage, first, last, num_stages, counters)

@@ -19,7 +19,7 @@ _COLUMNS_AT_ONCE = -(-16 // SHAPES.wide[1]) * SHAPES.wide[1]
 class UtteranceGroup:
     """Columns that are computed together, and their state.
 
-    For every window, call ``keep``, ``prepare``, ``to_speak`` or ``to_read``, then the calls of ``stages``.
+    For every window, call ``truncate``, ``prepare``, then ``to_speak`` or ``to_read``, then ``stages``.
 
     Args:
         net: see ``packed.py``.
@@ -34,7 +34,7 @@ class UtteranceGroup:
         self.waveform = np.zeros((len(members), self.history), np.float32)
         self.memory = _memory(net, starts, len(bounds) - 1)
 
-    def keep(self, columns: int) -> None:
+    def truncate(self, columns: int) -> None:
         """Remove all but the first ``columns`` columns."""
         if columns == len(self.members):
             return
@@ -52,8 +52,8 @@ class UtteranceGroup:
         columns, size = len(self.members), window.stop - window.start
         conditioning = np.zeros((columns, size, self.net.conditioning_width), np.float32)
         conditioning[..., : window.samples.shape[-1]] = window.samples.numpy()[self.members]
-        history, room = self.waveform[:, -self.history :], np.zeros((columns, size), np.float32)
-        self.waveform = np.concatenate([history, room], axis=1)
+        history, unset = self.waveform[:, -self.history :], np.zeros((columns, size), np.float32)
+        self.waveform = np.concatenate([history, unset], axis=1)
         self._window = Feed(
             start=window.start,
             stop=window.stop,

@@ -84,7 +84,7 @@ class WaveNetStudent(Flow):
         device = self.base.origin.device
         uniform = torch.rand(shape, generator=generator, device=generator.device if generator else device)
         uniform = open_unit_interval(uniform.to(device))
-        return self.base.law(self.base.origin, self.base.origin).icdf(uniform)
+        return self.base.family(self.base.origin, self.base.origin).icdf(uniform)
 
     def rsample_with_conditionals(
         self, noise: Tensor, context: Context = None
@@ -106,7 +106,7 @@ class WaveNetStudent(Flow):
             x = x * scale + shift
             loc = loc * scale + shift
             log_scale = log_scale + step_log_scale
-        return x, self.base.law(loc, log_scale)
+        return x, self.base.family(loc, log_scale)
 
     @torch.no_grad()
     def adopt_conditioning(self, conditioning: nn.Module) -> int:
@@ -128,15 +128,15 @@ class WaveNetStudent(Flow):
 class WhiteNoise(nn.Module):
     """The student's base: independent noise of one family, as long as the utterance.
 
-    ``law(loc, log_scale)`` builds the family. ``forward(context)`` gives the noise of
+    ``family(loc, log_scale)`` builds a distribution. ``forward(context)`` gives the noise of
     ``frames * hop_samples`` samples.
     """
 
-    def __init__(self, law: Callable[[Tensor, Tensor], Normal | Logistic], hop_samples: int) -> None:
+    def __init__(self, family: Callable[[Tensor, Tensor], Normal | Logistic], hop_samples: int) -> None:
         super().__init__()
-        self.law, self.hop_samples = law, hop_samples
+        self.family, self.hop_samples = family, hop_samples
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def forward(self, context: SpeechContext) -> Distribution:
         zeros = self.origin.expand(context.num_frames * self.hop_samples)
-        return Independent(self.law(zeros, zeros), 1)
+        return Independent(self.family(zeros, zeros), 1)

@@ -4,19 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from wavegen.engines.kept import Kept
+from wavegen.engines.engine_cache import EngineCache
 
 
 @pytest.fixture
-def kept():
+def packed():
     model, made = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), []
-    kept = Kept(model, lambda: None, lambda: made.append(len(made)) or made[-1])
-    return model, made, kept
+    cache = EngineCache(model, lambda: None, lambda: made.append(len(made)) or made[-1])
+    return model, made, cache
 
 
-def test_an_engine_is_made_once(kept):
-    model, made, kept = kept
-    assert [kept.get() for _ in range(3)] == [0, 0, 0] and made == [0]
+def test_an_engine_is_made_once(packed):
+    model, made, cache = packed
+    assert [cache.get() for _ in range(3)] == [0, 0, 0] and made == [0]
 
 
 def fused_step(model):
@@ -37,11 +37,11 @@ def fused_step(model):
         fused_step,
     ],
 )
-def test_a_change_makes_another(kept, change):
-    model, made, kept = kept
-    assert kept.get() == 0
+def test_a_change_makes_another(packed, change):
+    model, made, cache = packed
+    assert cache.get() == 0
     change(model)
-    assert kept.get() == 1 and kept.get() == 1 and made == [0, 1]
+    assert cache.get() == 1 and cache.get() == 1 and made == [0, 1]
 
 
 def test_what_cannot_be_made_is_tried_again():
@@ -53,10 +53,10 @@ def test_what_cannot_be_made_is_tried_again():
             raise outcome
         return outcome
 
-    kept = Kept(model, lambda: None, make)
+    cache = EngineCache(model, lambda: None, make)
     with pytest.raises(ValueError, match="no"):
-        kept.get()
-    assert kept.get() == 7
+        cache.get()
+    assert cache.get() == 7
 
 
 def test_the_structure_is_checked_every_time():
@@ -66,8 +66,8 @@ def test_the_structure_is_checked_every_time():
         if model._forward_hooks:
             raise ValueError("hooks")
 
-    kept = Kept(model, check, lambda: 7)
-    assert kept.get() == 7
+    cache = EngineCache(model, check, lambda: 7)
+    assert cache.get() == 7
     model.register_forward_hook(lambda *_: None)
     with pytest.raises(ValueError, match="hooks"):
-        kept.get()
+        cache.get()

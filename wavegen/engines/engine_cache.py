@@ -9,7 +9,7 @@ from torch import Tensor, nn
 Engine = TypeVar("Engine")
 
 
-class Kept(Generic[Engine]):
+class EngineCache(Generic[Engine]):
     """Caches the result of ``make()`` as long as the model's weights are unchanged.
 
     Weights are compared by value, because torch's version counters do not count the updates of fused
