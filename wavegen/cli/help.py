@@ -22,8 +22,8 @@ Row = tuple[str, str]  # a name, and what is said of it
 Settings = dict[str, tuple[str, str]]  # dotted key → (default, explanation)
 
 OVERVIEW = """\
-wavegen trains a WaveNet teacher, distils it into a student that speaks all its samples at once,
-and lets both speak; on the same core it fits normalising flows to images, tables and the plane.
+wavegen trains WaveNet teachers, distils them into students that generate all samples in parallel, and
+speaks text with both. With the same core it fits normalising flows to images, tables and the plane.
 
 usage: wavegen <recipe> [key=value ...]
        wavegen <recipe> --help      what the recipe does, its settings and examples
@@ -123,14 +123,14 @@ def _closing(recipe: str, primary: Path, groups: Mapping[str, Group], has_more: 
         key = trainings[0] if has_more else next(iter(groups))
         choice = groups[key].default or next(iter(groups[key].choices))
         sentences.append(
-            "What a choice brings can be set as well, and is listed where the choice is added to this "
-            f"command, as in `wavegen {recipe} --help {key}={choice}`."
+            "The settings of a choice can be changed too. To list them, add the choice to this command, as "
+            f"in `wavegen {recipe} --help {key}={choice}`."
         )
     sentences.append(f"`wavegen {recipe} --config` prints everything at once.")
     document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
     if verbatim := document.get("_verbatim_"):
         sentences.append(
-            f"The value of {', '.join(verbatim)} is taken as it stands, whatever characters it holds."
+            f"The values of {', '.join(verbatim)} are taken literally, whatever characters they contain."
         )
     return " ".join(sentences)
 
