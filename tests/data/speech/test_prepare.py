@@ -17,7 +17,7 @@ from wavegen.errors import UserError
 from wavegen.linguistics.frontends.espeak import front_end as espeak
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phone_layout import PhoneLayout
-from wavegen.linguistics.phones import EN_US_PHONES
+from wavegen.linguistics.phones import EN_US_PHONES, TimedPhone
 
 LJSPEECH = Path(__file__).parents[4] / "shared" / "data" / "ljspeech-18min"
 
@@ -223,6 +223,30 @@ def test_an_error_only_when_none_is_left(make_ljspeech, tmp_path):
     with pytest.raises(UserError, match="no utterance of the corpus 'ljspeech' could be used: .*x.wav"):
         prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "none", 16000)
     assert not (tmp_path / "none" / "corpus.json").exists()
+
+
+def test_phones_without_a_name_in_the_layout_are_counted_and_reported(
+    sentences, tmp_path, monkeypatch, capsys
+):
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    prepare_corpus(source, tmp_path / "known", 8000)
+    assert "without a name" not in capsys.readouterr().out
+    name_of = espeak.normalise_phone
+    monkeypatch.setattr(espeak, "normalise_phone", lambda name: {"ɹ": "rolled"}.get(p := name_of(name), p))
+    corpus = prepare_corpus(source, tmp_path / "unknown", 8000)
+    cuts = [cut for split in corpus.sizes for cut in corpus.cuts(split)]
+    phones = [phone.symbol for cut in cuts for phone in cut.supervisions[0].alignment["phone"]]
+    unknown, total = phones.count("rolled"), len(phones) - phones.count("_")
+    share = f"phones without a name in the layout: {unknown} of {total} ({100 * unknown / total:.1f} %)"
+    assert unknown == 5 and share in capsys.readouterr().out.splitlines()
+
+
+def test_a_front_end_that_is_always_wrong_is_reported_once(sentences, tmp_path, monkeypatch):
+    monkeypatch.setattr(espeak, "lengthen_short_phones", lambda phones, min_s: [TimedPhone("a", 1.0, 2.0)])
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    reason = r"the front end's phone 0 \(a\) starts at 1 s, expected 0 s, where the speech starts"
+    with pytest.raises(UserError, match=f"^no utterance of the corpus 'sentences' could be used: {reason}$"):
+        prepare_corpus(source, tmp_path / "out", 8000)
 
 
 def test_a_recipes_configuration_prepares_once(sentences, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from wavegen.data.speech.utterance_maker import UtteranceMaker
 from wavegen.errors import UserError
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.layout import FeatureLayout
+from wavegen.linguistics.phones import SILENCE
 from wavegen.untrusted.parts import describe
 from wavegen.workers import available_cores, map_in_processes
 
@@ -77,7 +78,7 @@ def prepare_corpus(
     # Names and reasons are printed to a terminal; escape sequences in untrusted names are made harmless.
     skipped = {printable(id_): printable(reason) for id_, reason in sorted(skipped.items())}
     if not records:
-        examples = "; ".join(list(skipped.values())[:3])
+        examples = "; ".join(list(dict.fromkeys(skipped.values()))[:3])
         raise UserError(f"no utterance of the corpus {source.name!r} could be used: {examples}")
 
     splits = split_ids(list(records), preparation.seed, preparation.num_dev, preparation.num_test)
@@ -105,6 +106,8 @@ def prepare_corpus(
     corpus = Corpus.open(directory)
     for note in notes:
         print(note)
+    if unknown := _unknown_phones(list(records.values())):
+        print(unknown)
     if skipped:
         print(f"skipped {len(skipped)} of {len(skipped) + len(records)} utterances:")
         for id_, reason in skipped.items():
@@ -116,6 +119,16 @@ def prepare_corpus(
 def _fit_encoder(layout: FeatureLayout, directory: Path, records: list[dict[str, Any]]) -> FeatureEncoder:
     paths = [files_of(read_cut(record["cut"], directory))[1] for record in records]
     return FeatureEncoder.fit(layout, [np.load(path, allow_pickle=False) for path in paths])
+
+
+def _unknown_phones(records: list[dict[str, Any]]) -> str | None:
+    """How many phones the layout has no name for, in one line; None if it has one for each."""
+    number = sum(record["unknown_phones"] for record in records)
+    alignments = [record["cut"]["supervisions"][0]["alignment"]["phone"] for record in records]
+    total = sum(symbol != SILENCE for alignment in alignments for symbol, *_ in alignment)
+    if not number:
+        return None
+    return f"phones without a name in the layout: {number} of {total} ({100 * number / total:.1f} %)"
 
 
 def _run(maker: UtteranceMaker, items: list[CorpusItem], num_jobs: int | None) -> Iterator[tuple]:
