@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass, replace
 
 import pytest
 from omegaconf import OmegaConf
@@ -73,3 +74,28 @@ def test_arguments_are_the_groups_entries_made(source):
     arguments = arguments_of(group)
     assert arguments == {"seed": 2, "pitch": PraatPitch(min_hz=80.0)}
     assert arguments_of({"source": source}) == {"source": source}
+
+
+@dataclass
+class Thawed:
+    def read(self, text): ...
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("front_end", "the front end Thawed is no frozen dataclass"),
+        ("prosody", "the prosody Thawed is no frozen dataclass"),
+        ("layout", "the feature layout Thawed is no frozen dataclass"),
+        ("pitch", "the pitch tracker Thawed is no frozen dataclass"),
+    ],
+)
+def test_parts_that_a_corpus_cannot_store_are_refused_at_once(source, part, message, tmp_path):
+    settings = {"source": source}
+    if part == "front_end":
+        settings["source"] = replace(source, front_end=Thawed())
+    else:
+        settings[part] = Thawed()
+    with pytest.raises(UserError, match=message):
+        prepare_corpus(directory=tmp_path / "out", **settings)
+    assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ import soundfile
 import torch
 from omegaconf import OmegaConf
 
+from wavegen.audio.pitch import PitchTrack
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.prepare import ensure_prepared, prepare_corpus
 from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
@@ -18,6 +19,8 @@ from wavegen.linguistics.frontends.espeak import front_end as espeak
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.phones import EN_US_PHONES, TimedPhone
+from wavegen.linguistics.prosody.prosody import Plan
+from wavegen.linguistics.prosody.register import RegisterProsody
 
 LJSPEECH = Path(__file__).parents[4] / "shared" / "data" / "ljspeech-18min"
 
@@ -247,6 +250,26 @@ def test_a_front_end_that_is_always_wrong_is_reported_once(sentences, tmp_path, 
     reason = r"the front end's phone 0 \(a\) starts at 1 s, expected 0 s, where the speech starts"
     with pytest.raises(UserError, match=f"^no utterance of the corpus 'sentences' could be used: {reason}$"):
         prepare_corpus(source, tmp_path / "out", 8000)
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "message"),
+    [
+        ("summarise", {"f0": np.float32(100)}, r"the summary of RegisterProsody has f0=.* \(numpy.float32\)"),
+        ("fit", None, "RegisterProsody.fit returned a NoneType, expected a fitted RegisterProsody"),
+        ("plan", lambda: Plan([], 3, PitchTrack(np.ones(2), np.ones(2))), "plans 3 frames with f0_hz of the"),
+    ],
+)
+def test_a_prosody_s_mistake_is_found_in_the_preparation(
+    sentences, tmp_path, monkeypatch, method, result, message
+):
+    monkeypatch.setattr(RegisterProsody, method, lambda *_: result() if callable(result) else result)
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    with pytest.raises(UserError, match=message):
+        prepare_corpus(source, tmp_path / "out", 8000)
+    assert not (tmp_path / "out" / "corpus.json").exists()
+    monkeypatch.undo()
+    prepare_corpus(source, tmp_path / "out", 8000)
 
 
 def test_a_recipes_configuration_prepares_once(sentences, tmp_path, monkeypatch):

@@ -14,11 +14,12 @@ from wavegen.data.speech.corpus import FORMAT_VERSION
 from wavegen.data.speech.files import read_json
 from wavegen.data.speech.sources.source import CorpusSource
 from wavegen.errors import UserError
+from wavegen.linguistics.frontends.front_end import FrontEnd
 from wavegen.linguistics.layout import FeatureLayout
 from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.linguistics.prosody.register import RegisterProsody
-from wavegen.untrusted.parts import describe
+from wavegen.untrusted.parts import check_part, describe
 
 SETTINGS = "settings.json"
 
@@ -39,7 +40,7 @@ class Preparation:
             0.99); by default levels are unchanged.
 
     Raises:
-        UserError: if the sample rate is unusable.
+        UserError: if the sample rate is unusable, or a part could not be stored in the corpus.
     """
 
     source: CorpusSource
@@ -61,6 +62,10 @@ class Preparation:
                 f"{self.sample_rate * FRAME_S:g} samples, expected a whole number and at least 8000 Hz; "
                 "choose for example 8000, 16000, 24000 or 48000"
             )
+        check_part(self.source.front_end, FrontEnd, "front end")
+        check_part(self.layout, FeatureLayout, "feature layout")
+        check_part(self.pitch, PitchTracker, "pitch tracker")
+        check_part(self.prosody, Prosody, "prosody")  # last, since it may hold the tracker
 
     def settings(self) -> dict[str, Any]:
         """A JSON-compatible dictionary that identifies the corpus."""

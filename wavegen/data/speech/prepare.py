@@ -16,9 +16,11 @@ from wavegen.data.speech.sources.source import CorpusItem, CorpusSource
 from wavegen.data.speech.splits import split_ids
 from wavegen.data.speech.utterance_maker import UtteranceMaker
 from wavegen.errors import UserError
+from wavegen.linguistics.analysis import TextAnalysis
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.layout import FeatureLayout
 from wavegen.linguistics.phones import SILENCE
+from wavegen.linguistics.prosody.prosody import fitted
 from wavegen.untrusted.parts import describe
 from wavegen.workers import available_cores, map_in_processes
 
@@ -85,6 +87,10 @@ def prepare_corpus(
     for split, ids in splits.items():
         write_cuts(directory / f"{split}.cuts.jsonl.gz", [records[id_]["cut"] for id_ in ids])
     training = [records[id_] for id_ in splits["train"]]
+    prosody = fitted(preparation.prosody, (record["prosody"] for record in training))
+    encoder = _fit_encoder(preparation.layout, directory, training)
+    # As a voice will speak it: a plan that fails is found before a training.
+    TextAnalysis(source.front_end, prosody, encoder).analyse(min((r["text"] for r in training), key=len))
     notes = sorted({note for record in records.values() for note in record["notes"]})
     write_json(
         directory / "corpus.json",
@@ -94,8 +100,8 @@ def prepare_corpus(
             "sample_rate": sample_rate,
             "settings": preparation.settings(),
             "front_end": describe(source.front_end),
-            "prosody": describe(preparation.prosody.fit(record["prosody"] for record in training)),
-            "encoder": _fit_encoder(preparation.layout, directory, training).to_dict(),
+            "prosody": describe(prosody),
+            "encoder": encoder.to_dict(),
             "splits": {split: len(ids) for split, ids in splits.items()},
             "duration_s": sum(record["num_frames"] for record in records.values()) * FRAME_S,
             "unknown_phones": sum(record["unknown_phones"] for record in records.values()),
