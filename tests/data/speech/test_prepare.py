@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 import signal
@@ -118,6 +119,27 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
     prepare_corpus(source, out, 8000)
     assert len(rendered) == 2 and len(remaining) == 3 and not {*rendered} & {*remaining}
     assert snapshot(out) == snapshot(tmp_path / "whole")
+
+
+def test_a_preparation_that_made_nothing_leaves_its_folder_to_others(sentences, tmp_path, monkeypatch):
+    """Of a front end without sound, and of one that can pronounce nothing."""
+    source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
+    silent = dataclasses.replace(source, front_end=EspeakFrontEnd(pitch=60))
+    read = EspeakFrontEnd.read
+    monkeypatch.setattr(
+        EspeakFrontEnd,
+        "read",
+        lambda self, text: dataclasses.replace(read(self, text), waveform=None, sample_rate=None),
+    )
+    with pytest.raises(UserError, match="needs a front end that produces sound"):
+        prepare_corpus(silent, out, 8000)
+    monkeypatch.setattr(EspeakFrontEnd, "read", lambda self, text: read(self, "..."))
+    with pytest.raises(UserError, match="could be used"):
+        prepare_corpus(silent, out, 8000)
+    monkeypatch.undo()
+    assert prepare_corpus(source, out, 8000).front_end.pitch == 50
+    with pytest.raises(UserError, match="another source.front_end.pitch: got 50, expected 60"):
+        prepare_corpus(silent, out, 8000)
 
 
 def test_bad_recordings_are_skipped_and_listed(make_ljspeech, tmp_path, capsys):

@@ -11,7 +11,7 @@ from wavegen.data.speech.corpus import FORMAT_VERSION, Corpus
 from wavegen.data.speech.cuts import files_of, read_cut, write_cuts
 from wavegen.data.speech.files import write_json
 from wavegen.data.speech.names import printable
-from wavegen.data.speech.preparation import SETTINGS, Preparation, arguments_of
+from wavegen.data.speech.preparation import Preparation, arguments_of
 from wavegen.data.speech.sources.source import CorpusItem, CorpusSource
 from wavegen.data.speech.splits import split_ids
 from wavegen.data.speech.utterance_maker import UtteranceMaker
@@ -68,7 +68,6 @@ def prepare_corpus(
     preparation = Preparation(source, sample_rate, **settings)
     items, skipped = source.items()
     preparation.check(directory)
-    write_json(directory / SETTINGS, preparation.settings())
 
     maker = UtteranceMaker(preparation, directory)
     records = {}
@@ -82,6 +81,7 @@ def prepare_corpus(
     if not records:
         examples = "; ".join(list(dict.fromkeys(skipped.values()))[:3])
         raise UserError(f"no utterance of the corpus {source.name!r} could be used: {examples}")
+    preparation.keep(directory)
 
     splits = split_ids(list(records), preparation.seed, preparation.num_dev, preparation.num_test)
     for split, ids in splits.items():

@@ -91,6 +91,7 @@ class UtteranceMaker:
             "prosody": summary_of(settings.prosody, rendition.phones, track, rendition.spoken),
             "cut": cut.to_dict(),
         }
+        settings.keep(self.directory)
         write_json(self._record_path(item), record)
         return record
 
