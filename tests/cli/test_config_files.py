@@ -3,13 +3,15 @@
 import itertools
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.plugins.config_source import ConfigSource
 
-from wavegen.cli.config_files import leaves
+from wavegen.cli.config_files import leaves, package_named_in
 from wavegen.resources import resource_directory
 
 CONFIGS = resource_directory("configs")
@@ -99,6 +101,19 @@ def test_every_file_begins_with_what_it_is(file):
     assert header and (said or "/" not in file)
 
 
+def first_line(file: str) -> str:
+    return (CONFIGS / file).read_text(encoding="utf-8").partition("\n")[0]
+
+
+@pytest.mark.parametrize("file", CHOICES)
+def test_every_choice_names_the_package_that_its_siblings_name(file):
+    """Without that line, Hydra puts the settings below the group's own name, where nothing reads them."""
+    siblings = [choice for choice in CHOICES if Path(choice).parent == Path(file).parent]
+    named = Counter(line for line in map(first_line, siblings) if line.startswith("# @package "))
+    for expected, _ in named.most_common(1):
+        assert first_line(file) == expected, f"configs/{file}: expected {expected!r} as its first line"
+
+
 @pytest.mark.parametrize("file", CHOICES)
 def test_every_choice_shows_a_command_that_runs_it(file):
     text = (CONFIGS / file).read_text(encoding="utf-8")
@@ -136,3 +151,23 @@ def test_a_merged_mapping_counts_as_written_where_it_is_merged(leaves_of):
 def test_a_list_is_one_setting(leaves_of):
     found = leaves_of(file="a:  # first\n  - b: 1  # in it\n    c: 2\nd: [1, 2]  # second\n")
     assert found == {"a": ("[…]", "first"), "d": ("[1, 2]", "second")}
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ("# @package corpus.front_end\n# A voice.\n", "corpus.front_end"),
+        ("#@package corpus\n", "corpus"),
+        ("\n# @package _global_\nseed: 1\n", ""),
+        ("# A voice.\n# @package corpus.front_end\n", None),
+        ("seed: 1\n# @package corpus\n", None),
+        ("# A voice.\n", None),
+        ("", None),
+    ],
+)
+def test_the_package_is_read_as_hydra_reads_it(tmp_path: Path, text: str, package: str | None):
+    path = tmp_path / "file.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert package_named_in(path) == package
+    of_hydra = ConfigSource._get_header_dict(text)["package"]
+    assert (of_hydra and of_hydra.replace("_global_", "")) == package

@@ -20,7 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from wavegen.cli.groups import recipe_groups
+from wavegen.cli.groups import check_packages, chosen_files, recipe_groups
 from wavegen.cli.keys import ABSENT, find
 from wavegen.cli.overrides import check_choice, check_value, is_none, key_of, parse_override, unknown_key
 from wavegen.errors import UserError
@@ -41,7 +41,7 @@ def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> D
 
     Raises:
         UserError: an argument is malformed, names a key, group or choice that the recipe does not have, or
-            has the wrong type.
+            has the wrong type; the file of a choice lacks the first line that places its settings.
     """
     verbatim_keys = _read_verbatim_keys(configs / f"{recipe}.yaml")
     overrides, literals = _separate_literals(arguments, verbatim_keys)
@@ -50,6 +50,7 @@ def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> D
     choices = [override for override in parsed if key_of(override) in groups]
     for override in choices:
         check_choice(override, groups[key_of(override)], recipe)
+    check_packages(groups, chosen_files(groups, arguments))
     parsed = [override for override in parsed if not (override in choices and is_none(override))]
     choices = [override for override in choices if not is_none(override)]
     with initialize_config_dir(version_base="1.3", config_dir=str(configs.resolve())):

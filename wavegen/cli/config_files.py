@@ -33,10 +33,16 @@ def first_comment(path: Path) -> str:
 
 
 def package_named_in(path: Path) -> str | None:
-    """The key below which Hydra puts a file's settings, as ``@package`` at its top names it."""
-    for line in header(path):
-        if line.startswith("@package "):
-            return line.removeprefix("@package ").strip().replace("_global_", "")
+    """The key below which Hydra puts a file's settings, as ``@package`` at its top names it.
+
+    Like Hydra, it reads the comments that begin with ``@`` and stops at the first line of another kind.
+    """
+    for line in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
+        word, _, package = line.lstrip("#").strip().partition(" ")
+        if not (line.startswith("#") and word.startswith("@")):
+            return None
+        if word == "@package":
+            return package.strip().replace("_global_", "")
     return None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from wavegen.cli.config_files import commands, package_named_in
+from wavegen.errors import UserError
 
 EXPERIMENT, OPTIMISATION = "experiment", "optimisation"
 
@@ -39,7 +40,9 @@ class Group:
     @property
     def package(self) -> str:
         """The key in the configuration below which a choice's settings are: its files may name it."""
-        named = (name for path in self.choices.values() if (name := package_named_in(path)) is not None)
+        default = self.file_of(self.default)
+        files = [*([default] if default else []), *self.choices.values()]
+        named = (name for path in files if (name := package_named_in(path)) is not None)
         return next(named, package_of(self.key))
 
     def file_of(self, choice: str | None) -> Path | None:
@@ -80,6 +83,26 @@ def chosen_files(groups: Mapping[str, Group], arguments: Sequence[str]) -> dict[
         if key != EXPERIMENT and path is not None:
             found[key] = path
     return found
+
+
+def check_packages(groups: Mapping[str, Group], chosen: Mapping[str, Path]) -> None:
+    """Raises UserError for a chosen file whose settings Hydra would put elsewhere than its group's others.
+
+    Args:
+        chosen: the files of :func:`chosen_files`.
+    """
+    for key, path in chosen.items():
+        group, named = groups[key], package_named_in(path)
+        place = group.name if named is None else named
+        if "@" not in key and place != group.package:
+            raise UserError(
+                f"{path} would put its settings below {place or 'no key'}: its first line must be "
+                f"'# @package {group.package or '_global_'}', got {_first_line(path)!r}"
+            )
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def _overridden(overlay: Path) -> dict[str, str]:

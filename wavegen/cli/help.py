@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from wavegen.cli.config_files import first_comment, leaves
-from wavegen.cli.groups import EXPERIMENT, OPTIMISATION, Group, chosen_files, recipe_groups
+from wavegen.cli.groups import EXPERIMENT, OPTIMISATION, Group, check_packages, chosen_files, recipe_groups
 from wavegen.cli.recipes import docstring, examples, find_recipes
 
 WIDTH = 100
@@ -44,10 +44,14 @@ def describe_all(recipes: Path, configs: Path) -> str:
 
 
 def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str] = ()) -> str:
-    """Returns the text of ``wavegen <recipe> --help``, with the settings of ``arguments``' choices."""
+    """Returns the text of ``wavegen <recipe> --help``, with the settings of ``arguments``' choices.
+
+    Raises UserError where the file of a choice lacks the first line that places its settings.
+    """
     script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
     groups = recipe_groups(recipe, configs)
     chosen = chosen_files(groups, arguments)
+    check_packages(groups, chosen)
     brought = _brought_settings(groups, chosen)
     training, has_more = _training_settings(groups, brought)
     own = leaves(primary)
