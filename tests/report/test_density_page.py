@@ -109,6 +109,7 @@ def test_the_cost_is_held_against_the_baseline(metrics, verdict, text):
             "bad",
             "2 events became infinite",
         ),
+        ({"reconstruction/data_num_not_finite": 1}, "bad", ": 1 event became infinite or NaN"),
         (dict.fromkeys(list(RECONSTRUCTION)[::2]), "bad", "The inverse is not always finite"),
     ],
 )
@@ -263,6 +264,13 @@ def test_a_training_without_a_finite_validation_is_told():
 def test_a_baseline_that_is_no_number_leaves_the_cost_unsaid():
     cost, _ = findings(ROWS | TRAINING | {"baseline/one_normal": None})
     assert cost.verdict == "bad" and "could not be measured" in cost.text
+
+
+def test_one_event_of_one_step_is_not_several():
+    effort = findings(ROWS | TRAINING | {"training/steps": 1})[-1]
+    assert "trained for 1 step in" in effort.text
+    (row, *_) = likelihood_rows(ROWS | {"test/num_events": 1})
+    assert row.explanation.endswith("Over 1 event.")
 
 
 def test_a_row_without_an_interval_has_a_dash():

@@ -145,6 +145,10 @@ def test_one_test_image_is_enough(tmp_path):
     data = image_set(labelled=False)
     metrics = evaluate_density(small_flow(), data, NoContext(), tmp_path, max_images=1, num_samples=1)
     assert metrics["test/num_events"] == 1
+    assert summary(metrics, tmp_path).startswith("1 test image: ")
+    machine = re.search(r"<dt>Machine</dt><dd>(.*?)</dd>", (tmp_path / "report.html").read_text())[1]
+    threads = torch.get_num_threads()
+    assert f", {threads} thread{'s' if threads > 1 else ''} of torch" in machine
 
 
 def test_rows_of_a_table_cost_nats_in_both_units(tmp_path):

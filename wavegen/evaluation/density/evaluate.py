@@ -22,7 +22,7 @@ from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
 from wavegen.models.density import DensityModel
 from wavegen.report.density_page import write_density_report
-from wavegen.report.page import read_json
+from wavegen.report.page import counted, read_json
 from wavegen.training.density_data import in_order
 from wavegen.training.density_stage import COST, cost_of
 
@@ -99,7 +99,9 @@ def evaluate_density(
     pictures = image_pictures if isinstance(data, ImageSet) else table_pictures
     shown = pictures(subject, x, labels, output / "figures", temperatures, num_samples)
     write_bytes(output / "metrics.json", as_json(metrics).encode())
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads of torch {torch.__version__}"
+    machine = (
+        f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')} of torch {torch.__version__}"
+    )
     if device.type == "cuda":
         machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     write_density_report(
@@ -183,6 +185,6 @@ def summary(metrics: dict[str, Any], output: Path) -> str:
     unit = "bits per dimension" if "test/bits_per_dimension" in metrics else "nats per row"
     key = "test/bits_per_dimension" if "test/bits_per_dimension" in metrics else "test/nats"
     value, low, high = (metrics[key + suffix] for suffix in ("", "_low", "_high"))
-    events = "images" if unit.startswith("bits") else "rows"
+    events = counted(metrics["test/num_events"], "test image" if unit.startswith("bits") else "test row")
     interval = f"95 % interval {low:.3f} to {high:.3f}"
-    return f"{metrics['test/num_events']:,} test {events}: {value:.3f} {unit} ({interval})\n{report}"
+    return f"{events}: {value:.3f} {unit} ({interval})\n{report}"
