@@ -104,6 +104,12 @@ def test_synthesize_speaks_any_text() -> None:
     assert config.text == config.checkpoint == config.output == text
 
 
+def test_a_corpus_of_another_name_has_its_own_folder_utterances_and_runs() -> None:
+    config = compose_config("distill", ["corpus.name=mine"], configs=resource_directory("configs"))
+    assert (config.corpus.directory, config.corpus.source.name) == ("data/mine-8000", "mine")
+    assert config.run == "runs/distill-mine-8000"
+
+
 def test_unknown_keys_of_the_configuration_raise(house: Path) -> None:
     config = _compose(house)
     assert isinstance(config, DictConfig) and config.seed == 1
