@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wavegen.cli.config_files import leaves
+from wavegen.cli.config_files import leaves, read_mapping
+from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 CONFIGS = resource_directory("configs")
@@ -103,6 +104,14 @@ def test_every_file_begins_with_what_it_is(file):
 def test_every_choice_shows_a_command_that_runs_it(file):
     text = (CONFIGS / file).read_text(encoding="utf-8")
     assert re.search(r"^# wavegen \w+", text, re.MULTILINE)
+
+
+def test_a_file_that_is_not_yaml_is_named_with_the_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: 1\nb: [1, 2\nc: 3\n")
+    for read in (leaves, read_mapping):
+        with pytest.raises(UserError, match=r"bad.yaml, line 3 is not valid YAML: expected ',' or '\]'"):
+            read(path)
 
 
 # What the leaves of a file are -----------------------------------------------------------------------------

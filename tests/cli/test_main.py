@@ -64,6 +64,13 @@ def test_a_value_without_default_is_asked_for(run, tmp_path: Path) -> None:
     assert (status, err) == (2, "error: corpus.root must be given: add corpus.root=…\n")
 
 
+def test_a_reference_to_no_value_is_named(run) -> None:
+    status, out, err = run("fail", "how=reference")
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("error: reference refers to a value that cannot be found: ")
+    assert "nothing.of_the_kind" in err
+
+
 def test_unknown_recipe_suggests_the_nearest(run) -> None:
     status, _, err = run("speek", "seed=1")
     assert status == 2

@@ -58,6 +58,13 @@ def test_a_context_of_labels_needs_some(rows):
         fill_in_event(config, table(rows), LabelContext())
 
 
+def test_a_model_without_a_target_is_named():
+    config = compose()
+    config.flow_model = {"num_steps": 1}
+    with pytest.raises(UserError, match="^flow_model has no _target_, expected the name of a class or func"):
+        fill_in_event(config, digits(), NoContext())
+
+
 def test_images_cost_bits_per_dimension_and_rows_nats(rows):
     log_prob = torch.tensor([-64 * math.log(2)], dtype=torch.float64)
     name, cost = cost_of(digits())

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from wavegen.calls import build
+from wavegen.calls import TARGET, build
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
@@ -49,6 +49,8 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
             labels and the data have none.
     """
     images = isinstance(data, ImageSet)
+    if TARGET not in config.flow_model:
+        raise UserError(f"flow_model has no {TARGET}, expected the name of a class or function")
     model = config.flow_model._target_.rpartition(".")[2]
     event = {
         "name": f"{data.name}-{model}",

@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from wavegen.calls import build
+from wavegen.calls import build, build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
@@ -90,7 +90,7 @@ def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice |
 
 def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
     """The terms of ``config.objective``, initialised with recordings of the corpus."""
-    return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
+    return weighted_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
 
 
 def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
