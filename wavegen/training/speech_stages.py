@@ -18,6 +18,7 @@ from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.runs.folder import check_stored
 from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
@@ -89,7 +90,12 @@ def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice |
 
 
 def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
-    """The terms of ``config.objective``, initialised with recordings of the corpus."""
+    """The terms of ``config.objective``, initialised with recordings of the corpus.
+
+    Raises:
+        UserError: if a loss cannot be built, or ``resume=`` would refuse its arguments.
+    """
+    check_stored(config.objective, "objective")
     return weighted_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
 
 
