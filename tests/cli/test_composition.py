@@ -172,6 +172,19 @@ def test_a_key_given_twice_is_named_with_the_line(tmp_path: Path) -> None:
         compose_config("speak", [], configs=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("objective.power.loss.sample_rate", r"\$\{voice.sample_rate\}"), ("teacher_checkpoint", "null")],
+)
+def test_a_key_without_a_value_of_its_own_cannot_be_taken_out(key: str, value: str) -> None:
+    configs = resource_directory("configs")
+    said = f"^~{key}: expected a key with a value, got {value}, which is null or filled in later; give it a"
+    with pytest.raises(UserError, match=said):
+        compose_config("distill", [f"~{key}"], configs=configs)
+    config = compose_config("distill", ["~objective.power.loss.low_band_hz"], configs=configs)
+    assert "low_band_hz" not in config.objective.power.loss
+
+
 @given(text=st.text(st.sampled_from("$\\{}?a"), max_size=12))
 @example(text="???")
 def test_a_literal_reads_as_its_text(text: str) -> None:
