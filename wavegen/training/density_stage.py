@@ -17,6 +17,7 @@ from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
+from wavegen.flows import UniformDequantization
 from wavegen.metrics.bits import bits_per_dimension
 from wavegen.models.density import DensityModel
 from wavegen.runs.weights import build_model, load_model, weights_file
@@ -46,7 +47,7 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
 
     Raises:
         UserError: if the model is for tables and the data are images, or the reverse; if the context needs
-            labels and the data have none.
+            labels and the data have none; if the dequantisation that was chosen is not the model's.
     """
     images = isinstance(data, ImageSet)
     if TARGET not in config.flow_model:
@@ -66,6 +67,19 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
         raise UserError(
             f"{config.flow_model._target_} is a model of {kinds[other]}, but {data.name} contains "
             f"{kinds[wanted]}: choose a flow_model that matches data"
+        )
+    _require_effect(config)
+
+
+def _require_effect(config: DictConfig) -> None:
+    """Raises UserError if another dequantisation than the default was chosen and the model has none."""
+    chosen = config.dequantization[TARGET]
+    default = f"{UniformDequantization.__module__}.{UniformDequantization.__qualname__}"
+    model = OmegaConf.to_container(config.flow_model, resolve=True)
+    if chosen != default and f"'{chosen}'" not in str(model):
+        raise UserError(
+            f"dequantization={chosen} has no effect, because {config.flow_model[TARGET]} is not configured "
+            "with ${dequantization}: leave it out"
         )
 
 
