@@ -11,7 +11,8 @@ import pytest
 import yaml
 from hydra.plugins.config_source import ConfigSource
 
-from wavegen.cli.config_files import leaves, package_named_in
+from wavegen.cli.config_files import leaves, package_named_in, read_mapping
+from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 CONFIGS = resource_directory("configs")
@@ -40,12 +41,17 @@ def is_covered(setting: str, names: set[str]) -> bool:
     return any(".".join(parts[:depth]) in names for depth in range(1, len(parts) + 1))
 
 
+def unexplained(file: str) -> list[str]:
+    """The settings of a file without a comment."""
+    found = leaves(CONFIGS / file)
+    unseen = [setting for setting, _ in dotted(content_of(file)) if not is_covered(setting, set(found))]
+    return [name for name, (_, explanation) in found.items() if not explanation] + unseen
+
+
 @pytest.mark.parametrize("file", SETTINGS)
 def test_every_setting_is_explained(file):
-    found = leaves(CONFIGS / file)
-    assert [name for name, (_, explanation) in found.items() if not explanation] == []
-    unseen = [setting for setting, _ in dotted(content_of(file)) if not is_covered(setting, set(found))]
-    assert unseen == []
+    names = ", ".join(unexplained(file))
+    assert not names, f"configs/{file}: no comment explains {names}, see configs/README.md"
 
 
 @pytest.mark.parametrize("file", SETTINGS)
@@ -61,7 +67,7 @@ def test_what_stands_in_a_list_is_explained_there_or_with_the_list(file):
                 row = key.start_mark.line
                 commented = "# " in lines[row] or lines[row - 1].lstrip().startswith("#")
                 assert commented or key.value.startswith(("_", "<<")) or key.value in named, (
-                    f"{name}: {key.value}"
+                    f"configs/{file}: no comment explains {key.value} in the list {name}, see README.md there"
                 )
 
 
@@ -78,6 +84,7 @@ def mappings_of(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str,
 def test_an_overlay_sets_what_is_explained_where_it_belongs(file):
     overlay = content_of(file)
     shown = re.search(r"^# wavegen (.*)$", (CONFIGS / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown, without_command(file)
     recipe, *words = shlex.split(shown[1])
     names, chosen = set(leaves(CONFIGS / f"{recipe}.yaml")), {}
     for entry in content_of(f"{recipe}.yaml")["defaults"] + overlay["defaults"]:
@@ -90,7 +97,9 @@ def test_an_overlay_sets_what_is_explained_where_it_belongs(file):
             names |= {f"{package or folder}.{name}" for name in leaves(CONFIGS / folder / f"{choice}.yaml")}
     for setting, value in dotted(overlay):
         is_group_left_out = value is None and any(name.startswith(f"{setting}.") for name in names)
-        assert is_covered(setting, names) or is_group_left_out, setting
+        assert is_covered(setting, names) or is_group_left_out, (
+            f"configs/{file}: no file of its groups has the setting {setting}"
+        )
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -98,7 +107,9 @@ def test_every_file_begins_with_what_it_is(file):
     lines = (CONFIGS / file).read_text(encoding="utf-8").splitlines()
     header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
     said = [line for line in header if not line.startswith(("# wavegen ", "# @package"))]
-    assert header and (said or "/" not in file)
+    assert header and (said or "/" not in file), (
+        f"configs/{file}: no comment at its top says what it is, see configs/README.md"
+    )
 
 
 def first_line(file: str) -> str:
@@ -117,7 +128,44 @@ def test_every_choice_names_the_package_that_its_siblings_name(file):
 @pytest.mark.parametrize("file", CHOICES)
 def test_every_choice_shows_a_command_that_runs_it(file):
     text = (CONFIGS / file).read_text(encoding="utf-8")
-    assert re.search(r"^# wavegen \w+", text, re.MULTILINE)
+    assert re.search(r"^# wavegen \w+", text, re.MULTILINE), without_command(file)
+
+
+def without_command(file: str) -> str:
+    group, _, name = file.removesuffix(".yaml").partition("/")
+    return (
+        f"configs/{file}: no line '# wavegen RECIPE {group}={name}' at its top says how to run it, see "
+        "configs/README.md"
+    )
+
+
+def test_what_a_file_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / "bad.yaml").write_text("bad:\n  weight: 1.0\n  steps:\n  - a: 1\n")
+    monkeypatch.setitem(globals(), "CONFIGS", tmp_path)
+    for check, message in (
+        (test_every_setting_is_explained, "no comment explains bad.weight, bad.steps, see configs/README.md"),
+        (
+            test_what_stands_in_a_list_is_explained_there_or_with_the_list,
+            "no comment explains a in the list bad.steps",
+        ),
+        (test_every_file_begins_with_what_it_is, "no comment at its top says what it is"),
+        (
+            test_every_choice_shows_a_command_that_runs_it,
+            "no line '# wavegen RECIPE objective=bad' at its top",
+        ),
+        (test_an_overlay_sets_what_is_explained_where_it_belongs, "no line '# wavegen RECIPE objective=bad'"),
+    ):
+        with pytest.raises(AssertionError, match=f"configs/objective/bad.yaml: {message}"):
+            check("objective/bad.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_named_with_the_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: 1\nb: [1, 2\nc: 3\n")
+    for read in (leaves, read_mapping):
+        with pytest.raises(UserError, match=r"bad.yaml, line 3 is not valid YAML: expected ',' or '\]'"):
+            read(path)
 
 
 # What the leaves of a file are -----------------------------------------------------------------------------

@@ -81,6 +81,13 @@ def test_a_choice_without_its_package_is_named(option, tmp_path: Path, capsys) -
     assert main(["prepare", "--config"], configs=configs) == 0, "the other choices are as they were"
 
 
+def test_a_reference_to_no_value_is_named(run) -> None:
+    status, out, err = run("fail", "how=reference")
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("error: reference refers to a value that cannot be found: ")
+    assert "nothing.of_the_kind" in err
+
+
 def test_unknown_recipe_suggests_the_nearest(run) -> None:
     status, _, err = run("speek", "seed=1")
     assert status == 2

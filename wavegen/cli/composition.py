@@ -14,12 +14,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from wavegen.cli.config_files import not_yaml, read_mapping
 from wavegen.cli.groups import check_packages, chosen_files, recipe_groups
 from wavegen.cli.keys import ABSENT, find
 from wavegen.cli.overrides import check_choice, check_value, is_none, key_of, parse_override, unknown_key
@@ -41,7 +43,8 @@ def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> D
 
     Raises:
         UserError: an argument is malformed, names a key, group or choice that the recipe does not have, or
-            has the wrong type; the file of a choice lacks the first line that places its settings.
+            has the wrong type; a file is not YAML, or that of a choice lacks the first line that places its
+            settings.
     """
     verbatim_keys = _read_verbatim_keys(configs / f"{recipe}.yaml")
     overrides, literals = _separate_literals(arguments, verbatim_keys)
@@ -78,7 +81,7 @@ def as_literal(text: str) -> str:
 
 
 def _read_verbatim_keys(primary: Path) -> frozenset[str]:
-    return frozenset(cast(DictConfig, OmegaConf.load(primary)).get(VERBATIM_KEY) or ())
+    return frozenset(read_mapping(primary).get(VERBATIM_KEY) or ())
 
 
 def _separate_literals(
@@ -101,6 +104,8 @@ def _separate_literals(
 def _compose(recipe: str, overrides: Iterable[Override]) -> DictConfig:
     try:
         return compose(recipe, [cast(str, override.input_line) for override in overrides])
+    except yaml.YAMLError as error:
+        raise not_yaml(error) from error
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot compose the configuration of {recipe}: {_first_line(error)}") from error
 

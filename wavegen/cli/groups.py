@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from wavegen.cli.config_files import commands, package_named_in
+from wavegen.cli.config_files import commands, package_named_in, read_mapping
 from wavegen.errors import UserError
 
 EXPERIMENT, OPTIMISATION = "experiment", "optimisation"
@@ -52,7 +50,7 @@ class Group:
 
 def recipe_groups(recipe: str, configs: Path) -> dict[str, Group]:
     """The groups of a recipe by key, in the order of its defaults list."""
-    document = yaml.safe_load((configs / f"{recipe}.yaml").read_text(encoding="utf-8")) or {}
+    document = read_mapping(configs / f"{recipe}.yaml")
     groups = {}
     for entry in document.get("defaults") or []:
         if isinstance(entry, dict):
@@ -107,7 +105,7 @@ def _first_line(path: Path) -> str:
 
 def _overridden(overlay: Path) -> dict[str, str]:
     """Group → choice of an experiment's ``override`` entries."""
-    document = yaml.safe_load(overlay.read_text(encoding="utf-8")) or {}
+    document = read_mapping(overlay)
     entries = [entry for entry in document.get("defaults") or [] if isinstance(entry, dict)]
     return {_key(name): choice for entry in entries for name, choice in entry.items()}
 

@@ -8,9 +8,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
-from wavegen.cli.config_files import first_comment, leaves
+from wavegen.cli.config_files import first_comment, leaves, read_mapping
 from wavegen.cli.groups import EXPERIMENT, OPTIMISATION, Group, check_packages, chosen_files, recipe_groups
 from wavegen.cli.recipes import docstring, examples, find_recipes
 
@@ -131,8 +129,7 @@ def _closing(recipe: str, primary: Path, groups: Mapping[str, Group], has_more: 
             f"in `wavegen {recipe} --help {key}={choice}`."
         )
     sentences.append(f"`wavegen {recipe} --config` prints everything at once.")
-    document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
-    if verbatim := document.get("_verbatim_"):
+    if verbatim := read_mapping(primary).get("_verbatim_"):
         sentences.append(
             f"The values of {', '.join(verbatim)} are taken literally, whatever characters they contain."
         )

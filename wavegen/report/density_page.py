@@ -36,6 +36,7 @@ def write_density_report(
     metrics: Metrics,
     data: ImageSet | TableSet,
     conditional: bool,
+    is_bound: bool,
     figures: Sequence[Shown],
     setup: Mapping[str, str],
 ) -> Path:
@@ -51,7 +52,7 @@ def write_density_report(
         subtitle=describe(data, conditional),
         findings=findings(metrics),
         figures=figures,
-        rows=likelihood_rows(metrics) + other_rows(metrics),
+        rows=likelihood_rows(metrics, is_bound=is_bound) + other_rows(metrics),
         curves="figures/loss_curves.png" if panels else None,
         setup=setup,
         config=config.read_text(encoding="utf-8") if config.is_file() else None,
@@ -144,8 +145,12 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def likelihood_rows(metrics: Metrics) -> list[Row]:
-    """The cost of test events under the model and under simple densities."""
+def likelihood_rows(metrics: Metrics, *, is_bound: bool) -> list[Row]:
+    """The cost of test events under the model and under simple densities.
+
+    Args:
+        is_bound: whether the model has only a bound, which is averaged over draws of its noise or latents.
+    """
     draws, events = metrics["test/num_noise_draws"] or 1, counted(metrics["test/num_events"] or 0, "event")
     rows = []
     for metric in DENSITY:
@@ -155,8 +160,10 @@ def likelihood_rows(metrics: Metrics) -> list[Row]:
             interval, bounds = "–", known_values(metrics, f"{key}_low", f"{key}_high")
             if bounds is not None:
                 interval = " … ".join(number(bound, metric.digits) for bound in bounds)
-            over = f" Over {events}" if key.startswith("test/") else ""
-            over += f", {draws} dequantisations of each." if over and draws > 1 else "." * bool(over)
+            over = ""
+            if key.startswith("test/"):
+                over = " An upper bound, not the exact value." if is_bound else ""
+                over += f" Over {events}" + (f", {draws} draws for each." if draws > 1 else ".")
             shown = number(value, metric.digits)
             rows.append(Row(metric.title, metric.unit, metric.explanation + over, shown, interval))
     return rows

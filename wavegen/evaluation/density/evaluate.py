@@ -50,9 +50,10 @@ def evaluate_density(
         data: with the test part.
         context: encodes the labels that condition the density.
         output: the run's folder; the content of its ``training.json`` is added to the metrics.
-        seed: of the choice of events, dequantisation, samples, bootstrap.
+        seed: of the choice of events, draws, samples, bootstrap.
         max_images: number of test events; None for all.
-        num_noise_draws: dequantisations per image, over which its cost is averaged; 1 is used without any.
+        num_noise_draws: draws of noise or latents for each event, over which the bound of its cost is
+            averaged; a density without a bound takes 1.
         temperatures: of the samples that are shown and reconstructed.
         num_samples: in the grid.
         batch_size: events at once.
@@ -109,6 +110,7 @@ def evaluate_density(
         metrics=metrics,
         data=data,
         conditional=subject.is_conditional,
+        is_bound=subject.is_bound,
         figures=shown,
         setup={"Seed": str(seed), "Machine": machine},
     )
