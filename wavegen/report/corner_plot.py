@@ -36,7 +36,8 @@ def corner_plot(path: Path, points: Mapping[str, np.ndarray], columns: Sequence[
             for (name, values), colour in zip(points.items(), COLOURS, strict=False):
                 if row == column:
                     bins = np.linspace(low[column], high[column], 40)
-                    style = {"density": True, "histtype": "step", "color": colour}
+                    inside = np.histogram(values[:, column], bins)[0].any()  # else there is no density
+                    style = {"density": bool(inside), "histtype": "step", "color": colour}
                     axes.hist(values[:, column], bins, label=name, **style)
                 else:
                     axes.scatter(values[:, column], values[:, row], s=2, alpha=0.4, color=colour, lw=0)
