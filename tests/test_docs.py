@@ -1,9 +1,15 @@
-"""The files that the documentation names are there."""
+"""The files that the documentation names are there, and its example of a front end and a prosody works."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+import yaml
+
+from wavegen.errors import UserError
+from wavegen.linguistics.frontends.front_end import FrontEnd
+from wavegen.linguistics.prosody.prosody import Prosody, summary_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -42,3 +48,43 @@ def test_pages_name_files():
 def test_the_links_of_a_page_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert not {link for link in links if "://" not in link and not (page.parent / link).exists()}
+
+
+@pytest.fixture(scope="module")
+def example_parts():
+    """The configurations of docs/architecture.md, and the classes of its Python, by their groups."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    configs = dict(re.findall(r"```yaml\n# @package corpus\.(\w+)\n(.*?)```", text, re.DOTALL))
+    names: dict = {"__name__": "example"}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "docs/architecture.md", "exec"), names)
+    return configs, {"front_end": names["Beeps"], "prosody": names["Monotone"]}
+
+
+def test_the_example_of_a_front_end_and_a_prosody_speaks(example_parts):
+    _, classes = example_parts
+    front_end, prosody = (kind() for kind in classes.values())
+    assert isinstance(front_end, FrontEnd) and isinstance(prosody, Prosody)
+    spoken = front_end.read("A beep")
+    assert [phone.phone for phone in spoken.phones] == list("abeep")
+    assert spoken.duration_s == pytest.approx(0.5) and len(spoken.waveform) == 8000
+    with pytest.raises(UserError, match="no letters"):
+        front_end.read("…")
+    track = dataclasses.replace(prosody, f0_hz=150.0).plan(spoken).pitch
+    fitted = prosody.fit([summary_of(prosody, spoken.phones, track, None)])
+    assert fitted.f0_hz == pytest.approx(150.0) and fitted.plan(spoken).num_frames == 100
+
+
+def test_the_example_s_configurations_are_those_of_its_classes(example_parts):
+    configs, classes = example_parts
+    assert set(configs) == set(classes)
+    for group, kind in classes.items():
+        settings = yaml.safe_load(configs[group])
+        assert settings.pop("_target_").startswith("wavegen.linguistics.")
+        assert settings == {field.name: field.default for field in dataclasses.fields(kind)}
+        assert f"# wavegen prepare {group}=NAME" in configs[group]
+        (first_line,) = {
+            path.read_text(encoding="utf-8").splitlines()[0]
+            for path in (ROOT / "configs" / group).glob("[!_]*.yaml")
+        }
+        assert first_line == f"# @package corpus.{group}"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "wavegen"
 
@@ -36,12 +38,28 @@ def mirror_of(module):
 
 
 def test_every_module_has_a_test_module():
-    missing = {module for module in modules() if not (TESTS / mirror_of(module)).is_file()}
-    assert missing == set(), "modules without a test module at the mirrored place"
+    missing = sorted(mirror_of(module) for module in modules() if not (TESTS / mirror_of(module)).is_file())
+    assert not missing, "; ".join(f"tests/{file} is missing" for file in missing)
 
 
 def test_every_mirrored_test_module_belongs_to_a_module():
-    expected = {mirror_of(module) for module in modules()}
-    strays = mirrored_tests() - expected
-    assert strays - OF_SEVERAL.keys() == set(), "test modules of no module: move their tests, or say what of"
-    assert OF_SEVERAL.keys() - strays == set(), "exceptions that are none: take them off the list"
+    strays = mirrored_tests() - {mirror_of(module) for module in modules()}
+    wrong = [
+        f"tests/{file} has no module: move its tests to the module that they test, or add it to OF_SEVERAL"
+        for file in sorted(strays - OF_SEVERAL.keys())
+    ]
+    wrong += [
+        f"tests/{file} is no exception: take it off OF_SEVERAL" for file in sorted(OF_SEVERAL.keys() - strays)
+    ]
+    assert not wrong, "; ".join(wrong)
+
+
+def test_what_is_missing_or_astray_is_named(monkeypatch):
+    monkeypatch.setitem(globals(), "modules", lambda: {"objectives/bad.py"})
+    with pytest.raises(AssertionError, match="tests/objectives/test_bad.py is missing"):
+        test_every_module_has_a_test_module()
+    with pytest.raises(AssertionError, match="tests/objectives/test_power.py has no module: move its tests"):
+        test_every_mirrored_test_module_belongs_to_a_module()
+    monkeypatch.setitem(OF_SEVERAL, "flows/test_no_more.py", "nothing")
+    with pytest.raises(AssertionError, match="tests/flows/test_no_more.py is no exception"):
+        test_every_mirrored_test_module_belongs_to_a_module()

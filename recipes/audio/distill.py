@@ -17,10 +17,10 @@ from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.evaluation.speech.evaluate import evaluate_voice
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.runs.voice import load_voice
+from wavegen.training.distillation_check import check_distillable
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 from wavegen.training.speech_stages import (
-    check_distillable,
     check_teacher_checkpoint,
     fill_in_voice,
     find_teacher_voice,

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from wavegen.evaluation.density.evaluate import evaluate_density, summary
 from wavegen.runs.folder import open_run, resume_config
+from wavegen.training.density_check import check_density
 from wavegen.training.density_stage import fill_in_event, load_data, new_density, train_density
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
@@ -29,6 +30,7 @@ def main(config: DictConfig) -> None:
     data, context = load_data(config)
     fill_in_event(config, data, context)
     flow = new_density(config)
+    check_density(flow, data, context)
     run = open_run(config)
     flow = train_density(config, flow, data, context, run)
     end_other_processes()

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from wavegen.audio.pitch import (
+    FRAME_S,
     PraatPitch,
     PyinPitch,
     frame_centres_s,
+    frames_in,
     interpolate_log_f0,
+    whole_frames_in,
 )
 from wavegen.errors import UserError
 from wavegen.untrusted.parts import describe, restore
@@ -30,6 +33,24 @@ def pulses_and_noise(hz: float = 125.0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_frames_are_described_at_their_centres():
     np.testing.assert_allclose(frame_centres_s(3), [0.0025, 0.0075, 0.0125])
+
+
+@pytest.mark.parametrize("rate", [200, 8000, 16000, 24000, 44100, 48000, 192_000])
+def test_a_multiple_of_5_ms_is_that_many_frames(rate):
+    """Division alone gives a frame too many for 68 of them, and a frame too few for 253."""
+    for num_frames in range(2000):
+        multiples_s = [num_frames * FRAME_S, num_frames / 200]
+        if num_frames * rate % 200 == 0:
+            multiples_s.append(num_frames * rate // 200 / rate)
+        for duration_s in multiples_s:
+            assert frames_in(duration_s) == whole_frames_in(duration_s) == num_frames
+
+
+@pytest.mark.parametrize("num_frames", [1, 7, 720_000])
+def test_a_sample_more_begins_a_frame(num_frames):
+    """Also after an hour, at the highest rate."""
+    duration_s = (num_frames * 960 + 1) / 192_000
+    assert (frames_in(duration_s), whole_frames_in(duration_s)) == (num_frames + 1, num_frames)
 
 
 @pytest.mark.parametrize("tracker", [PraatPitch(), PyinPitch(min_hz=80, max_hz=300)], ids=["praat", "pyin"])

@@ -52,6 +52,8 @@ RECIPES = {
                     raise KeyboardInterrupt
                 except KeyboardInterrupt:
                     sys.exit(1)
+            if config.how == "reference":
+                print(config.reference)
             if config.how == "exit":
                 sys.exit(7)
             if config.how == "disk":
@@ -88,6 +90,7 @@ CONFIGS = {
         """,
     "fail.yaml": """
         how: defect
+        reference: ${nothing.of_the_kind}
         signum: 15
         resume: null
         run: runs/a b

@@ -104,6 +104,12 @@ def test_synthesize_speaks_any_text() -> None:
     assert config.text == config.checkpoint == config.output == text
 
 
+def test_a_corpus_of_another_name_has_its_own_folder_utterances_and_runs() -> None:
+    config = compose_config("distill", ["corpus.name=mine"], configs=resource_directory("configs"))
+    assert (config.corpus.directory, config.corpus.source.name) == ("data/mine-8000", "mine")
+    assert config.run == "runs/distill-mine-8000"
+
+
 def test_unknown_keys_of_the_configuration_raise(house: Path) -> None:
     config = _compose(house)
     assert isinstance(config, DictConfig) and config.seed == 1
@@ -147,6 +153,42 @@ def test_a_mistake_within_a_file_names_the_recipe(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="^cannot compose the configuration of speak: .*corpus/gone"):
         compose_config("speak", [], configs=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["speak.yaml", "corpus/spoken.yaml"])
+def test_a_file_that_is_not_yaml_is_named_with_the_line(tmp_path: Path, name: str) -> None:
+    files = {
+        "speak.yaml": "defaults:\n  - corpus: spoken\n  - _self_\nseed: 1\n",
+        "corpus/spoken.yaml": "name: spoken\n",
+    }
+    (tmp_path / "corpus").mkdir()
+    for path, text in files.items():
+        (tmp_path / path).write_text(text + "bad: [1, 2\nc: 3\n" * (path == name), encoding="utf-8")
+    line = len(files[name].splitlines()) + 2
+    with pytest.raises(
+        UserError, match=f"{name}, line {line} is not valid YAML: expected ',' or '\\]'"
+    ) as error:
+        compose_config("speak", [], configs=tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_key_given_twice_is_named_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "speak.yaml").write_text("seed: 1\na: 2\nseed: 3\n", encoding="utf-8")
+    with pytest.raises(UserError, match="speak.yaml, line 3 is not valid YAML: found duplicate key seed"):
+        compose_config("speak", [], configs=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("objective.power.loss.sample_rate", r"\$\{voice.sample_rate\}"), ("teacher_checkpoint", "null")],
+)
+def test_a_key_without_a_value_of_its_own_cannot_be_taken_out(key: str, value: str) -> None:
+    configs = resource_directory("configs")
+    said = f"^~{key}: expected a key with a value, got {value}, which is null or filled in later; give it a"
+    with pytest.raises(UserError, match=said):
+        compose_config("distill", [f"~{key}"], configs=configs)
+    config = compose_config("distill", ["~objective.power.loss.low_band_hz"], configs=configs)
+    assert "low_band_hz" not in config.objective.power.loss
 
 
 @given(text=st.text(st.sampled_from("$\\{}?a"), max_size=12))

@@ -3,13 +3,16 @@
 import itertools
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.plugins.config_source import ConfigSource
 
-from wavegen.cli.config_files import leaves
+from wavegen.cli.config_files import leaves, package_named_in, read_mapping
+from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 CONFIGS = resource_directory("configs")
@@ -38,12 +41,17 @@ def is_covered(setting: str, names: set[str]) -> bool:
     return any(".".join(parts[:depth]) in names for depth in range(1, len(parts) + 1))
 
 
+def unexplained(file: str) -> list[str]:
+    """The settings of a file without a comment."""
+    found = leaves(CONFIGS / file)
+    unseen = [setting for setting, _ in dotted(content_of(file)) if not is_covered(setting, set(found))]
+    return [name for name, (_, explanation) in found.items() if not explanation] + unseen
+
+
 @pytest.mark.parametrize("file", SETTINGS)
 def test_every_setting_is_explained(file):
-    found = leaves(CONFIGS / file)
-    assert [name for name, (_, explanation) in found.items() if not explanation] == []
-    unseen = [setting for setting, _ in dotted(content_of(file)) if not is_covered(setting, set(found))]
-    assert unseen == []
+    names = ", ".join(unexplained(file))
+    assert not names, f"configs/{file}: no comment explains {names}, see configs/README.md"
 
 
 @pytest.mark.parametrize("file", SETTINGS)
@@ -59,7 +67,7 @@ def test_what_stands_in_a_list_is_explained_there_or_with_the_list(file):
                 row = key.start_mark.line
                 commented = "# " in lines[row] or lines[row - 1].lstrip().startswith("#")
                 assert commented or key.value.startswith(("_", "<<")) or key.value in named, (
-                    f"{name}: {key.value}"
+                    f"configs/{file}: no comment explains {key.value} in the list {name}, see README.md there"
                 )
 
 
@@ -76,6 +84,7 @@ def mappings_of(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str,
 def test_an_overlay_sets_what_is_explained_where_it_belongs(file):
     overlay = content_of(file)
     shown = re.search(r"^# wavegen (.*)$", (CONFIGS / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown, without_command(file)
     recipe, *words = shlex.split(shown[1])
     names, chosen = set(leaves(CONFIGS / f"{recipe}.yaml")), {}
     for entry in content_of(f"{recipe}.yaml")["defaults"] + overlay["defaults"]:
@@ -88,7 +97,9 @@ def test_an_overlay_sets_what_is_explained_where_it_belongs(file):
             names |= {f"{package or folder}.{name}" for name in leaves(CONFIGS / folder / f"{choice}.yaml")}
     for setting, value in dotted(overlay):
         is_group_left_out = value is None and any(name.startswith(f"{setting}.") for name in names)
-        assert is_covered(setting, names) or is_group_left_out, setting
+        assert is_covered(setting, names) or is_group_left_out, (
+            f"configs/{file}: no file of its groups has the setting {setting}"
+        )
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -96,13 +107,65 @@ def test_every_file_begins_with_what_it_is(file):
     lines = (CONFIGS / file).read_text(encoding="utf-8").splitlines()
     header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
     said = [line for line in header if not line.startswith(("# wavegen ", "# @package"))]
-    assert header and (said or "/" not in file)
+    assert header and (said or "/" not in file), (
+        f"configs/{file}: no comment at its top says what it is, see configs/README.md"
+    )
+
+
+def first_line(file: str) -> str:
+    return (CONFIGS / file).read_text(encoding="utf-8").partition("\n")[0]
+
+
+@pytest.mark.parametrize("file", CHOICES)
+def test_every_choice_names_the_package_that_its_siblings_name(file):
+    """Without that line, Hydra puts the settings below the group's own name, where nothing reads them."""
+    siblings = [choice for choice in CHOICES if Path(choice).parent == Path(file).parent]
+    named = Counter(line for line in map(first_line, siblings) if line.startswith("# @package "))
+    for expected, _ in named.most_common(1):
+        assert first_line(file) == expected, f"configs/{file}: expected {expected!r} as its first line"
 
 
 @pytest.mark.parametrize("file", CHOICES)
 def test_every_choice_shows_a_command_that_runs_it(file):
     text = (CONFIGS / file).read_text(encoding="utf-8")
-    assert re.search(r"^# wavegen \w+", text, re.MULTILINE)
+    assert re.search(r"^# wavegen \w+", text, re.MULTILINE), without_command(file)
+
+
+def without_command(file: str) -> str:
+    group, _, name = file.removesuffix(".yaml").partition("/")
+    return (
+        f"configs/{file}: no line '# wavegen RECIPE {group}={name}' at its top says how to run it, see "
+        "configs/README.md"
+    )
+
+
+def test_what_a_file_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / "bad.yaml").write_text("bad:\n  weight: 1.0\n  steps:\n  - a: 1\n")
+    monkeypatch.setitem(globals(), "CONFIGS", tmp_path)
+    for check, message in (
+        (test_every_setting_is_explained, "no comment explains bad.weight, bad.steps, see configs/README.md"),
+        (
+            test_what_stands_in_a_list_is_explained_there_or_with_the_list,
+            "no comment explains a in the list bad.steps",
+        ),
+        (test_every_file_begins_with_what_it_is, "no comment at its top says what it is"),
+        (
+            test_every_choice_shows_a_command_that_runs_it,
+            "no line '# wavegen RECIPE objective=bad' at its top",
+        ),
+        (test_an_overlay_sets_what_is_explained_where_it_belongs, "no line '# wavegen RECIPE objective=bad'"),
+    ):
+        with pytest.raises(AssertionError, match=f"configs/objective/bad.yaml: {message}"):
+            check("objective/bad.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_named_with_the_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: 1\nb: [1, 2\nc: 3\n")
+    for read in (leaves, read_mapping):
+        with pytest.raises(UserError, match=r"bad.yaml, line 3 is not valid YAML: expected ',' or '\]'"):
+            read(path)
 
 
 # What the leaves of a file are -----------------------------------------------------------------------------
@@ -136,3 +199,23 @@ def test_a_merged_mapping_counts_as_written_where_it_is_merged(leaves_of):
 def test_a_list_is_one_setting(leaves_of):
     found = leaves_of(file="a:  # first\n  - b: 1  # in it\n    c: 2\nd: [1, 2]  # second\n")
     assert found == {"a": ("[…]", "first"), "d": ("[1, 2]", "second")}
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ("# @package corpus.front_end\n# A voice.\n", "corpus.front_end"),
+        ("#@package corpus\n", "corpus"),
+        ("\n# @package _global_\nseed: 1\n", ""),
+        ("# A voice.\n# @package corpus.front_end\n", None),
+        ("seed: 1\n# @package corpus\n", None),
+        ("# A voice.\n", None),
+        ("", None),
+    ],
+)
+def test_the_package_is_read_as_hydra_reads_it(tmp_path: Path, text: str, package: str | None):
+    path = tmp_path / "file.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert package_named_in(path) == package
+    of_hydra = ConfigSource._get_header_dict(text)["package"]
+    assert (of_hydra and of_hydra.replace("_global_", "")) == package

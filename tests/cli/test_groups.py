@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from wavegen.cli.composition import compose_config
-from wavegen.cli.groups import chosen_files, recipe_groups, recipes_of
+from wavegen.cli.groups import check_packages, chosen_files, recipe_groups, recipes_of
+from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
 CONFIGS = resource_directory("configs")
@@ -26,6 +27,59 @@ def test_a_file_may_name_the_place_of_its_settings():
     groups = recipe_groups("distill", CONFIGS)
     assert groups["front_end"].package == "corpus.front_end" and groups["corpus"].package == "corpus"
     assert groups["experiment"].package == ""
+
+
+@pytest.fixture
+def placed(tmp_path: Path):
+    """Groups of files with these first lines, and a function that checks the chosen file."""
+
+    def make(group: str, default: str | None, **lines: str):
+        entry = f"{group}: {default or 'null'}"
+        (tmp_path / "speak.yaml").write_text(f"defaults:\n  - {entry}\n", encoding="utf-8")
+        folder = tmp_path / group.partition("@")[0]
+        folder.mkdir()
+        for name, line in lines.items():
+            (folder / f"{name}.yaml").write_text(f"{line}\nvalue: 1\n", encoding="utf-8")
+        groups = recipe_groups("speak", tmp_path)
+        return groups, lambda choice: check_packages(groups, chosen_files(groups, [f"{group}={choice}"]))
+
+    return make
+
+
+def test_a_file_without_its_group_s_package_is_named_with_the_line_expected(placed, tmp_path):
+    lines = {"a": "# A new one.", "b": "# @package corpus.front_end", "c": "# @package corpus.frontend"}
+    groups, check = placed("front_end", "b", **lines)
+    assert groups["front_end"].package == "corpus.front_end"
+    check("b")
+    with pytest.raises(UserError) as caught:
+        check("a")
+    assert str(caught.value) == (
+        f"{tmp_path / 'front_end' / 'a.yaml'} would put its settings below front_end: its first line must be "
+        "'# @package corpus.front_end', got '# A new one.'"
+    )
+    with pytest.raises(UserError, match="c.yaml would put its settings below corpus.frontend: its"):
+        check("c")
+
+
+def test_the_default_says_where_a_group_belongs(placed):
+    groups, check = placed("voice", "b", a="# @package wrong", b="# @package right")
+    assert groups["voice"].package == "right"
+    with pytest.raises(UserError, match="a.yaml would put its settings below wrong: .* '# @package right'"):
+        check("a")
+
+
+def test_an_overlay_must_be_global(placed):
+    _, check = placed("experiment", None, loud="# Loud.", soft="# @package _global_")
+    check("soft")
+    with pytest.raises(UserError, match="below experiment: its first line must be '# @package _global_'"):
+        check("loud")
+
+
+@pytest.mark.parametrize("group", ["voice", "voice@speaker"])
+def test_a_group_of_its_own_name_needs_no_line(placed, group):
+    _, check = placed(group, "a", a="# One.", b="# @package voice")
+    check("a")
+    check("b")
 
 
 def test_what_choices_share_is_no_choice():

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,29 @@ def test_mistakes_become_one_sentence(run, argument: str, said: str) -> None:
 def test_a_value_without_default_is_asked_for(run, tmp_path: Path) -> None:
     status, _, err = run("speak", "corpus=folder", f"output={tmp_path / 'out.yaml'}")
     assert (status, err) == (2, "error: corpus.root must be given: add corpus.root=…\n")
+
+
+@pytest.mark.parametrize("option", [[], ["--help"], ["--config"]])
+def test_a_choice_without_its_package_is_named(option, tmp_path: Path, capsys) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(resource_directory("configs"), configs)
+    text = (configs / "front_end" / "espeak.yaml").read_text(encoding="utf-8")
+    mine = configs / "front_end" / "mine.yaml"
+    mine.write_text(text.partition("\n")[2], encoding="utf-8")
+    assert main(["prepare", *option, "front_end=mine"], configs=configs) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith(
+        f"error: {mine} would put its settings below front_end: its first line must be '# @package"
+    )
+    assert main(["prepare", "--config"], configs=configs) == 0, "the other choices are as they were"
+
+
+def test_a_reference_to_no_value_is_named(run) -> None:
+    status, out, err = run("fail", "how=reference")
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("error: reference refers to a value that cannot be found: ")
+    assert "nothing.of_the_kind" in err
 
 
 def test_unknown_recipe_suggests_the_nearest(run) -> None:

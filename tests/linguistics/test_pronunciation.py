@@ -1,9 +1,11 @@
 import dataclasses
+import time
 
 import numpy as np
 import pytest
 
 from wavegen.errors import UserError
+from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
 
@@ -24,3 +26,70 @@ def test_one_that_only_writes_is_refused_with_the_purpose():
 def test_a_pronunciation_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Pronunciation(PHONES, 0.5).duration_s = 1.0
+
+
+RATE = 8000
+SOUND = np.zeros(4000, np.float32)
+TWO = [TimedPhone("a", 0.0, 0.2), TimedPhone("b", 0.2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phones": []}, "gave no phones, expected at least one"),
+        (
+            {"phones": [TimedPhone("a", 0.1, 0.5)]},
+            r"phone 0 \(a\) starts at 0.1 s, expected 0 s, where",
+        ),
+        (
+            {"phones": [TWO[0], TimedPhone("b", 0.25, 0.5)]},
+            r"phone 1 \(b\) starts at 0.25 s, expected 0.2 s, where the one before it ends",
+        ),
+        ({"phones": [TimedPhone("a", 0.0, -0.5)]}, r"phone 0 \(a\) ends at -0.5 s, expected no earlier"),
+        ({"phones": [TimedPhone("a", 0.0, float("nan"))]}, r"phone 0 \(a\) ends at nan s"),
+        ({"phones": [TimedPhone("a", 0.0, 0.5, stress=3)]}, "has the stress 3, expected 0, 1 or 2"),
+        ({"phones": TWO[:1]}, "phones end at 0.2 s, expected its duration_s=0.5"),
+        ({"duration_s": 0.0}, "duration_s is 0.0, expected seconds above 0"),
+        ({"duration_s": float("nan")}, "duration_s is nan, expected seconds above 0"),
+        ({"waveform": None}, "gave no waveform, expected"),
+        ({"sample_rate": None}, "gave no sample_rate, expected"),
+        ({"sample_rate": 8000.5}, "sample_rate is 8000.5, expected a whole number of Hz"),
+        ({"waveform": SOUND.astype(np.int16)}, "of the type int16, expected an array of float32"),
+        ({"waveform": list(SOUND)}, "of the type list, expected an array of float32"),
+        ({"waveform": np.stack([SOUND, SOUND], 1)}, r"has the shape \(4000, 2\), expected \(samples,\)"),
+        ({"waveform": SOUND[:2000]}, "waveform lasts 0.25 s at 8000 Hz, expected its duration_s=0.5"),
+        ({"waveform": SOUND + 32767}, "goes from 0 to 32767, expected -1 to 1"),
+        ({"waveform": SOUND - 1.5}, "goes from -1.5 to 0, expected -1 to 1"),
+        ({"waveform": SOUND + np.float32("nan")}, "goes from nan to nan, expected -1 to 1"),
+    ],
+)
+def test_a_mistake_of_the_front_end_is_named(change, message):
+    right = {"phones": TWO, "duration_s": 0.5, "waveform": SOUND, "sample_rate": RATE}
+    with pytest.raises(UserError, match=f"^the front end.*{message}"):
+        Pronunciation(**(right | change))
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"phones": [TWO[0], TimedPhone("b", 0.2 + 5e-7, 0.5)]},
+        {"phones": [TWO[0], TimedPhone("l", 0.2, 0.2), TimedPhone("b", 0.2, 0.496)]},
+        {"waveform": SOUND[:-39]},
+        {"waveform": np.ones(4000)},
+    ],
+)
+def test_times_may_be_rounded_and_samples_may_reach_full_scale(right):
+    """To the microsecond between phones, to a frame at the end; a phone may have no length."""
+    Pronunciation(**({"phones": TWO, "duration_s": 0.5, "waveform": SOUND, "sample_rate": RATE} | right))
+
+
+def test_what_is_spoken_takes_far_longer_than_its_check():
+    start_s = time.perf_counter()
+    spoken = EspeakFrontEnd().read("A quiet river ran along the old stone wall.")
+    read_s = time.perf_counter() - start_s
+    checks_s = []
+    for _ in range(5):
+        start_s = time.perf_counter()
+        dataclasses.replace(spoken)
+        checks_s.append(time.perf_counter() - start_s)
+    assert min(checks_s) < 0.1 * read_s

@@ -141,6 +141,14 @@ def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
         ({"power": {"weight": 1.0}}, "objective.power has weight, expected loss, weight and warmup_steps"),
         ({"power": {"loss": Mean(), "wieght": 1.0}}, "objective.power has loss, wieght, expected"),
         ({"power": 3}, "objective.power has 3, expected"),
+        (
+            {"power": {"loss": {"frame_ms": 20}}},
+            "objective.power.loss has no _target_, expected the _target_ of a",
+        ),
+        (
+            {"power": {"loss": Mean}},
+            "objective.power.loss has the type type, expected the _target_ of a module",
+        ),
     ],
 )
 def test_entries_of_another_form_are_named(entries, message):

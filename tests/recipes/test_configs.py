@@ -71,11 +71,20 @@ def command(file):
     shown = re.search(r"^# wavegen (.*)$", text, re.MULTILINE)
     if shown:
         return shlex.split(shown[1])
-    return {"corpus": ["prepare", f"corpus={name}"], "optimisation": ["distill"]}[group]
+    plain = {"corpus": ["prepare", f"corpus={name}"], "optimisation": ["distill"]}
+    assert group in plain, (
+        f"configs/{file}: no line '# wavegen RECIPE {group}={name}' at its top says how to run it, see "
+        "configs/README.md"
+    )
+    return plain[group]
 
 
 def recipe_of(file):
-    return command(file)[0] if "/" in file else file.removesuffix(".yaml")
+    """The recipe of a file's command. A file without any is among the choices, whose test names it."""
+    try:
+        return command(file)[0] if "/" in file else file.removesuffix(".yaml")
+    except AssertionError:
+        return None
 
 
 CHOICES = [name for name in FILES if "/" in name and recipe_of(name) not in ELSEWHERE]
@@ -86,6 +95,15 @@ def test_every_file_is_exercised(recipe_runs):
     assert set(FILES) == set(CHOICES) | {f"{recipe}.yaml" for recipe in recipe_runs} | elsewhere
     for name in elsewhere:
         assert Path(__file__).with_name(ELSEWHERE[recipe_of(name)]).is_file(), name
+
+
+def test_a_file_without_a_command_is_named(tmp_path, monkeypatch):
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / "bad.yaml").write_text("# A bad one.\n")
+    monkeypatch.setitem(globals(), "CONFIGS", tmp_path)
+    assert recipe_of("objective/bad.yaml") is None
+    with pytest.raises(AssertionError, match="configs/objective/bad.yaml: no line '# wavegen RECIPE obj"):
+        command("objective/bad.yaml")
 
 
 def with_marks(file):

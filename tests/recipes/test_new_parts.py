@@ -45,7 +45,7 @@ from typing import Any
 
 import numpy as np
 
-from wavegen.audio.pitch import PitchTrack
+from wavegen.audio.pitch import PitchTrack, frames_in
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
 from wavegen.linguistics.prosody.prosody import Plan
@@ -58,7 +58,7 @@ class Monotone:
     f0_hz: float | None = None
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
-        num_frames = int(np.ceil(pronunciation.duration_s * 200))
+        num_frames = frames_in(pronunciation.duration_s)
         pitch = PitchTrack(np.full(num_frames, self.f0_hz), np.ones(num_frames))
         return Plan(pronunciation.phones, num_frames, pitch)
 

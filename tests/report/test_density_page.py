@@ -109,6 +109,7 @@ def test_the_cost_is_held_against_the_baseline(metrics, verdict, text):
             "bad",
             "2 events became infinite",
         ),
+        ({"reconstruction/data_num_not_finite": 1}, "bad", ": 1 event became infinite or NaN"),
         (dict.fromkeys(list(RECONSTRUCTION)[::2]), "bad", "The inverse is not always finite"),
     ],
 )
@@ -149,23 +150,41 @@ def test_durations_have_a_unit_that_fits(seconds, text):
 
 
 def test_a_row_for_every_likelihood_that_was_measured():
-    rows = likelihood_rows(IMAGES)
+    rows = likelihood_rows(IMAGES, is_bound=True)
     assert [(row.title, row.value, row.interval) for row in rows] == [
         ("Test images", "1.250", "1.200 … 1.300"),
         ("Independent pixels", "2.000", "–"),
         ("Equally probable levels", "8.000", "–"),
     ]
     assert {row.unit for row in rows} == {"bits per dimension"}
-    assert rows[0].explanation.endswith("Over 1,200 events, 8 dequantisations of each.")
+    assert rows[0].explanation == (
+        "The cost of each value of an unseen image. An upper bound, not the exact value. Over 1,200 events, "
+        "8 draws for each."
+    )
     assert "events" not in rows[1].explanation
-    test, baseline = likelihood_rows(ROWS)
+    test, baseline = likelihood_rows(ROWS, is_bound=False)
     assert (test.value, test.interval, test.unit) == ("−1.500", "−1.600 … −1.400", "nats per row")
     assert test.explanation.endswith("Over 30 events.")
     assert baseline.title == "Independent normal columns"
-    assert [row.value for row in likelihood_rows(IMAGES | {"test/bits_per_dimension": None})] == [
+    unmeasured = IMAGES | {"test/bits_per_dimension": None}
+    assert [row.value for row in likelihood_rows(unmeasured, is_bound=True)] == [
         "2.000",
         "8.000",
     ]
+
+
+def test_only_a_bound_is_called_one():
+    exact = IMAGES | {"test/num_noise_draws": 1}
+    image, *baselines = likelihood_rows(exact, is_bound=False)
+    assert image.explanation == "The cost of each value of an unseen image. Over 1,200 events."
+    one_draw, *same = likelihood_rows(exact, is_bound=True)
+    assert one_draw.explanation.endswith("An upper bound, not the exact value. Over 1,200 events.")
+    assert baselines == same and not any("bound" in row.explanation for row in same)
+    rows = likelihood_rows(
+        ROWS | {"test/nats_importance_weighted": -1.7, "test/num_noise_draws": 3}, is_bound=True
+    )
+    assert [row.title for row in rows[:2]] == ["Test rows", "Test rows, tighter bound"]
+    assert "quantisation" not in " ".join(row.explanation for row in rows)
 
 
 def test_a_row_for_every_round_trip_and_one_for_speed():
@@ -203,7 +222,7 @@ def test_the_data_are_described_without_their_padding(data, conditional, text):
 def write(output, *, metrics=IMAGES, figures=(), setup=None):
     setup = {"Seed": "3"} if setup is None else setup
     path = write_density_report(
-        output, metrics=metrics, data=images(), conditional=False, figures=figures, setup=setup
+        output, metrics=metrics, data=images(), conditional=False, is_bound=True, figures=figures, setup=setup
     )
     assert path == output / "report.html"
     return path.read_text(encoding="utf-8")
@@ -265,6 +284,13 @@ def test_a_baseline_that_is_no_number_leaves_the_cost_unsaid():
     assert cost.verdict == "bad" and "could not be measured" in cost.text
 
 
+def test_one_event_of_one_step_is_not_several():
+    effort = findings(ROWS | TRAINING | {"training/steps": 1})[-1]
+    assert "trained for 1 step in" in effort.text
+    (row, *_) = likelihood_rows(ROWS | {"test/num_events": 1}, is_bound=False)
+    assert row.explanation.endswith("Over 1 event.")
+
+
 def test_a_row_without_an_interval_has_a_dash():
-    (row, *_) = likelihood_rows(ROWS | {"test/nats_high": None})
+    (row, *_) = likelihood_rows(ROWS | {"test/nats_high": None}, is_bound=False)
     assert (row.value, row.interval) == ("−1.500", "–")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wavegen.errors import UserError
-from wavegen.report.page import Shown, data_uri, number, read_json, render
+from wavegen.report.page import Shown, counted, data_uri, number, read_json, render
 
 TEMPLATE = "density_page.html.jinja"
 
@@ -89,3 +89,10 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         read_json(tmp_path / "metrics.json")
     with pytest.raises(UserError, match="cannot be read as JSON"):
         read_json(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 threads"), (1, "1 thread"), (2, "2 threads"), (2000, "2,000 threads")]
+)
+def test_one_thing_is_not_several(number, text):
+    assert counted(number, "thread") == text

@@ -32,6 +32,42 @@ def test_a_panel_has_its_title_and_a_line_for_every_curve(tmp_path, drawn):
     assert len({line.get_color() for line in lines(first)}) == 2, "which line is which"
 
 
+@pytest.mark.parametrize(("count", "marked"), [(1, True), (2, True), (3, False), (100, False)])
+def test_a_curve_of_a_point_or_two_is_marked(tmp_path, drawn, count, marked):
+    loss_figure({"a": [curve("dev", np.arange(count))]}, tmp_path / "curves.png")
+    line, *_ = lines(drawn[0].axes[0])
+    assert (line.get_marker() == "o") == marked
+
+
+def test_a_point_alone_is_drawn_at_its_step(tmp_path, drawn):
+    loss_figure(
+        {"a": [curve("train", [2.5], first=9), curve("dev", [2.0], first=9)]}, tmp_path / "curves.png"
+    )
+    axes = drawn[0].axes[0]
+    assert list(axes.get_xticks()) == [9] and axes.get_xlim() == (8, 10)
+    low, high = axes.get_ylim()
+    assert low < 2.0 and 2.5 < high < 5
+    drawn[0].canvas.draw()
+    (picture,) = (np.asarray(axes.figure.canvas.buffer_rgba()),)
+    red = (np.abs(picture[..., :3].astype(int) - (0xD1, 0x49, 0x5B)).max(-1) < 40).sum()
+    assert red > 20, "more than the line in the legend"
+
+
+@pytest.mark.parametrize("values", [[4.0866], [4.086628, 4.086632], [-4.0866, -4.0866, -4.0866]])
+def test_values_that_are_equal_but_for_rounding_have_plain_ticks(tmp_path, drawn, values):
+    loss_figure({"a": [curve("train", values)]}, tmp_path / "curves.png")
+    axes = drawn[0].axes[0]
+    low, high = axes.get_ylim()
+    assert low < min(values) and max(values) < high and 0.05 * 4 < high - low < 1
+    assert axes.yaxis.get_major_formatter().get_offset() == ""
+
+
+def test_steps_are_whole_numbers(tmp_path, drawn):
+    loss_figure({"a": [curve("train", [3.0, 2.0, 1.0])]}, tmp_path / "curves.png")
+    ticks = drawn[0].axes[0].get_xticks()
+    assert len(ticks) > 1 and all(tick == round(tick) for tick in ticks)
+
+
 def test_a_long_curve_is_faint_behind_its_running_mean(tmp_path, drawn):
     short = curve("train", np.ones(60))
     long = curve("train", np.random.default_rng(0).normal(5, 1, 61))

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, escaped."""
 
 import base64
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -63,6 +64,17 @@ def test_metrics_are_explained_and_shown(source, evaluation):
     bits = evaluation.metrics["teacher/bits_per_sample"]
     assert f"{bits:.3f}" in text and "Mel-cepstral distortion" in text and "lower is better" in text
     assert "White noise" in text and "Griffin-Lim" in text and "nan" not in text.lower().split()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "on the test utterance in full"), (2, "on all 2 test utterances in full")]
+)
+def test_one_utterance_is_not_several(evaluation, tmp_path, number, text):
+    shutil.copytree(evaluation.output, tmp_path / "copy")
+    path = tmp_path / "copy" / "samples" / "index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_utterances": number}))
+    page = Page(write_report(tmp_path / "copy").read_text(encoding="utf-8")).text
+    assert text in page and f"{number} unseen test utterance{'s' * (number > 1)} of" in page
 
 
 def test_a_folder_without_an_evaluation_is_refused_and_left_alone(tmp_path, evaluation):

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from wavegen.cli.composition import compose_config
 from wavegen.errors import UserError
 from wavegen.resources import resource_directory
-from wavegen.runs.folder import first_difference, open_run, resume_config
+from wavegen.runs.folder import check_stored, first_difference, open_run, resume_config
 
 
 def duality(*words):
@@ -95,3 +95,28 @@ def test_what_is_no_run_is_named(tmp_path):
 )
 def test_the_first_difference_is_named_with_dots(left, right, key):
     assert first_difference(left, right) == key
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        ({"frame_mss": 20}, "objective.a.loss has the argument 'frame_mss', which"),
+        (
+            {"low_band_hz": "high", "resolutions_ms": [[1, 1]]},
+            "objective.a.loss.low_band_hz is 'high', expected a num",
+        ),
+    ],
+)
+def test_arguments_that_would_be_refused_later_are_refused_at_the_start(loss, reason):
+    target = "wavegen.objectives.power.PowerLoss"
+    config = OmegaConf.create({"rate": 8000, "objective": {"a": {"loss": {"_target_": target, **loss}}}})
+    with pytest.raises(UserError, match=reason):
+        check_stored(config.objective, "objective")
+    config.objective.a.loss = {"_target_": target, "resolutions_ms": [[1, 1]], "sample_rate": "${rate}"}
+    check_stored(config.objective, "objective")
+
+
+def test_parts_of_ones_own_are_not_held_to_annotations():
+    """``resume=`` refuses them, and says what to do instead."""
+    config = OmegaConf.create({"objective": {"a": {"loss": {"_target_": "nowhere.Loss", "x": {"y": 1}}}}})
+    check_stored(config.objective, "objective")

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from wavegen.cli import composition
 from wavegen.data.context import LabelContext, NoContext
@@ -56,6 +57,32 @@ def test_a_context_of_labels_needs_some(rows):
     config = compose("data=table", "flow_model=maf", f"data.path={rows}")
     with pytest.raises(UserError, match="a has no labels"):
         fill_in_event(config, table(rows), LabelContext())
+
+
+def test_a_model_without_a_target_is_named():
+    config = compose()
+    config.flow_model = {"num_steps": 1}
+    with pytest.raises(UserError, match="^flow_model has no _target_, expected the name of a class or func"):
+        fill_in_event(config, digits(), NoContext())
+
+
+def test_a_dequantisation_that_reaches_no_model_is_refused(rows):
+    config = compose("data=table", "flow_model=maf", "dequantization=variational", f"data.path={rows}")
+    with pytest.raises(
+        UserError, match="VariationalDequantization has no effect, because wavegen.models.flows.maf"
+    ):
+        fill_in_event(config, table(rows), NoContext())
+    config = compose("dequantization=variational")
+    fill_in_event(config, digits(), NoContext())
+    stored = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    fill_in_event(stored, digits(), NoContext())
+    stored.flow_model.pop("dequantization")
+    with pytest.raises(
+        UserError, match="glow.glow is not configured with \\$\\{dequantization\\}: leave it out"
+    ):
+        fill_in_event(stored, digits(), NoContext())
+    stored.flow_model["layers"] = [stored.dequantization]
+    fill_in_event(stored, digits(), NoContext())
 
 
 def test_images_cost_bits_per_dimension_and_rows_nats(rows):

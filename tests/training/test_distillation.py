@@ -7,7 +7,7 @@ from wavegen.distributions.heads import LogisticMixtureHead
 from wavegen.errors import UserError
 from wavegen.objectives.distillation import Term, WeightedTerm
 from wavegen.training.budget import Budget
-from wavegen.training.distillation import DistillationTraining
+from wavegen.training.distillation import STATISTICS, DistillationTraining
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,9 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(training, batch):
     torch.testing.assert_close(log["level_3"], log["three"])
     torch.testing.assert_close(log["recording_std"], batch.waveform[batch.mask].std())
     assert not any(value.requires_grad for value in log.values())
+    assert set(log) == {"one", "three", "level_1", "level_3", *STATISTICS}
+    inside = batch.waveform[batch.mask]
+    assert log["student_peak"] > log["student_std"] > 0 and log["recording_std"] == inside.std()
 
 
 def test_the_teacher_is_frozen_and_neither_trained_nor_saved(training, batch):

@@ -40,9 +40,24 @@ def test_a_number_that_is_none_stops_with_step_and_term(fit_line, value):
     module = fit_line(max_steps=2)
     assert module.check_finite("fine", torch.tensor(1.5)) == 1.5
     with pytest.raises(
-        UserError, match=rf"stopped at step 2: the term 'loss' is {value}, expected a finite number; resume"
+        UserError,
+        match=rf"stopped at step 2: the term 'loss' is {value}, expected a finite number; start another run "
+        "with a lower learning rate",
     ):
         module.check_finite("loss", torch.tensor(value))
+
+
+def test_before_the_first_step_the_learning_rate_is_not_to_blame(fit_line):
+    class Poisoned(type(fit_line(max_steps=1))):
+        def training_step(self, number):
+            return self.check_finite("bad", self.value / 0)
+
+    module = Poisoned(optimizer=partial(torch.optim.SGD, lr=0.1), budget=Budget(max_steps=1))
+    with pytest.raises(
+        UserError, match="step 0: the term 'bad' is nan, expected .*; no step has been taken"
+    ) as error:
+        fit_line(module=module, max_steps=1)
+    assert "learning rate" not in str(error.value) and "checkpoint" not in str(error.value)
 
 
 def test_gradients_that_are_no_numbers_never_reach_the_weights(fit_line):

@@ -183,3 +183,78 @@ def test_every_annotation_has_words(hint):
 def test_what_a_constructor_tells_the_user_is_not_wrapped():
     with pytest.raises(UserError, match="the espeak voice '../x' is not a valid name"):
         build(call("wavegen.linguistics.frontends.espeak.front_end.EspeakFrontEnd", voice="../x"))
+
+
+PARTS = """
+from collections.abc import Sequence
+from typing import Any, List
+
+class Part:
+    def __init__(self, *, free=0, whatever: Any = 0, bare: list = (), pair: tuple = (), old: List = (),
+                 rows: Sequence[list] = (), names: dict[str, str] = (), maybe: dict | None = None,
+                 empty: list | None = None, fine: list[int] | None = None):
+        pass
+
+class Undefined:
+    def __init__(self, x: "Nowhere"):
+        pass
+"""
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    (tmp_path / "parts_to_annotate.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "parts_to_annotate"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("free", 0, "does not annotate its argument 'free': expected int, float, bool, str, list[int], …"),
+        (
+            "whatever",
+            0,
+            "annotates its argument 'whatever' as Any, expected int, float, bool, str, list[int], …",
+        ),
+        ("bare", [1], "annotates its argument 'bare' as list, expected the type of its entries too, such as"),
+        (
+            "pair",
+            [1],
+            "annotates its argument 'pair' as tuple, expected the type of its entries too, such as",
+        ),
+        ("old", [1], "annotates its argument 'old' as typing.List, expected the type of its entries too"),
+        ("rows", [[1]], "annotates its argument 'rows' as collections.abc.Sequence[list], expected the type"),
+        (
+            "names",
+            {"a": "b"},
+            "annotates its argument 'names' as dict[str, str], but mappings cannot be stored",
+        ),
+        ("maybe", {"a": "b"}, "annotates its argument 'maybe' as dict | None, but mappings cannot be stored"),
+        ("empty", [], "annotates its argument 'empty' as list | None, expected the type of its entries too"),
+    ],
+)
+def test_an_annotation_that_says_too_little_is_explained(parts, name, value, reason):
+    with pytest.raises(UserError) as caught:
+        check_calls(call(f"{parts}.Part", **{name: value}), "flow_model")
+    assert str(caught.value).startswith(f"flow_model: {parts}.Part {reason}")
+    assert "object of" not in str(caught.value)
+
+
+def test_an_annotation_of_which_a_part_fits_is_enough(parts):
+    check_calls(call(f"{parts}.Part", maybe=None, empty=None, fine=[1]), "flow_model")
+    with pytest.raises(
+        UserError, match=r"^flow_model: fine is \['x'\], expected a list \(a whole number each\)"
+    ):
+        check_calls(call(f"{parts}.Part", fine=["x"]), "flow_model")
+
+
+def test_an_annotation_that_names_nothing_is_named(parts):
+    with pytest.raises(UserError, match=f"annotation of {parts}.Undefined cannot be read: name 'Nowhere' is"):
+        check_calls(call(f"{parts}.Undefined", x=1), "flow_model")
+
+
+@pytest.mark.parametrize("name", ["Nope", "Part.nope"])
+def test_a_target_that_is_not_there_is_named(parts, name):
+    with pytest.raises(UserError, match=f"flow_model: x names {parts}.{name}, which cannot be imported: "):
+        check_calls(call(f"{parts}.Part", x=call(f"{parts}.{name}")), "flow_model")

@@ -1,12 +1,17 @@
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from wavegen.audio.pitch import PitchTracker, PraatPitch, PyinPitch
 from wavegen.errors import UserError
+from wavegen.linguistics.layout import FeatureLayout
+from wavegen.linguistics.phone_layout import PhoneLayout
+from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.linguistics.prosody.register import RegisterProsody
-from wavegen.untrusted.parts import describe, restore
+from wavegen.untrusted.parts import check_part, describe, is_json, restore, short
 
 PROSODY = RegisterProsody(pitch=PyinPitch(80.0, 300.0), log_f0_mean=4.5)
 
@@ -58,3 +63,70 @@ def test_what_is_no_dataclass_cannot_be_described():
 def test_any_other_description_is_refused_with_its_place(description, message):
     with pytest.raises(UserError, match=message):
         restore(description, PitchTracker, "x.json")
+
+
+@dataclass
+class Thawed:
+    pass
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    def plan(self, pronunciation): ...
+
+    def summarise(self, phones, pitch, spoken): ...
+
+
+@dataclass(frozen=True)
+class Foreign(Unfitted):
+    value: object = None
+
+    def fit(self, summaries): ...
+
+
+@pytest.mark.parametrize("part", [PROSODY, RegisterProsody()])
+def test_a_part_that_can_be_stored_is_accepted(part):
+    check_part(part, Prosody, "prosody")
+    check_part(part.pitch, PitchTracker, "pitch tracker")
+    check_part(PhoneLayout(), FeatureLayout, "feature layout")
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "message"),
+    [
+        (object(), Prosody, "the part object is no frozen dataclass"),
+        (Thawed(), Prosody, "the part Thawed is no frozen dataclass, expected @dataclass\\(frozen=True\\)"),
+        (Unfitted(), Prosody, "Unfitted has no method fit, expected plan, summarise, fit of a Prosody"),
+        (Unfitted(), PitchTracker, "Unfitted is no wavegen.audio.pitch.PraatPitch .*, expected one of a"),
+        (Foreign(), FeatureLayout, "Foreign has no method compact, expected compact, is_speech, num_unknown"),
+        (
+            Foreign(np.float32(1)),
+            Prosody,
+            r"Foreign has value=.*1\.0.*, expected finite numbers, text",
+        ),
+        (Foreign(math.nan), Prosody, "Foreign has value=nan, expected finite numbers"),
+        (Foreign(1.0), Prosody, "the part Foreign names the target '.*Foreign', expected one that wavegen's"),
+        (replace(PROSODY, pitch=None), Prosody, "RegisterProsody: pitch is None, expected an object"),
+    ],
+)
+def test_a_part_that_cannot_be_stored_is_refused_with_the_reason(part, kind, message):
+    with pytest.raises(UserError, match=message) as caught:
+        check_part(part, kind, "part")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, 1, 0.5, "a", [1, [2.0]], {"a": True}, np.float64(1.0)])
+def test_plain_values_are_json(value):
+    assert is_json(value)
+
+
+@pytest.mark.parametrize(
+    "value", [np.float32(1), np.int64(1), np.ones(2), float("inf"), [float("nan")], {1j: 0}]
+)
+def test_other_values_are_not_json(value):
+    assert not is_json(value)
+
+
+def test_a_long_value_is_shown_short_and_in_one_line():
+    assert short(0.5) == "0.5"
+    assert len(short(np.zeros((9, 9)))) < 40 and "\n" not in short(np.zeros((9, 9)))

@@ -1,5 +1,6 @@
 """Pitch trackers: fundamental frequency, voicing and glottal pulses at the centres of 5 ms frames."""
 
+import math
 from dataclasses import dataclass, field
 
 import librosa
@@ -8,6 +9,7 @@ import numpy as np
 from wavegen.errors import UserError
 
 FRAME_S = 0.005
+_ROUNDING = 1e-6  # of a frame; far above the rounding errors of an hour, far below the 1e-3 of a sample
 _WINDOW_PERIODS = 3  # Praat's window is three periods of the lowest pitch
 
 
@@ -24,6 +26,16 @@ class PitchTrack:
     f0_hz: np.ndarray
     voiced: np.ndarray
     pulses_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+def frames_in(duration_s: float) -> int:
+    """Number of 5 ms frames that cover ``duration_s``; a multiple of 5 ms has no frame more by rounding."""
+    return math.ceil(duration_s / FRAME_S - _ROUNDING)
+
+
+def whole_frames_in(duration_s: float) -> int:
+    """Number of 5 ms frames that ``duration_s`` covers; a multiple of 5 ms has no frame less by rounding."""
+    return math.floor(duration_s / FRAME_S + _ROUNDING)
 
 
 def frame_centres_s(num_frames: int) -> np.ndarray:

@@ -14,13 +14,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from wavegen.cli.groups import recipe_groups
+from wavegen.cli.config_files import not_yaml, read_mapping
+from wavegen.cli.groups import check_packages, chosen_files, recipe_groups
 from wavegen.cli.keys import ABSENT, find
 from wavegen.cli.overrides import check_choice, check_value, is_none, key_of, parse_override, unknown_key
 from wavegen.errors import UserError
@@ -41,7 +43,8 @@ def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> D
 
     Raises:
         UserError: an argument is malformed, names a key, group or choice that the recipe does not have, or
-            has the wrong type.
+            has the wrong type; a file is not YAML, or that of a choice lacks the first line that places its
+            settings.
     """
     verbatim_keys = _read_verbatim_keys(configs / f"{recipe}.yaml")
     overrides, literals = _separate_literals(arguments, verbatim_keys)
@@ -50,6 +53,7 @@ def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> D
     choices = [override for override in parsed if key_of(override) in groups]
     for override in choices:
         check_choice(override, groups[key_of(override)], recipe)
+    check_packages(groups, chosen_files(groups, arguments))
     parsed = [override for override in parsed if not (override in choices and is_none(override))]
     choices = [override for override in choices if not is_none(override)]
     with initialize_config_dir(version_base="1.3", config_dir=str(configs.resolve())):
@@ -77,7 +81,7 @@ def as_literal(text: str) -> str:
 
 
 def _read_verbatim_keys(primary: Path) -> frozenset[str]:
-    return frozenset(cast(DictConfig, OmegaConf.load(primary)).get(VERBATIM_KEY) or ())
+    return frozenset(read_mapping(primary).get(VERBATIM_KEY) or ())
 
 
 def _separate_literals(
@@ -100,6 +104,8 @@ def _separate_literals(
 def _compose(recipe: str, overrides: Iterable[Override]) -> DictConfig:
     try:
         return compose(recipe, [cast(str, override.input_line) for override in overrides])
+    except yaml.YAMLError as error:
+        raise not_yaml(error) from error
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot compose the configuration of {recipe}: {_first_line(error)}") from error
 

@@ -5,10 +5,29 @@ The files are read as YAML with comments. Nothing here imports Hydra, so that he
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from wavegen.errors import UserError
+
 MERGE = "<<"  # YAML's key of a mapping whose entries belong to this one
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The content of a configuration file. Raises UserError, with file and line, if it is not YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise not_yaml(error, path) from error
+
+
+def not_yaml(error: yaml.YAMLError, path: Path | None = None) -> UserError:
+    """What to say of a file that is not YAML; by default the file that the error names."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    file = path or (mark.name if mark else "a configuration file")
+    line = "" if mark is None else f", line {mark.line + 1}"
+    return UserError(f"{file}{line} is not valid YAML: {problem or str(error).partition(chr(10))[0]}")
 
 
 def header(path: Path) -> list[str]:
@@ -33,10 +52,16 @@ def first_comment(path: Path) -> str:
 
 
 def package_named_in(path: Path) -> str | None:
-    """The key below which Hydra puts a file's settings, as ``@package`` at its top names it."""
-    for line in header(path):
-        if line.startswith("@package "):
-            return line.removeprefix("@package ").strip().replace("_global_", "")
+    """The key below which Hydra puts a file's settings, as ``@package`` at its top names it.
+
+    Like Hydra, it reads the comments that begin with ``@`` and stops at the first line of another kind.
+    """
+    for line in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
+        word, _, package = line.lstrip("#").strip().partition(" ")
+        if not (line.startswith("#") and word.startswith("@")):
+            return None
+        if word == "@package":
+            return package.strip().replace("_global_", "")
     return None
 
 
@@ -48,7 +73,10 @@ def leaves(path: Path, *, open_braces: bool = False) -> dict[str, tuple[str, str
     A list is one leaf, and so is a mapping in braces unless ``open_braces``.
     """
     text = path.read_text(encoding="utf-8")
-    root, lines = yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines()
+    try:
+        root, lines = yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines()
+    except yaml.YAMLError as error:
+        raise not_yaml(error, path) from error
     found: dict[str, tuple[str, str]] = {}
 
     def walk(node: yaml.MappingNode, prefix: str) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from wavegen.cli.config_files import commands, package_named_in
+from wavegen.cli.config_files import commands, package_named_in, read_mapping
+from wavegen.errors import UserError
 
 EXPERIMENT, OPTIMISATION = "experiment", "optimisation"
 
@@ -39,7 +38,9 @@ class Group:
     @property
     def package(self) -> str:
         """The key in the configuration below which a choice's settings are: its files may name it."""
-        named = (name for path in self.choices.values() if (name := package_named_in(path)) is not None)
+        default = self.file_of(self.default)
+        files = [*([default] if default else []), *self.choices.values()]
+        named = (name for path in files if (name := package_named_in(path)) is not None)
         return next(named, package_of(self.key))
 
     def file_of(self, choice: str | None) -> Path | None:
@@ -49,7 +50,7 @@ class Group:
 
 def recipe_groups(recipe: str, configs: Path) -> dict[str, Group]:
     """The groups of a recipe by key, in the order of its defaults list."""
-    document = yaml.safe_load((configs / f"{recipe}.yaml").read_text(encoding="utf-8")) or {}
+    document = read_mapping(configs / f"{recipe}.yaml")
     groups = {}
     for entry in document.get("defaults") or []:
         if isinstance(entry, dict):
@@ -82,9 +83,29 @@ def chosen_files(groups: Mapping[str, Group], arguments: Sequence[str]) -> dict[
     return found
 
 
+def check_packages(groups: Mapping[str, Group], chosen: Mapping[str, Path]) -> None:
+    """Raises UserError for a chosen file whose settings Hydra would put elsewhere than its group's others.
+
+    Args:
+        chosen: the files of :func:`chosen_files`.
+    """
+    for key, path in chosen.items():
+        group, named = groups[key], package_named_in(path)
+        place = group.name if named is None else named
+        if "@" not in key and place != group.package:
+            raise UserError(
+                f"{path} would put its settings below {place or 'no key'}: its first line must be "
+                f"'# @package {group.package or '_global_'}', got {_first_line(path)!r}"
+            )
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0]
+
+
 def _overridden(overlay: Path) -> dict[str, str]:
     """Group → choice of an experiment's ``override`` entries."""
-    document = yaml.safe_load(overlay.read_text(encoding="utf-8")) or {}
+    document = read_mapping(overlay)
     entries = [entry for entry in document.get("defaults") or [] if isinstance(entry, dict)]
     return {_key(name): choice for entry in entries for name, choice in entry.items()}
 

@@ -8,10 +8,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
-from wavegen.cli.config_files import first_comment, leaves
-from wavegen.cli.groups import EXPERIMENT, OPTIMISATION, Group, chosen_files, recipe_groups
+from wavegen.cli.config_files import first_comment, leaves, read_mapping
+from wavegen.cli.groups import EXPERIMENT, OPTIMISATION, Group, check_packages, chosen_files, recipe_groups
 from wavegen.cli.recipes import docstring, examples, find_recipes
 
 WIDTH = 100
@@ -44,10 +42,14 @@ def describe_all(recipes: Path, configs: Path) -> str:
 
 
 def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str] = ()) -> str:
-    """Returns the text of ``wavegen <recipe> --help``, with the settings of ``arguments``' choices."""
+    """Returns the text of ``wavegen <recipe> --help``, with the settings of ``arguments``' choices.
+
+    Raises UserError where the file of a choice lacks the first line that places its settings.
+    """
     script, primary = find_recipes(recipes)[recipe], configs / f"{recipe}.yaml"
     groups = recipe_groups(recipe, configs)
     chosen = chosen_files(groups, arguments)
+    check_packages(groups, chosen)
     brought = _brought_settings(groups, chosen)
     training, has_more = _training_settings(groups, brought)
     own = leaves(primary)
@@ -127,8 +129,7 @@ def _closing(recipe: str, primary: Path, groups: Mapping[str, Group], has_more: 
             f"in `wavegen {recipe} --help {key}={choice}`."
         )
     sentences.append(f"`wavegen {recipe} --config` prints everything at once.")
-    document = yaml.safe_load(primary.read_text(encoding="utf-8")) or {}
-    if verbatim := document.get("_verbatim_"):
+    if verbatim := read_mapping(primary).get("_verbatim_"):
         sentences.append(
             f"The values of {', '.join(verbatim)} are taken literally, whatever characters they contain."
         )

@@ -99,7 +99,7 @@ def _unknown_recipe(recipe: str, scripts: dict[str, Path]) -> UserError:
 
 
 def _run(recipe: str, script: Path, config: "DictConfig") -> int:
-    from omegaconf.errors import MissingMandatoryValue
+    from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
     from wavegen.runtime import prepare_process, quiet_libraries
 
@@ -116,6 +116,9 @@ def _run(recipe: str, script: Path, config: "DictConfig") -> int:
         return _end_interrupted(interrupt, _how_to_resume(recipe, config))
     except MissingMandatoryValue as error:  # a value without default (`???`) that was not given
         raise UserError(f"{error.full_key} must be given: add {error.full_key}=…") from error
+    except InterpolationResolutionError as error:  # a value names another key, which there is not
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{error.full_key} refers to a value that cannot be found: {reason}") from error
     except Exception as error:
         full = _find_full_disk(error)
         if full is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from wavegen.cli.groups import Group, recipes_of
 from wavegen.cli.keys import ABSENT, find, is_foreign, nearest
@@ -73,7 +73,14 @@ def check_value(
         if override.is_add() or override.is_force_add():
             return
         raise unknown_key(key, base, recipe, groups)
-    if override.is_delete() or is_foreign(key, base):
+    if override.is_delete():
+        if OmegaConf.select(base, key, throw_on_resolution_failure=False) is None:  # Hydra sees nothing there
+            raise UserError(
+                f"~{key}: expected a key with a value, got {_as_yaml(default)}, which is null or filled in "
+                f"later; give it a value instead: {key}=…"
+            )
+        return
+    if is_foreign(key, base):
         return
     value = override.value()
     if isinstance(default, DictConfig) and not (value is None or isinstance(value, dict)):
@@ -99,4 +106,6 @@ def unknown_key(key: str, base: DictConfig, recipe: str, groups: Mapping[str, Gr
 
 
 def _as_yaml(value: object) -> str:
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -61,7 +61,8 @@ class FeatureLayout:
     A corpus stores *compact* frames, which have indices instead of one-hot vectors. A
     :class:`~wavegen.linguistics.encoder.FeatureEncoder` converts them to input of the nets. To add a layout,
     write a file with such a class that has ``columns`` (ending in ``PITCH_COLUMNS``), ``compact``,
-    ``is_speech`` and ``num_unknown``, and a configuration ``configs/layout/NAME.yaml``.
+    ``is_speech`` and ``num_unknown``, and a configuration ``configs/layout/NAME.yaml``, whose first line is
+    ``# @package corpus.layout``.
     """
 
     @property

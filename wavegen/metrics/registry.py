@@ -166,10 +166,7 @@ DENSITY = (
     per_dimension(
         "test/bits_per_dimension",
         title="Test images",
-        explanation=(
-            "An upper bound of the cost of each value of an unseen image, averaged over "
-            "dequantisations, if any."
-        ),
+        explanation="The cost of each value of an unseen image.",
     ),
     per_dimension(
         "test/bits_per_dimension_importance_weighted",
@@ -190,6 +187,11 @@ DENSITY = (
         "test/nats",
         title="Test rows",
         explanation="−log p of an unseen row; its columns are standardised with the training part.",
+    ),
+    per_row(
+        "test/nats_importance_weighted",
+        title="Test rows, tighter bound",
+        explanation="The log-mean-exp of the same draws as importance weights.",
     ),
     per_row(
         "test/nats_original_units",

@@ -13,9 +13,9 @@ from wavegen.distributions.batches import Context
 class DensityModel(Protocol):
     r"""A density p(x | context) of images or table rows: ``forward(context) -> Distribution``.
 
-    The distribution has ``log_prob(x)`` in nats and ``sample(shape)``. Images are whole pixel levels as
-    floats. A module with this method can be trained by ``wavegen flow``, measured and reported. All other
-    methods are optional; the report leaves out whatever depends on a missing one:
+    The distribution has ``log_prob(x)`` in nats, one number for each event, and ``sample(shape)``. Images are
+    whole pixel levels as floats. A module with this method can be trained by ``wavegen flow``, measured and
+    reported. All other methods are optional; the report leaves out whatever depends on a missing one:
 
     ==================================  =====================================================================
     ``is_bound``                        true where ``log_prob`` is a stochastic lower bound

@@ -138,7 +138,7 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
         recordings: of the training split, ``(samples,)`` each, for losses that depend on signal levels.
 
     Raises:
-        UserError: if an entry has no loss or has other keys, or if there are no terms.
+        UserError: if an entry has no loss or other keys, if a loss is no module, or if there are no terms.
     """
     terms = nn.ModuleDict()
     for name, entry in sorted(entries.items()):
@@ -147,6 +147,13 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
         if not (isinstance(entry, Mapping) and "loss" in entry and entry.keys() <= _ENTRY):
             got = ", ".join(entry) if isinstance(entry, Mapping) else repr(entry)
             raise UserError(f"objective.{name} has {got}, expected loss, weight and warmup_steps")
+        if not isinstance(entry["loss"], nn.Module):
+            got = (
+                "no _target_"
+                if isinstance(entry["loss"], Mapping)
+                else f"the type {type(entry['loss']).__name__}"
+            )
+            raise UserError(f"objective.{name}.loss has {got}, expected the _target_ of a module")
         terms[name] = WeightedTerm(**entry)
         if hasattr(terms[name].loss, "fit_to_data"):
             terms[name].loss.fit_to_data(recordings)

@@ -9,7 +9,7 @@ from wavegen.data.tables import TableSet
 from wavegen.files import write_bytes
 from wavegen.metrics.registry import DENSITY
 from wavegen.report.curves import read_curves
-from wavegen.report.page import Shown, known_values, number, render
+from wavegen.report.page import Shown, counted, known_values, number, render
 from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import Finding
 
@@ -36,6 +36,7 @@ def write_density_report(
     metrics: Metrics,
     data: ImageSet | TableSet,
     conditional: bool,
+    is_bound: bool,
     figures: Sequence[Shown],
     setup: Mapping[str, str],
 ) -> Path:
@@ -51,7 +52,7 @@ def write_density_report(
         subtitle=describe(data, conditional),
         findings=findings(metrics),
         figures=figures,
-        rows=likelihood_rows(metrics) + other_rows(metrics),
+        rows=likelihood_rows(metrics, is_bound=is_bound) + other_rows(metrics),
         curves="figures/loss_curves.png" if panels else None,
         setup=setup,
         config=config.read_text(encoding="utf-8") if config.is_file() else None,
@@ -65,7 +66,7 @@ def describe(data: ImageSet | TableSet, conditional: bool) -> str:
     """The data of the density, in one line."""
     parts = f"{len(data.train):,} for training, {len(data.dev):,} dev, {len(data.test):,} test"
     if isinstance(data, TableSet):
-        return f"Rows of {data.name} with {data.num_features} columns: {parts}"
+        return f"Rows of {data.name} with {counted(data.num_features, 'column')}: {parts}"
     channels, height, width = (size - 2 * data.padding * (i > 0) for i, size in enumerate(data.image_shape))
     kind = f"{height}×{width} pixels{' in colour' if channels == 3 else ''}, {data.num_levels} levels"
     given = ", conditioned on the label" if conditional else ""
@@ -111,7 +112,9 @@ def _reconstruction(metrics: Metrics) -> Finding | None:
     }
     largest = max(errors.values(), default=None)
     if lost or largest is None:
-        return Finding("bad", f"The inverse is not always finite: {lost} events became infinite or NaN.")
+        return Finding(
+            "bad", f"The inverse is not always finite: {counted(lost, 'event')} became infinite or NaN."
+        )
     samples = max(value for key, value in errors.items() if key != "data")
     text = f"The largest error of reconstruction is {errors['data']:.1e} for test data and {samples:.1e} for "
     text += "its own samples"
@@ -129,8 +132,8 @@ def _effort(metrics: Metrics) -> Finding | None:
         weights = f"step {best:,}, which had the lowest dev cost"
     return Finding(
         "plain",
-        f"{parameters:,} parameters, trained for {steps:,} steps in {duration(wall_s)} ({duration(cpu_s)} of "
-        f"CPU time); the weights are those of {weights}.",
+        f"{counted(parameters, 'parameter')}, trained for {counted(steps, 'step')} in {duration(wall_s)} "
+        f"({duration(cpu_s)} of CPU time); the weights are those of {weights}.",
     )
 
 
@@ -142,9 +145,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def likelihood_rows(metrics: Metrics) -> list[Row]:
-    """The cost of test events under the model and under simple densities."""
-    draws, events = metrics["test/num_noise_draws"] or 1, f"{metrics['test/num_events']:,}"
+def likelihood_rows(metrics: Metrics, *, is_bound: bool) -> list[Row]:
+    """The cost of test events under the model and under simple densities.
+
+    Args:
+        is_bound: whether the model has only a bound, which is averaged over draws of its noise or latents.
+    """
+    draws, events = metrics["test/num_noise_draws"] or 1, counted(metrics["test/num_events"] or 0, "event")
     rows = []
     for metric in DENSITY:
         key = metric.key
@@ -153,8 +160,10 @@ def likelihood_rows(metrics: Metrics) -> list[Row]:
             interval, bounds = "–", known_values(metrics, f"{key}_low", f"{key}_high")
             if bounds is not None:
                 interval = " … ".join(number(bound, metric.digits) for bound in bounds)
-            over = f" Over {events} events" if key.startswith("test/") else ""
-            over += f", {draws} dequantisations of each." if over and draws > 1 else "." * bool(over)
+            over = ""
+            if key.startswith("test/"):
+                over = " An upper bound, not the exact value." if is_bound else ""
+                over += f" Over {events}" + (f", {draws} draws for each." if draws > 1 else ".")
             shown = number(value, metric.digits)
             rows.append(Row(metric.title, metric.unit, metric.explanation + over, shown, interval))
     return rows

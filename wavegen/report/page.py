@@ -49,6 +49,11 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
+def counted(number: float, noun: str) -> str:
+    """``1 thread``, ``2,000 threads``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def known_values(metrics: Mapping[str, float | None], *keys: str) -> tuple[float, ...] | None:
     """The values of these keys; None if one of them is missing or could not be measured."""
     values = tuple(value for key in keys if (value := metrics.get(key)) is not None)

@@ -53,6 +53,25 @@ def resume_config(config: DictConfig) -> DictConfig:
     return started
 
 
+def check_stored(part: DictConfig, key: str) -> None:
+    """Check the arguments in a part of a configuration as ``resume=`` will when the run has stored it.
+
+    A part that calls anything else than ``configs/`` names is not checked: ``resume=`` refuses it anyway.
+
+    Args:
+        key: of the part, for the message.
+
+    Raises:
+        UserError: if an argument is unknown, not annotated, or its value does not fit the annotation.
+    """
+    content = {key: OmegaConf.to_container(part, resolve=True, throw_on_missing=True)}
+    try:
+        refuse_foreign_targets(content, "the configuration")
+    except UserError:
+        return
+    check_calls(content, "the configuration")
+
+
 def _refuse_links(run: Path) -> None:
     """Refuse links out of the run: an untrusted run could otherwise make wavegen overwrite any file."""
     for folder, subfolders, files in os.walk(run):

@@ -11,12 +11,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from wavegen.calls import build
+from wavegen.calls import TARGET, build
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
+from wavegen.flows import UniformDequantization
 from wavegen.metrics.bits import bits_per_dimension
 from wavegen.models.density import DensityModel
 from wavegen.runs.weights import build_model, load_model, weights_file
@@ -46,9 +47,11 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
 
     Raises:
         UserError: if the model is for tables and the data are images, or the reverse; if the context needs
-            labels and the data have none.
+            labels and the data have none; if the dequantisation that was chosen is not the model's.
     """
     images = isinstance(data, ImageSet)
+    if TARGET not in config.flow_model:
+        raise UserError(f"flow_model has no {TARGET}, expected the name of a class or function")
     model = config.flow_model._target_.rpartition(".")[2]
     event = {
         "name": f"{data.name}-{model}",
@@ -64,6 +67,19 @@ def fill_in_event(config: DictConfig, data: ImageSet | TableSet, context: NoCont
         raise UserError(
             f"{config.flow_model._target_} is a model of {kinds[other]}, but {data.name} contains "
             f"{kinds[wanted]}: choose a flow_model that matches data"
+        )
+    _require_effect(config)
+
+
+def _require_effect(config: DictConfig) -> None:
+    """Raises UserError if another dequantisation than the default was chosen and the model has none."""
+    chosen = config.dequantization[TARGET]
+    default = f"{UniformDequantization.__module__}.{UniformDequantization.__qualname__}"
+    model = OmegaConf.to_container(config.flow_model, resolve=True)
+    if chosen != default and f"'{chosen}'" not in str(model):
+        raise UserError(
+            f"dequantization={chosen} has no effect, because {config.flow_model[TARGET]} is not configured "
+            "with ${dequantization}: leave it out"
         )
 
 

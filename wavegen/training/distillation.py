@@ -12,6 +12,16 @@ from wavegen.objectives.distillation import DistillationStep
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.training.module import TrainingModule
 
+STATISTICS = (
+    "loss",
+    "student_mean",
+    "student_std",
+    "student_peak",
+    "student_log_scale",
+    "recording_std",
+)
+"""What is logged beside the terms and their logs."""
+
 
 class DistillationTraining(TrainingModule):
     """Minimises the weighted sum of its terms; logs each term separately, with statistics of the student.
@@ -51,15 +61,15 @@ class DistillationTraining(TrainingModule):
             loss = loss + self.weight(name) * result.value
             log |= {name: result.value.detach()} | dict(result.log)
         inside = step.sample.detach()[batch.mask]
-        log |= {
-            "loss": loss.detach(),
-            "student_mean": inside.mean(),
-            "student_std": inside.std(),
-            "student_peak": inside.abs().max(),
-            "student_log_scale": step.conditionals.log_scale.detach()[batch.mask].mean(),
-            "recording_std": batch.waveform[batch.mask].std(),
-        }
-        return loss, log
+        statistics = (
+            loss.detach(),
+            inside.mean(),
+            inside.std(),
+            inside.abs().max(),
+            step.conditionals.log_scale.detach()[batch.mask].mean(),
+            batch.waveform[batch.mask].std(),
+        )
+        return loss, log | dict(zip(STATISTICS, statistics, strict=True))
 
     def weight(self, name: str) -> float:
         """The term's weight at the current step; the full weight in validations."""

@@ -50,9 +50,12 @@ class TrainingModule(lightning.LightningModule):
     def check_finite(self, term: str, value: Tensor) -> Tensor:
         """The value; raises UserError, naming step and term, if it is NaN or infinite."""
         if not torch.isfinite(value):
+            advice = "start another run with a lower learning rate"
+            if self.global_step == 0:
+                advice = "no step has been taken, so the term, the model or the data are the reason"
             raise UserError(
                 f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}, expected "
-                f"a finite number; resume from the last checkpoint with a lower learning rate"
+                f"a finite number; {advice}"
             )
         return value
 

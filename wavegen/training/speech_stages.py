@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from wavegen.calls import build
+from wavegen.calls import build, build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
-from wavegen.objectives.distillation import DistillationStep, weighted_terms
+from wavegen.objectives.distillation import weighted_terms
+from wavegen.runs.folder import check_stored
 from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
 from wavegen.runs.weights import build_model, weights_file
@@ -56,41 +55,14 @@ def facts_of(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice | None) -> None:
-    """Run one short pass of teacher, student and objective before hours of training.
-
-    Args:
-        config: of the recipe, its ``voice`` filled in.
-        corpus: of the recordings.
-        teacher_voice: the voice whose teacher is distilled; None for the configured teacher.
+def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
+    """The terms of ``config.objective``, initialised with recordings of the corpus.
 
     Raises:
-        UserError: if they cannot be built or are incompatible, e.g. a mu-law teacher, which has no density.
+        UserError: if a loss cannot be built, or ``resume=`` would refuse its arguments.
     """
-    if teacher_voice is None:
-        teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
-    else:
-        teacher = cast(nn.Module, teacher_voice.teacher)
-    student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
-    terms = loss_terms(config, corpus)
-    num_frames, num_samples = 2, 2 * config.voice.hop_samples
-    context = SpeechContext.zeros(num_features=config.voice.num_features, num_frames=num_frames)
-    recording, mask = torch.zeros(1, num_samples), torch.ones(1, num_samples, dtype=torch.bool)
-    with torch.no_grad():
-        step = DistillationStep(
-            teacher=cast(SequentialModel, teacher),
-            student=cast(ParallelModel, student),
-            recording=recording,
-            context=context,
-            mask=mask,
-        )
-        for term in terms.values():
-            term(step)
-
-
-def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
-    """The terms of ``config.objective``, initialised with recordings of the corpus."""
-    return weighted_terms(build(config.objective, _convert_="all"), recordings(corpus))
+    check_stored(config.objective, "objective")
+    return weighted_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
 
 
 def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:

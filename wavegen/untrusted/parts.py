@@ -4,6 +4,9 @@ A part is a frozen dataclass of plain settings and of other parts, so its descri
 that makes it.
 """
 
+import inspect
+import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
@@ -47,6 +50,50 @@ def restore(description: Any, kind: type[Part], source: object) -> Part:
         return build(dict(description), _convert_="all")
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
+
+
+def check_part(part: Any, kind: Any, what: str) -> None:
+    """Raises UserError unless ``part`` is a frozen dataclass that a corpus or a voice can store and restore.
+
+    Args:
+        part: made by a configuration or by a user's code.
+        kind: as for :func:`restore`; the part must have its methods.
+        what: the part's role, for the message.
+    """
+    whole = f"the {what} {type(part).__name__}"
+    parameters = getattr(part, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
+        raise UserError(f"{whole} is no frozen dataclass, expected @dataclass(frozen=True) above its class")
+    if not isinstance(part, kind):
+        methods = [name for name, value in getattr(kind, "__dict__", {}).items() if _is_method(name, value)]
+        missing = [name for name in methods if not callable(getattr(part, name, None))]
+        lacks = f"has no method {missing[0]}" if missing else f"is no {_name(kind)}"
+        raise UserError(f"{whole} {lacks}, expected {', '.join(methods) or 'one'} of a {_name(kind)}")
+    description = describe(part)
+    for name, value in description.items():
+        if not is_json(value):
+            raise UserError(
+                f"{whole} has {name}={short(value)}, expected finite numbers, text, lists or parts"
+            )
+    restore(json.loads(json.dumps(description)), kind, whole)
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value can be written as JSON. NaN, infinity and NumPy's arrays and numbers cannot."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def short(value: Any) -> str:
+    """The beginning of a value's representation, in one line, for messages."""
+    return " ".join(reprlib.repr(value).split())
+
+
+def _is_method(name: str, value: Any) -> bool:
+    return inspect.isfunction(value) and not name.startswith("_")
 
 
 def _name(kind: Any) -> str:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from wavegen.calls import PARTIAL, TARGET
 from wavegen.errors import UserError
 from wavegen.resources import resource_directory
 
-TARGET, PARTIAL = "_target_", "_partial_"
 # Finds targets in settings, in commented-out settings, and after "or" in comments.
 NAMED = re.compile(r"(?:_target_: |\bor )((?:wavegen|torch|lightning)(?:\.\w+)+)")
 MODEL_PACKAGES = ("wavegen.distributions.", "wavegen.flows.", "wavegen.nets.", "wavegen.models.")

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import soundfile
 import torch
 from omegaconf import OmegaConf
 
+from wavegen.audio.pitch import PitchTrack
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.prepare import ensure_prepared, prepare_corpus
 from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
@@ -17,7 +19,9 @@ from wavegen.errors import UserError
 from wavegen.linguistics.frontends.espeak import front_end as espeak
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phone_layout import PhoneLayout
-from wavegen.linguistics.phones import EN_US_PHONES
+from wavegen.linguistics.phones import EN_US_PHONES, TimedPhone
+from wavegen.linguistics.prosody.prosody import Plan
+from wavegen.linguistics.prosody.register import RegisterProsody
 
 LJSPEECH = Path(__file__).parents[4] / "shared" / "data" / "ljspeech-18min"
 
@@ -115,6 +119,27 @@ def test_a_stopped_preparation_goes_on_where_it_was(sentences, tmp_path, monkeyp
     prepare_corpus(source, out, 8000)
     assert len(rendered) == 2 and len(remaining) == 3 and not {*rendered} & {*remaining}
     assert snapshot(out) == snapshot(tmp_path / "whole")
+
+
+def test_a_preparation_that_made_nothing_leaves_its_folder_to_others(sentences, tmp_path, monkeypatch):
+    """Of a front end without sound, and of one that can pronounce nothing."""
+    source, out = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences)), tmp_path / "out"
+    silent = dataclasses.replace(source, front_end=EspeakFrontEnd(pitch=60))
+    read = EspeakFrontEnd.read
+    monkeypatch.setattr(
+        EspeakFrontEnd,
+        "read",
+        lambda self, text: dataclasses.replace(read(self, text), waveform=None, sample_rate=None),
+    )
+    with pytest.raises(UserError, match="needs a front end that produces sound"):
+        prepare_corpus(silent, out, 8000)
+    monkeypatch.setattr(EspeakFrontEnd, "read", lambda self, text: read(self, "..."))
+    with pytest.raises(UserError, match="could be used"):
+        prepare_corpus(silent, out, 8000)
+    monkeypatch.undo()
+    assert prepare_corpus(source, out, 8000).front_end.pitch == 50
+    with pytest.raises(UserError, match="another source.front_end.pitch: got 50, expected 60"):
+        prepare_corpus(silent, out, 8000)
 
 
 def test_bad_recordings_are_skipped_and_listed(make_ljspeech, tmp_path, capsys):
@@ -223,6 +248,50 @@ def test_an_error_only_when_none_is_left(make_ljspeech, tmp_path):
     with pytest.raises(UserError, match="no utterance of the corpus 'ljspeech' could be used: .*x.wav"):
         prepare_corpus(LjspeechCorpus(EspeakFrontEnd(), str(root)), tmp_path / "none", 16000)
     assert not (tmp_path / "none" / "corpus.json").exists()
+
+
+def test_phones_without_a_name_in_the_layout_are_counted_and_reported(
+    sentences, tmp_path, monkeypatch, capsys
+):
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    prepare_corpus(source, tmp_path / "known", 8000)
+    assert "without a name" not in capsys.readouterr().out
+    name_of = espeak.normalise_phone
+    monkeypatch.setattr(espeak, "normalise_phone", lambda name: {"ɹ": "rolled"}.get(p := name_of(name), p))
+    corpus = prepare_corpus(source, tmp_path / "unknown", 8000)
+    cuts = [cut for split in corpus.sizes for cut in corpus.cuts(split)]
+    phones = [phone.symbol for cut in cuts for phone in cut.supervisions[0].alignment["phone"]]
+    unknown, total = phones.count("rolled"), len(phones) - phones.count("_")
+    share = f"phones without a name in the layout: {unknown} of {total} ({100 * unknown / total:.1f} %)"
+    assert unknown == 5 and share in capsys.readouterr().out.splitlines()
+
+
+def test_a_front_end_that_is_always_wrong_is_reported_once(sentences, tmp_path, monkeypatch):
+    monkeypatch.setattr(espeak, "lengthen_short_phones", lambda phones, min_s: [TimedPhone("a", 1.0, 2.0)])
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    reason = r"the front end's phone 0 \(a\) starts at 1 s, expected 0 s, where the speech starts"
+    with pytest.raises(UserError, match=f"^no utterance of the corpus 'sentences' could be used: {reason}$"):
+        prepare_corpus(source, tmp_path / "out", 8000)
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "message"),
+    [
+        ("summarise", {"f0": np.float32(100)}, r"the summary of RegisterProsody has f0=.* \(numpy.float32\)"),
+        ("fit", None, "RegisterProsody.fit returned a NoneType, expected a fitted RegisterProsody"),
+        ("plan", lambda: Plan([], 3, PitchTrack(np.ones(2), np.ones(2))), "plans 3 frames with f0_hz of the"),
+    ],
+)
+def test_a_prosody_s_mistake_is_found_in_the_preparation(
+    sentences, tmp_path, monkeypatch, method, result, message
+):
+    monkeypatch.setattr(RegisterProsody, method, lambda *_: result() if callable(result) else result)
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(sentences))
+    with pytest.raises(UserError, match=message):
+        prepare_corpus(source, tmp_path / "out", 8000)
+    assert not (tmp_path / "out" / "corpus.json").exists()
+    monkeypatch.undo()
+    prepare_corpus(source, tmp_path / "out", 8000)
 
 
 def test_a_recipes_configuration_prepares_once(sentences, tmp_path, monkeypatch):

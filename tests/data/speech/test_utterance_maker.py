@@ -12,6 +12,7 @@ from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
 from wavegen.data.speech.sources.sentences import SpokenSentences
 from wavegen.data.speech.sources.source import Rendition
 from wavegen.data.speech.utterance_maker import UtteranceMaker, hop
+from wavegen.errors import UserError
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phones import TimedPhone
 
@@ -67,6 +68,17 @@ def test_a_record_tells_what_was_made_and_is_not_made_twice(maker, monkeypatch):
     assert (info.frames, info.samplerate) == (record["num_frames"] * hop(8000), 8000)
     monkeypatch.setattr(SpokenSentences, "render", None)
     assert maker(items[0]) == read_json(maker.directory / "utterances" / f"{items[0].id}.json")
+
+
+def test_the_settings_are_there_before_the_first_record(maker, monkeypatch):
+    def fails(path, data):
+        raise UserError(f"cannot write {path}")
+
+    monkeypatch.setattr("wavegen.data.speech.utterance_maker.write_json", fails)
+    items, _ = maker.preparation.source.items()
+    with pytest.raises(UserError, match="cannot write"):
+        maker(items[0])
+    assert read_json(maker.directory / "settings.json") == maker.preparation.settings()
 
 
 def test_another_stamp_or_a_missing_file_is_made_again(maker, monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Distribution, Independent, Normal
 
 from wavegen.data.context import NoContext
 from wavegen.data.tables import table
@@ -24,6 +25,7 @@ from wavegen.flows import (
     UniformDequantization,
 )
 from wavegen.metrics.registry import DENSITY
+from wavegen.training.density_check import check_density
 
 small_density = runpy.run_path(str(Path(__file__).with_name("small_density.py")))
 image_set, small_flow = (small_density[name] for name in ("image_set", "small_flow"))
@@ -145,6 +147,10 @@ def test_one_test_image_is_enough(tmp_path):
     data = image_set(labelled=False)
     metrics = evaluate_density(small_flow(), data, NoContext(), tmp_path, max_images=1, num_samples=1)
     assert metrics["test/num_events"] == 1
+    assert summary(metrics, tmp_path).startswith("1 test image: ")
+    machine = re.search(r"<dt>Machine</dt><dd>(.*?)</dd>", (tmp_path / "report.html").read_text())[1]
+    threads = torch.get_num_threads()
+    assert f", {threads} thread{'s' if threads > 1 else ''} of torch" in machine
 
 
 def test_rows_of_a_table_cost_nats_in_both_units(tmp_path):
@@ -160,6 +166,62 @@ def test_rows_of_a_table_cost_nats_in_both_units(tmp_path):
     assert metrics["test/num_noise_draws"] == 1 and "test/nats_importance_weighted" not in metrics
     assert (tmp_path / "figures" / "columns.png").is_file()
     assert "Rows of a with 3 columns" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+class Evidence(Distribution):
+    """Pixels that are z plus noise, z standard normal: a bound of log p(x), with q(z | x) = p(z)."""
+
+    arg_constraints = {}
+
+    def __init__(self):
+        super().__init__(torch.Size(), torch.Size((1, 4, 4)), validate_args=False)
+
+    def pixels(self, z):
+        return Independent(Normal(z[:, :, None, None].expand(-1, -1, 4, 4), 1.0), 3)
+
+    def log_prob(self, value):
+        return self.pixels(torch.randn(len(value), 1)).log_prob(value)
+
+    def sample(self, shape=()):
+        return self.pixels(torch.randn(*shape, 1)).sample()
+
+
+class LatentVariable(nn.Module):
+    is_bound = True
+
+    def forward(self, context=None):
+        return Evidence()
+
+    def latents(self, x, context=None):
+        return x.flatten(1).mean(1, keepdim=True)
+
+    def decode(self, z, context=None):
+        return z[:, :, None, None].expand(-1, -1, 4, 4)
+
+    def reconstruct(self, x, context=None):
+        return x / 4, self.decode(self.latents(x)) / 4
+
+
+def test_a_latent_variable_model_is_reported_by_its_bound_and_an_exact_one_by_its_value(tmp_path):
+    class Exact(nn.Module):
+        def forward(self, context=None):
+            return Independent(Normal(torch.full((1, 4, 4), 1.5), 1.0), 3)
+
+    reports = {}
+    for model in (LatentVariable(), Exact()):
+        folder = tmp_path / type(model).__name__
+        options = {"num_noise_draws": 5, "num_samples": 4, "temperatures": [1.0]}
+        check_density(model, image_set(), NoContext())
+        metrics = evaluate_density(model, image_set(), NoContext(), folder, **options)
+        text = (folder / "report.html").read_text(encoding="utf-8")
+        assert metrics["test/num_noise_draws"] == (5 if hasattr(model, "is_bound") else 1)
+        reports[folder.name] = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
+    latent, exact = reports["LatentVariable"], reports["Exact"]
+    assert "An upper bound, not the exact value. Over 12 events, 5 draws for each." in latent
+    assert "Test images, tighter bound" in latent and "At 0 nothing is added" in latent
+    assert "The cost of each value of an unseen image. Over 12 events.<" in exact
+    assert "bound" not in exact and "draws for each" not in exact
+    assert "quantis" not in latent + exact and "image itself" not in latent
 
 
 def test_what_cannot_be_scored_is_named(tmp_path):

@@ -81,6 +81,7 @@ def test_pitch_is_tracked_as_the_corpus_was(corpus, run_directory, tmp_path, mon
     evaluate_voice(voice, other, tmp_path, **few, progress=False)
     index = json.loads((tmp_path / "samples" / "index.json").read_text())
     assert index["setup"]["Pitch tracker"] == "PyinPitch"
+    assert index["setup"]["Spoken"] == "1 utterance, up to 0.3 s each"
 
 
 def test_a_corpus_that_does_not_fit_is_refused(corpus, run_directory, tmp_path):

@@ -75,3 +75,13 @@ def test_an_unvoiced_corpus_gets_a_common_register():
 def test_a_front_end_without_sound_is_refused():
     with pytest.raises(UserError, match="needs a front end that produces sound"):
         RegisterProsody().plan(Pronunciation(PHONES, 0.6))
+
+
+@pytest.mark.parametrize(("ratio", "num_frames"), [(1.0, 28), (1.0, 56), (1.1, 20), (1.1, 80)])
+def test_a_plan_has_no_frame_more_than_its_duration(ratio, num_frames):
+    """Divided by 5 ms, these durations are a little more than their whole number of frames."""
+    register = replace(RegisterProsody(), phone_duration_s=ratio, spoken_phone_duration_s=1.0)
+    duration_s = num_frames * 80 / 16000
+    silence = np.zeros(num_frames * 80, np.float32)
+    spoken = Pronunciation([TimedPhone("a", 0.0, duration_s)], duration_s, silence, 16000)
+    assert register.plan(spoken).num_frames == round(num_frames * ratio)

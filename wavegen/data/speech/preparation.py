@@ -1,7 +1,7 @@
 """The settings of a corpus, and the check that a folder contains only one corpus."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,20 @@ from omegaconf import DictConfig
 from wavegen.audio.pitch import FRAME_S, PitchTracker, PraatPitch
 from wavegen.calls import build
 from wavegen.data.speech.corpus import FORMAT_VERSION
-from wavegen.data.speech.files import read_json
+from wavegen.data.speech.files import read_json, write_json
 from wavegen.data.speech.sources.source import CorpusSource
 from wavegen.errors import UserError
+from wavegen.linguistics.frontends.front_end import FrontEnd
 from wavegen.linguistics.layout import FeatureLayout
 from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.linguistics.prosody.register import RegisterProsody
-from wavegen.untrusted.parts import describe
+from wavegen.untrusted.parts import check_part, describe
+from wavegen.untrusted.targets import TARGET
 
 SETTINGS = "settings.json"
+_MOST_SHOWN = 3  # differences of two corpora
+_LONGEST_SHOWN = 80  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Preparation:
             0.99); by default levels are unchanged.
 
     Raises:
-        UserError: if the sample rate is unusable.
+        UserError: if the sample rate is unusable, or a part could not be stored in the corpus.
     """
 
     source: CorpusSource
@@ -61,6 +65,10 @@ class Preparation:
                 f"{self.sample_rate * FRAME_S:g} samples, expected a whole number and at least 8000 Hz; "
                 "choose for example 8000, 16000, 24000 or 48000"
             )
+        check_part(self.source.front_end, FrontEnd, "front end")
+        check_part(self.layout, FeatureLayout, "feature layout")
+        check_part(self.pitch, PitchTracker, "pitch tracker")
+        check_part(self.prosody, Prosody, "prosody")  # last, since it may hold the tracker
 
     def settings(self) -> dict[str, Any]:
         """A JSON-compatible dictionary that identifies the corpus."""
@@ -80,15 +88,38 @@ class Preparation:
         path = directory / SETTINGS
         if not path.exists():
             return
-        found, wanted = read_json(path), self.settings()
-        different = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
-        if different:
-            key = different[0]
+        differences = list(_differences(read_json(path), self.settings()))
+        if differences:
+            shown = "; another ".join(differences[:_MOST_SHOWN])
+            more = f"; and {len(differences) - _MOST_SHOWN} more" if len(differences) > _MOST_SHOWN else ""
             raise UserError(
-                f"{directory} contains a corpus prepared with another {key}: got "
-                f"{json.dumps(found.get(key))}, expected {json.dumps(wanted.get(key))}; choose another "
+                f"{directory} contains a corpus prepared with another {shown}{more}; choose another "
                 "corpus.directory or delete that folder"
             )
+
+    def keep(self, directory: Path) -> None:
+        """Writes the settings into the folder if they are not there yet, before its first record of an
+        utterance: a folder without one belongs to no corpus.
+        """
+        path = directory / SETTINGS
+        if not path.exists():
+            write_json(path, self.settings())
+
+
+def _differences(found: Any, wanted: Any, key: str = "") -> Iterator[str]:
+    """Each dotted key whose value differs, with both values; where a class differs, its name alone."""
+    if not (isinstance(found, Mapping) and isinstance(wanted, Mapping)):
+        if found != wanted:
+            yield f"{key}: got {_as_json(found)}, expected {_as_json(wanted)}"
+        return
+    names = [TARGET] if found.get(TARGET) != wanted.get(TARGET) else sorted({*found, *wanted})
+    for name in names:
+        yield from _differences(found.get(name), wanted.get(name), f"{key}.{name}" if key else name)
+
+
+def _as_json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def arguments_of(corpus_config: Mapping[str, Any]) -> dict[str, Any]:

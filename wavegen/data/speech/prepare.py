@@ -11,13 +11,16 @@ from wavegen.data.speech.corpus import FORMAT_VERSION, Corpus
 from wavegen.data.speech.cuts import files_of, read_cut, write_cuts
 from wavegen.data.speech.files import write_json
 from wavegen.data.speech.names import printable
-from wavegen.data.speech.preparation import SETTINGS, Preparation, arguments_of
+from wavegen.data.speech.preparation import Preparation, arguments_of
 from wavegen.data.speech.sources.source import CorpusItem, CorpusSource
 from wavegen.data.speech.splits import split_ids
 from wavegen.data.speech.utterance_maker import UtteranceMaker
 from wavegen.errors import UserError
+from wavegen.linguistics.analysis import TextAnalysis
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.layout import FeatureLayout
+from wavegen.linguistics.phones import SILENCE
+from wavegen.linguistics.prosody.prosody import fitted
 from wavegen.untrusted.parts import describe
 from wavegen.workers import available_cores, map_in_processes
 
@@ -65,7 +68,6 @@ def prepare_corpus(
     preparation = Preparation(source, sample_rate, **settings)
     items, skipped = source.items()
     preparation.check(directory)
-    write_json(directory / SETTINGS, preparation.settings())
 
     maker = UtteranceMaker(preparation, directory)
     records = {}
@@ -77,13 +79,18 @@ def prepare_corpus(
     # Names and reasons are printed to a terminal; escape sequences in untrusted names are made harmless.
     skipped = {printable(id_): printable(reason) for id_, reason in sorted(skipped.items())}
     if not records:
-        examples = "; ".join(list(skipped.values())[:3])
+        examples = "; ".join(list(dict.fromkeys(skipped.values()))[:3])
         raise UserError(f"no utterance of the corpus {source.name!r} could be used: {examples}")
+    preparation.keep(directory)
 
     splits = split_ids(list(records), preparation.seed, preparation.num_dev, preparation.num_test)
     for split, ids in splits.items():
         write_cuts(directory / f"{split}.cuts.jsonl.gz", [records[id_]["cut"] for id_ in ids])
     training = [records[id_] for id_ in splits["train"]]
+    prosody = fitted(preparation.prosody, (record["prosody"] for record in training))
+    encoder = _fit_encoder(preparation.layout, directory, training)
+    # As a voice will speak it: a plan that fails is found before a training.
+    TextAnalysis(source.front_end, prosody, encoder).analyse(min((r["text"] for r in training), key=len))
     notes = sorted({note for record in records.values() for note in record["notes"]})
     write_json(
         directory / "corpus.json",
@@ -93,8 +100,8 @@ def prepare_corpus(
             "sample_rate": sample_rate,
             "settings": preparation.settings(),
             "front_end": describe(source.front_end),
-            "prosody": describe(preparation.prosody.fit(record["prosody"] for record in training)),
-            "encoder": _fit_encoder(preparation.layout, directory, training).to_dict(),
+            "prosody": describe(prosody),
+            "encoder": encoder.to_dict(),
             "splits": {split: len(ids) for split, ids in splits.items()},
             "duration_s": sum(record["num_frames"] for record in records.values()) * FRAME_S,
             "unknown_phones": sum(record["unknown_phones"] for record in records.values()),
@@ -105,6 +112,8 @@ def prepare_corpus(
     corpus = Corpus.open(directory)
     for note in notes:
         print(note)
+    if unknown := _unknown_phones(list(records.values())):
+        print(unknown)
     if skipped:
         print(f"skipped {len(skipped)} of {len(skipped) + len(records)} utterances:")
         for id_, reason in skipped.items():
@@ -116,6 +125,16 @@ def prepare_corpus(
 def _fit_encoder(layout: FeatureLayout, directory: Path, records: list[dict[str, Any]]) -> FeatureEncoder:
     paths = [files_of(read_cut(record["cut"], directory))[1] for record in records]
     return FeatureEncoder.fit(layout, [np.load(path, allow_pickle=False) for path in paths])
+
+
+def _unknown_phones(records: list[dict[str, Any]]) -> str | None:
+    """How many phones the layout has no name for, in one line; None if it has one for each."""
+    number = sum(record["unknown_phones"] for record in records)
+    alignments = [record["cut"]["supervisions"][0]["alignment"]["phone"] for record in records]
+    total = sum(symbol != SILENCE for alignment in alignments for symbol, *_ in alignment)
+    if not number:
+        return None
+    return f"phones without a name in the layout: {number} of {total} ({100 * number / total:.1f} %)"
 
 
 def _run(maker: UtteranceMaker, items: list[CorpusItem], num_jobs: int | None) -> Iterator[tuple]:

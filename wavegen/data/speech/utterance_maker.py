@@ -12,6 +12,7 @@ from wavegen.data.speech.files import read_json, write_json
 from wavegen.data.speech.preparation import Preparation
 from wavegen.data.speech.sources.source import CorpusItem, SkippedUtterance
 from wavegen.errors import UserError
+from wavegen.linguistics.prosody.prosody import summary_of
 
 _LOUDEST_PEAK = 0.99
 
@@ -87,9 +88,10 @@ class UtteranceMaker:
             "num_frames": num_frames,
             "notes": list(rendition.notes),
             "unknown_phones": settings.layout.num_unknown(rendition.phones),
-            "prosody": settings.prosody.summarise(rendition.phones, track, rendition.spoken),
+            "prosody": summary_of(settings.prosody, rendition.phones, track, rendition.spoken),
             "cut": cut.to_dict(),
         }
+        settings.keep(self.directory)
         write_json(self._record_path(item), record)
         return record
 

@@ -22,7 +22,7 @@ from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
 from wavegen.models.density import DensityModel
 from wavegen.report.density_page import write_density_report
-from wavegen.report.page import read_json
+from wavegen.report.page import counted, read_json
 from wavegen.training.density_data import in_order
 from wavegen.training.density_stage import COST, cost_of
 
@@ -50,9 +50,10 @@ def evaluate_density(
         data: with the test part.
         context: encodes the labels that condition the density.
         output: the run's folder; the content of its ``training.json`` is added to the metrics.
-        seed: of the choice of events, dequantisation, samples, bootstrap.
+        seed: of the choice of events, draws, samples, bootstrap.
         max_images: number of test events; None for all.
-        num_noise_draws: dequantisations per image, over which its cost is averaged; 1 is used without any.
+        num_noise_draws: draws of noise or latents for each event, over which the bound of its cost is
+            averaged; a density without a bound takes 1.
         temperatures: of the samples that are shown and reconstructed.
         num_samples: in the grid.
         batch_size: events at once.
@@ -99,7 +100,9 @@ def evaluate_density(
     pictures = image_pictures if isinstance(data, ImageSet) else table_pictures
     shown = pictures(subject, x, labels, output / "figures", temperatures, num_samples)
     write_bytes(output / "metrics.json", as_json(metrics).encode())
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads of torch {torch.__version__}"
+    machine = (
+        f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')} of torch {torch.__version__}"
+    )
     if device.type == "cuda":
         machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     write_density_report(
@@ -107,6 +110,7 @@ def evaluate_density(
         metrics=metrics,
         data=data,
         conditional=subject.is_conditional,
+        is_bound=subject.is_bound,
         figures=shown,
         setup={"Seed": str(seed), "Machine": machine},
     )
@@ -183,6 +187,6 @@ def summary(metrics: dict[str, Any], output: Path) -> str:
     unit = "bits per dimension" if "test/bits_per_dimension" in metrics else "nats per row"
     key = "test/bits_per_dimension" if "test/bits_per_dimension" in metrics else "test/nats"
     value, low, high = (metrics[key + suffix] for suffix in ("", "_low", "_high"))
-    events = "images" if unit.startswith("bits") else "rows"
+    events = counted(metrics["test/num_events"], "test image" if unit.startswith("bits") else "test row")
     interval = f"95 % interval {low:.3f} to {high:.3f}"
-    return f"{metrics['test/num_events']:,} test {events}: {value:.3f} {unit} ({interval})\n{report}"
+    return f"{events}: {value:.3f} {unit} ({interval})\n{report}"

@@ -129,7 +129,7 @@ class ImagePictures:
         return ImageGrid(
             "interpolations",
             "Between two images",
-            "Left and right: test images. Between them: images on the straight line between their latents.",
+            "Each row: points on a straight line between the latents of two test images, decoded.",
             self.pixels(between).swapaxes(0, 1),
         )
 
@@ -156,8 +156,8 @@ class ImagePictures:
         return ImageGrid(
             "attributes",
             "From one class to another",
-            "A test image's latent plus a multiple of the difference of two classes' mean latents. 0 is the "
-            "image itself, +1 the whole difference.",
+            "A test image's latent plus a multiple of the difference of two classes' mean latents, decoded. "
+            "At 0 nothing is added, at +1 the whole difference.",
             np.stack(rows),
             names,
             [f"{strength:+g}" if strength else "0" for strength in STRENGTHS],

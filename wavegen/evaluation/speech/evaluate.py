@@ -22,6 +22,7 @@ from wavegen.evaluation.speech.test_set import beginning, load_utterances
 from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
 from wavegen.metrics.metric import Spoken
+from wavegen.report.page import counted
 from wavegen.report.speech_figures import (
     RANGE_DB,
     metrics_figure,
@@ -113,6 +114,7 @@ def evaluate_voice(
     metrics_figure(metrics, names, output / "figures" / "metrics.png")
     for entry, whole in zip(entries, chosen, strict=True):
         entry["cut_short"] = entry["duration_s"] < whole.waveform.shape[-1] / sample_rate
+    cores = counted(os.cpu_count() or 1, f"{platform.machine()} core")
     index = {
         "sample_rate": sample_rate,
         "seed": seed,
@@ -120,9 +122,9 @@ def evaluate_voice(
         "systems": names,
         "num_utterances": len(utterances),
         "range_db": round(RANGE_DB),
-        "machine": f"{os.cpu_count()} {platform.machine()} cores ({torch.get_num_threads()} used by torch)",
+        "machine": f"{cores} ({torch.get_num_threads()} used by torch)",
         "setup": {
-            "Spoken": f"up to {share / sample_rate:.1f} s of each of {len(spoken)} utterances",
+            "Spoken": f"{counted(len(spoken), 'utterance')}, up to {share / sample_rate:.1f} s each",
             "Temperature": f"teacher {teacher_temperature:g}, student {student_temperature:g}",
             "Pitch tracker": type(tracker).__name__,
             "torch": torch.__version__,

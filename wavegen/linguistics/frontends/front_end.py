@@ -11,7 +11,7 @@ class FrontEnd(Protocol):
 
     A front end is a frozen dataclass of plain settings. It is sent to other processes, and a voice stores its
     description (``wavegen/untrusted/parts.py``). To add one, write a file with such a class here, and a
-    configuration ``configs/front_end/NAME.yaml``.
+    configuration ``configs/front_end/NAME.yaml``, whose first line is ``# @package corpus.front_end``.
     """
 
     def read(self, text: str) -> Pronunciation:

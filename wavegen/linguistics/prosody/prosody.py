@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+
+import numpy as np
 
 from wavegen.audio.pitch import PitchTrack
+from wavegen.errors import UserError
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
+from wavegen.untrusted.parts import check_part, is_json, short
+
+AnyProsody = TypeVar("AnyProsody", bound="Prosody")
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,31 @@ class Plan:
         phones: without gaps from 0 s on, with the durations of the voice.
         num_frames: number of 5 ms frames.
         pitch: F0 and voicing of every frame.
+
+    Raises:
+        UserError: if there is no frame, not one value of F0 and voicing for each, or an F0 that is not finite
+            and positive.
     """
 
     phones: Sequence[TimedPhone]
     num_frames: int
     pitch: PitchTrack
+
+    def __post_init__(self) -> None:
+        whole = f"the prosody plans {self.num_frames} frames"
+        if self.num_frames < 1:
+            raise UserError(f"{whole}, expected at least one")
+        for name in ("f0_hz", "voiced"):
+            shape = np.shape(getattr(self.pitch, name))
+            if shape != (self.num_frames,):
+                raise UserError(f"{whole} with {name} of the shape {shape}, expected ({self.num_frames},)")
+        f0_hz = np.asarray(self.pitch.f0_hz)
+        wrong = np.flatnonzero(~(np.isfinite(f0_hz) & (f0_hz > 0)))
+        if len(wrong):
+            raise UserError(
+                f"{whole} with f0_hz={f0_hz[wrong[0]]:g} in frame {wrong[0]}, expected a finite F0 above 0, "
+                "also where voiced is 0"
+            )
 
 
 @runtime_checkable
@@ -31,7 +57,7 @@ class Prosody(Protocol):
     A prosody model is a frozen dataclass of plain settings and fitted values; a voice stores its description.
     It is fitted while a corpus is prepared: ``summarise`` processes one utterance in any process, ``fit`` the
     summaries of the training split. To add one, write a file with such a class here, and a configuration
-    ``configs/prosody/NAME.yaml``.
+    ``configs/prosody/NAME.yaml``, whose first line is ``# @package corpus.prosody``.
     """
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
@@ -51,5 +77,30 @@ class Prosody(Protocol):
         ...
 
     def fit(self, summaries: Iterable[dict[str, Any]]) -> Self:
-        """The prosody of the voice of these utterances."""
+        """The prosody of the voice of these utterances: ``dataclasses.replace`` with the fitted values."""
         ...
+
+
+def summary_of(
+    prosody: Prosody, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
+) -> dict[str, Any]:
+    """``prosody.summarise``, after a check that its result can be written. Raises UserError if it cannot."""
+    summary = prosody.summarise(phones, pitch, spoken)
+    whole = f"the summary of {type(prosody).__name__}"
+    if not isinstance(summary, dict):
+        raise UserError(f"{whole} is a {type(summary).__name__}, expected a dict of JSON values")
+    for key, value in summary.items():
+        if not (isinstance(key, str) and is_json(value)):
+            kind = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+            raise UserError(f"{whole} has {key}={short(value)} ({kind}), expected a finite JSON value")
+    return summary
+
+
+def fitted(prosody: AnyProsody, summaries: Iterable[dict[str, Any]]) -> AnyProsody:
+    """``prosody.fit``, after a check that its result is such a prosody. Raises UserError if it is not."""
+    result = prosody.fit(summaries)
+    if not isinstance(result, type(prosody)):
+        name = type(prosody).__name__
+        raise UserError(f"{name}.fit returned a {type(result).__name__}, expected a fitted {name}")
+    check_part(result, Prosody, "prosody")
+    return result

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from wavegen.audio.pitch import FRAME_S, PitchTrack, PitchTracker, PraatPitch, frame_centres_s
+from wavegen.audio.pitch import (
+    FRAME_S,
+    PitchTrack,
+    PitchTracker,
+    PraatPitch,
+    frame_centres_s,
+    frames_in,
+    whole_frames_in,
+)
 from wavegen.errors import UserError
 from wavegen.linguistics.phones import TimedPhone, mean_phone_duration_s
 from wavegen.linguistics.pronunciation import Pronunciation
@@ -52,11 +60,11 @@ class RegisterProsody:
     def plan(self, pronunciation: Pronunciation) -> Plan:
         """Raises UserError if the front end produces no sound from which pitch could be tracked."""
         waveform, sample_rate = pronunciation.require_sound("a voice with RegisterProsody")
-        spoken_frames = max(1, int(np.ceil(pronunciation.duration_s / FRAME_S)))
+        spoken_frames = max(1, frames_in(pronunciation.duration_s))
         track = self.pitch(waveform, sample_rate, spoken_frames)
         ratio = self.duration_ratio
         phones = [replace(p, start_s=p.start_s * ratio, end_s=p.end_s * ratio) for p in pronunciation.phones]
-        num_frames = max(1, int(np.ceil(pronunciation.duration_s * ratio / FRAME_S)))
+        num_frames = max(1, frames_in(pronunciation.duration_s * ratio))
         centres_s = frame_centres_s(num_frames) / ratio  # in the front end's time
         log_f0 = np.interp(centres_s, frame_centres_s(spoken_frames), np.log(track.f0_hz))
         nearest = np.clip((centres_s / FRAME_S).astype(int), 0, spoken_frames - 1)
@@ -90,7 +98,7 @@ class RegisterProsody:
             spoken_track, spoken_phones = pitch, phones
         else:
             waveform, sample_rate = spoken.require_sound("RegisterProsody")
-            num_frames = int(spoken.duration_s / FRAME_S)
+            num_frames = whole_frames_in(spoken.duration_s)
             spoken_track = self.pitch(waveform, sample_rate, num_frames)
             spoken_phones = spoken.phones
         voiced = spoken_track.voiced > 0.5

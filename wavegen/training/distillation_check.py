@@ -1,0 +1,104 @@
+"""Tries a distillation once, before hours of training: teacher, student and the terms of the loss."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from wavegen.data.speech.corpus import Corpus
+from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.protocols import ParallelModel, SequentialModel
+from wavegen.objectives.distillation import DistillationStep, Term
+from wavegen.runs.voice import Voice
+from wavegen.runs.weights import build_model
+from wavegen.training.distillation import STATISTICS
+from wavegen.training.speech_stages import loss_terms
+from wavegen.training.trial import in_words, require_call, trial
+
+LONGEST_S = 0.4
+BATCH_SIZE = 2
+LEVEL = 0.01  # root mean square of the recordings, which are noise
+
+
+def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice | None) -> None:
+    """Run one pass of teacher, student and objective on a short batch. The random state is left as it was.
+
+    Args:
+        config: of the recipe, its ``voice`` filled in.
+        corpus: of the recordings.
+        teacher_voice: the voice whose teacher is distilled; None for the configured teacher.
+
+    Raises:
+        UserError: if they cannot be built or are incompatible, e.g. a mu-law teacher, which has no density;
+            if a loss does not return a ``Term`` of finite scalars, or a name is logged twice.
+    """
+    with trial():
+        torch.manual_seed(config.seed)
+        if teacher_voice is None:
+            teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
+        else:
+            teacher = cast(nn.Module, teacher_voice.teacher)
+        student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
+        step = trial_step(config, teacher, student)
+        logged = dict.fromkeys(STATISTICS, "the training itself")
+        for name, term in loss_terms(config, corpus).items():
+            result = check_term(f"objective.{name}", term.loss, step)
+            for entry in (name, *result.log):
+                if entry in logged:
+                    raise UserError(
+                        f"objective.{name} logs '{entry}', and so does {logged[entry]}, expected other names"
+                    )
+                logged[entry] = f"objective.{name}"
+
+
+def trial_step(config: DictConfig, teacher: nn.Module, student: nn.Module) -> DistillationStep:
+    """A step on noise, with what a batch of the training has: a frame of past that is not scored, and one
+    frame of lookahead."""
+    hop_samples = config.voice.hop_samples
+    duration_s = min(config.student_training.segment_s, LONGEST_S)
+    num_frames = 1 + max(1, round(duration_s * config.voice.sample_rate / hop_samples))
+    recording = LEVEL * torch.randn(BATCH_SIZE, num_frames * hop_samples)
+    mask = torch.arange(recording.shape[-1]).expand_as(recording) >= hop_samples
+    context = SpeechContext.zeros(
+        num_features=config.voice.num_features, num_frames=num_frames + 1, batch_size=BATCH_SIZE
+    )
+    return DistillationStep(
+        teacher=cast(SequentialModel, teacher.eval()),
+        student=cast(ParallelModel, student),
+        recording=recording,
+        context=context,
+        mask=mask,
+    )
+
+
+def check_term(key: str, loss: nn.Module, step: DistillationStep) -> Term:
+    """The loss's term of the step.
+
+    Args:
+        key: of the loss's entry in the configuration, for the message.
+
+    Raises:
+        UserError: unless it is a ``Term`` with a finite scalar value and with scalars to log; of the loss.
+    """
+    kind = type(loss).__name__
+    require_call(f"{key}: {kind}", loss.forward, (step,), "forward(step) -> Term")
+    term = loss(step)
+    if not isinstance(term, Term):
+        raise UserError(f"{key}: {kind} returns {in_words(term)}, expected a Term(value, log)")
+    if not (is_scalar(term.value) and isinstance(term.value, Tensor)):
+        raise UserError(f"{key}: the value of {kind} is {in_words(term.value)}, expected a scalar tensor")
+    if not torch.isfinite(term.value):
+        raise UserError(f"{key}: the value of {kind} is {term.value.item()}, expected a finite number")
+    if not isinstance(term.log, Mapping):
+        raise UserError(f"{key}: the log of {kind} is {in_words(term.log)}, expected scalars by name")
+    for name, value in term.log.items():
+        if not is_scalar(value):
+            raise UserError(f"{key}: {kind} logs {in_words(value)} as '{name}', expected a scalar")
+    return term
+
+
+def is_scalar(value: Any) -> bool:
+    return value.shape == () if isinstance(value, Tensor) else isinstance(value, float | int)
