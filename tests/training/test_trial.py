@@ -57,6 +57,7 @@ class Narrow(nn.Module):
 
 def test_arguments_that_do_not_fit_are_named():
     require_call("X", nn.Linear(1, 1).forward, (1,), "forward(x)")
+    require_call("X", dict, (1,), "dict(x)")  # a built-in one has no signature
     with pytest.raises(UserError, match=r"^X has no forward, expected forward\(x\)$"):
         require_call("X", Without().forward, (1,), "forward(x)")
     with pytest.raises(UserError, match=r"^X has forward\(\), expected forward\(x\)$"):

@@ -42,6 +42,9 @@ def require_call(place: str, function: Callable, arguments: tuple[Any, ...], cal
         raise UserError(f"{place} has no {name}, expected {call}")
     try:
         signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in or compiled
+        return
+    try:
         signature.bind(*arguments)
     except TypeError as error:
         raise UserError(f"{place} has {name}{signature}, expected {call}") from error
