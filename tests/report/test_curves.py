@@ -1,6 +1,7 @@
 """Curves come back from TensorBoard's files, resumed runs included."""
 
 import numpy as np
+import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from wavegen.report.curves import Curve, read_curves
@@ -40,10 +41,14 @@ def test_whatever_was_logged_is_shown_in_its_order_and_speech_last(tmp_path):
     assert list(read_curves(tmp_path)) == [f"student: {name}" for name in names]
 
 
-def test_a_resumed_runs_later_values_win(tmp_path):
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_resumed_runs_later_values_win(tmp_path, names):
+    """Whatever the order of the files' names, which is not always that of their times."""
     stage = tmp_path / "tensorboard" / "teacher"
-    write_events(stage, [("train/loss", 1, 1.0), ("train/loss", 2, 2.0)], ".a")
-    write_events(stage, [("train/loss", 2, 5.0), ("train/loss", 3, 3.0)], ".b")
+    write_events(stage, [("train/loss", 1, 1.0), ("train/loss", 2, 2.0)], ".1")
+    write_events(stage, [("train/loss", 2, 5.0), ("train/loss", 3, 3.0)], ".2")
+    for path, name in zip(sorted(stage.iterdir(), key=lambda path: path.suffix), names, strict=True):
+        path.rename(path.with_name(f"events.out.tfevents.0.{name}"))
     ((curve,),) = read_curves(tmp_path).values()
     assert curve.steps.tolist() == [1, 2, 3] and curve.values.tolist() == [1.0, 5.0, 3.0]
 

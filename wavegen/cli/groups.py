@@ -68,7 +68,7 @@ def package_of(key: str) -> str:
 def chosen_files(groups: Mapping[str, Group], arguments: Sequence[str]) -> dict[str, Path]:
     """The file that a command line chooses in each group: the given one, the experiment's or the default.
 
-    A choice that there is not, or that does not fit the recipe, counts as not given.
+    A choice that does not exist, or does not fit the recipe, is ignored.
     """
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
     found = {}

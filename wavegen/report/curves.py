@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +32,8 @@ class Curve:
 def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
     """Panels by title ("teacher: bits_per_sample"), each with its curves; {} if the run has no log.
 
-    They are read from TensorBoard event files in ``tensorboard/STAGE/``. If a run was resumed, values of
-    later files replace earlier ones of the same step.
+    They are read from TensorBoard event files in ``tensorboard/STAGE/``. If a run was resumed, later
+    values of the same step replace earlier ones.
     """
     run_directory = Path(run_directory)
     points: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
@@ -53,17 +52,23 @@ def read_curves(run_directory: str | Path) -> dict[str, list[Curve]]:
     return dict(panels)
 
 
-def _from_tensorboard(run_directory: Path) -> Iterator[tuple[str, str, int, float]]:
+def _from_tensorboard(run_directory: Path) -> list[tuple[str, str, int, float]]:
+    """Stage, tag, step and value of every scalar, in the order in which they were logged."""
     root = run_directory / "tensorboard"
     files = sorted(root.rglob("events.out.tfevents.*"), key=lambda path: path.name)
     if not files:
-        return
+        return []
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    found = []
     for path in files:
         relative = path.parent.relative_to(root).parts
         accumulator = EventAccumulator(str(path), size_guidance={"scalars": 0, "audio": 1, "images": 1})
         accumulator.Reload()
         for tag in accumulator.Tags()["scalars"]:
             for event in accumulator.Scalars(tag):
-                yield relative[0] if relative else "", tag, event.step, event.value
+                stage = relative[0] if relative else ""
+                found.append((event.wall_time, stage, tag, event.step, event.value))
+    # Files of one second are not in order by name: their names end in numbers without leading zeros.
+    found.sort(key=lambda entry: entry[0])
+    return [entry[1:] for entry in found]
