@@ -22,6 +22,7 @@ UNITS = {
     "samples/s",
     "bits per dimension",
     "nats per row",
+    "correlation",
 }
 
 
@@ -144,6 +145,7 @@ def test_the_rest_is_taken_over_all_frames():
         "log_spectral_distance_db",
         "log_spectral_distance_db_without_pauses",
         "mel_cepstral_distortion_db",
+        "extended_stoi",
         "voicing_error",
         "level_rms",
     }

@@ -19,6 +19,7 @@ from wavegen.flows.flow import Flow, FlowDistribution
 from wavegen.flows.image_split import ChannelSplit, CheckerboardSplit
 from wavegen.flows.invertible_convolution import InvertibleConvolution, LUConvolution
 from wavegen.flows.linear import Diagonal, LULinear, QRLinear, Triangular
+from wavegen.flows.linear_prediction import LinearPrediction
 from wavegen.flows.mixture_cdf import MixtureOfLogisticsCDF, MixtureOfLogisticsLogit
 from wavegen.flows.monotone import LeakyReLU, LearnableLeakyReLU, Logit, Sigmoid, Softplus, Tanh
 from wavegen.flows.multiscale import FactorOut, Squeeze
@@ -72,6 +73,7 @@ __all__ = [
     "LULinear",
     "LeakyReLU",
     "LearnableLeakyReLU",
+    "LinearPrediction",
     "Logit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",

@@ -2,6 +2,7 @@
 
 from wavegen.metrics.bits import bits_per_dimension, bits_per_sample, bootstrap_interval
 from wavegen.metrics.frames import speech_frames, speech_samples
+from wavegen.metrics.intelligibility import extended_stoi
 from wavegen.metrics.level import level_rms
 from wavegen.metrics.linear_predictor import LinearPredictor, linear_predictor_bits
 from wavegen.metrics.pitch import f0_rmse_hz, harmonicity_db, voicing_error
@@ -13,6 +14,7 @@ __all__ = [
     "bits_per_dimension",
     "bits_per_sample",
     "bootstrap_interval",
+    "extended_stoi",
     "f0_rmse_hz",
     "harmonicity_db",
     "level_rms",

@@ -6,6 +6,7 @@ metrics in the order and with the texts of this file.
 
 from functools import partial
 
+from wavegen.metrics.intelligibility import extended_stoi
 from wavegen.metrics.level import level_rms
 from wavegen.metrics.metric import Metric
 from wavegen.metrics.pitch import f0_rmse_hz, harmonicity_db, voicing_error
@@ -40,6 +41,18 @@ DISTORTION = (
             "loudness does not count."
         ),
         function=lambda s: mel_cepstral_distortion_db(*s.signals),
+    ),
+    Metric(
+        "extended_stoi",
+        title="Intelligibility (extended STOI)",
+        explanation=(
+            "Correlation of the bands' envelopes with the recording's over 0.4 s: 1 for the recording, about "
+            "0 for noise. Loudness does not count."
+        ),
+        unit="correlation",
+        better="higher",
+        digits=3,
+        function=lambda s: extended_stoi(*s.signals),
     ),
     Metric(
         "f0_rmse_hz",
