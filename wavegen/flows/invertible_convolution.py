@@ -12,6 +12,7 @@ from wavegen.flows.factorisation import (
     random_rotation,
     require_full_rank,
 )
+from wavegen.snapshot import Snapshot
 
 
 class _ChannelProduct(ChannelBijection):
@@ -25,8 +26,7 @@ class _ChannelProduct(ChannelBijection):
 
     def __init__(self, num_channels: int) -> None:
         super().__init__(num_channels, event_dim=3)
-        self._cached_state: list[Tensor] = []
-        self._cached_inverse: tuple[Tensor, Tensor] | None = None
+        self._cached: tuple[Snapshot, tuple[Tensor, Tensor]] | None = None
 
     def _weight(self) -> tuple[Tensor, Tensor]:
         """W and log|det W| in float64."""
@@ -41,14 +41,9 @@ class _ChannelProduct(ChannelBijection):
         state = [*self.parameters(), *self.buffers()]
         if torch.is_grad_enabled() or any(tensor.device.type != "cpu" for tensor in state):
             return self._inverse_weight()
-        # Compare values: torch's version counters miss the updates of fused optimisers.
-        if not self._cached_state or not all(
-            now.dtype == before.dtype and torch.equal(now, before)
-            for now, before in zip(state, self._cached_state, strict=True)
-        ):
-            self._cached_inverse = self._inverse_weight()
-            self._cached_state = [tensor.detach().clone() for tensor in state]
-        return self._cached_inverse
+        if self._cached is None or not self._cached[0].equals(state):
+            self._cached = Snapshot(state), self._inverse_weight()
+        return self._cached[1]
 
     def _multiply(self, matrix: Tensor, value: Tensor, log_abs_det: Tensor) -> tuple[Tensor, Tensor]:
         (value,) = at_least_float32(value)
