@@ -81,9 +81,17 @@ def test_the_student_speaks_in_every_way_that_the_cpu_multiplies(small_config, m
     ]
 
 
-def test_every_subject_speaks(small_config):
-    for subject in (*teacher_subjects(small_config, 1)[:3], *student_subjects(small_config, 1)[:1]):
+def test_every_subject_speaks(small_config, monkeypatch):
+    """As many samples as are asked for, and no constant."""
+    spoken = []
+    monkeypatch.setattr(speakers, "check_sound", lambda waveform, title: spoken.append(waveform) or waveform)
+    subjects = [*teacher_subjects(small_config, 1)[:3], *student_subjects(small_config, 1)[:1]]
+    for subject in subjects:
         subject.run(subject.granule)
+    assert len(spoken) == len(subjects)
+    for subject, waveform in zip(subjects, spoken, strict=True):
+        assert waveform.numel() == subject.items * subject.granule
+        assert waveform.isfinite().all() and waveform.unique().numel() > 0.9 * waveform.numel()
 
 
 def test_a_batch_counts_every_utterance(small_config, teacher):

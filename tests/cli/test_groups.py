@@ -77,9 +77,15 @@ def test_an_overlay_must_be_global(placed):
 
 @pytest.mark.parametrize("group", ["voice", "voice@speaker"])
 def test_a_group_of_its_own_name_needs_no_line(placed, group):
-    _, check = placed(group, "a", a="# One.", b="# @package voice")
+    groups, check = placed(group, "a", a="# One.", b="# @package voice", c="# @package other")
+    assert list(groups[group].choices) == ["a", "b", "c"]
     check("a")
     check("b")
+    if "@" in group:  # the defaults list says where, whatever the file says
+        check("c")
+    else:
+        with pytest.raises(UserError, match="c.yaml would put its settings below other"):
+            check("c")
 
 
 def test_what_choices_share_is_no_choice():

@@ -8,14 +8,23 @@ from wavegen.errors import UserError
 from wavegen.nets.made import MADE
 
 
-def test_as_many_parameters_as_are_taken_pass():
-    require_agreement(nn.Identity(), NormalHead(-9.0), MADE(3, 2, [4]))
-    require_agreement(nn.Identity(), NormalHead(-9.0), nn.Linear(3, 7))  # does not say how many it gives
+def refused(conditioner):
+    """The message, or None where the conditioner gives what a normal head takes."""
+    try:
+        require_agreement(nn.Identity(), NormalHead(-9.0), conditioner)
+    except UserError as error:
+        return str(error)
+    return None
 
 
-def test_another_number_of_parameters_is_named():
-    with pytest.raises(UserError, match="Identity: expected a conditioner with 2 parameters .* got 3"):
-        require_agreement(nn.Identity(), NormalHead(-9.0), MADE(3, 3, [4]))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_another_number_of_parameters_is_named_and_the_right_one_passes(count):
+    message = f"Identity: expected a conditioner with 2 parameters per element for NormalHead, got {count}"
+    assert refused(MADE(3, count, [4])) == (None if count == 2 else message)
+
+
+def test_what_does_not_say_how_many_it_gives_is_left_to_its_call():
+    assert refused(nn.Linear(3, 7)) is None
 
 
 def test_what_takes_no_parameters_is_refused():

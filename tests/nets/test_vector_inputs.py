@@ -8,12 +8,22 @@ from wavegen.nets.vector_inputs import require_features, require_floating
 OWNER = nn.Identity()
 
 
-def test_what_fits_passes():
-    for shape in ((3,), (5, 3), (2, 5, 3)):
-        require_features(OWNER, "x", torch.zeros(shape), 3)
-    require_features(OWNER, "context", None, 0)
-    require_features(OWNER, "x", torch.zeros(2, 3, dtype=torch.bfloat16), 3)
-    require_floating(OWNER, None)
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 5, 3), (2, 3, 5), (3, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_last_dimension_is_that_of_the_features(shape, dtype):
+    x = torch.zeros(shape, dtype=dtype)
+    for features in (1, 3, 5):
+        try:
+            require_features(OWNER, "x", x, features)
+        except UserError:
+            assert features != shape[-1]
+        else:
+            assert features == shape[-1]
+
+
+def test_no_context_is_one_of_no_features():
+    assert require_features(OWNER, "context", None, 0) is None
+    assert require_floating(OWNER, None) is None
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ def test_buffers_and_missing_parameters_cost_nothing():
         module = nn.Module()
         module.register_parameter("none", None)
         module.register_buffer("table", torch.zeros(1000))
+    assert module.table.numel() == 1000 and not list(module.parameters())
+    with pytest.raises(UserError, match="^too many$"), parameter_budget(0, "too many"):
+        module.register_parameter("one", nn.Parameter(torch.zeros(1)))
 
 
 def test_behind_the_block_nothing_is_counted():
