@@ -70,8 +70,8 @@ def test_the_example_of_a_front_end_and_a_prosody_speaks(example_parts):
     assert spoken.duration_s == pytest.approx(0.5) and len(spoken.waveform) == 8000
     with pytest.raises(UserError, match="no letters"):
         front_end.read("…")
-    track = dataclasses.replace(prosody, f0_hz=150.0).plan(spoken).pitch
-    fitted = prosody.fit([summary_of(prosody, spoken.phones, track, None)])
+    contours = dataclasses.replace(prosody, f0_hz=150.0).plan(spoken).contours
+    fitted = prosody.fit([summary_of(prosody, spoken.phones, contours, None)])
     assert fitted.f0_hz == pytest.approx(150.0) and fitted.plan(spoken).num_frames == 100
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from wavegen.audio.pitch import PitchTrack
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.phones import TimedPhone
 
@@ -20,9 +21,10 @@ PHONES = [
 ]
 
 
-def track(num_frames: int) -> PitchTrack:
+def track(num_frames: int) -> Contours:
     f0 = np.linspace(100, 120, num_frames)
-    return PitchTrack(f0, (np.arange(num_frames) % 2).astype(float))
+    pitch = PitchTrack(f0, (np.arange(num_frames) % 2).astype(float))
+    return Contours(pitch, np.linspace(-60, -20, num_frames))
 
 
 def column(frames: np.ndarray, name: str) -> np.ndarray:

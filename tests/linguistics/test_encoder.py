@@ -8,6 +8,7 @@ import torch
 
 from wavegen.audio.pitch import PitchTrack
 from wavegen.errors import UserError
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.phones import TimedPhone
 
@@ -33,7 +34,7 @@ def test_encoding_by_hand(encoder):
     one_hots = features[: 5 * len(LAYOUT.phones)].reshape(5, len(LAYOUT.phones), 16)
     assert torch.equal(one_hots.sum(1), torch.ones(5, 16))
     np.testing.assert_array_equal(context["voiced"], column(frames, "voiced"))
-    np.testing.assert_array_equal(features[-1], column(frames, "voiced"))
+    np.testing.assert_array_equal(features[-2], column(frames, "voiced"))
 
 
 def test_scalers_look_at_speech_and_voiced_frames_only(encoder):
@@ -42,14 +43,19 @@ def test_scalers_look_at_speech_and_voiced_frames_only(encoder):
     names = LAYOUT.feature_names
     speech = torch.from_numpy(column(frames, "phone") != 0)
     voiced = torch.from_numpy(column(frames, "voiced") > 0)
-    for name, mask in [("position_in_word", speech), ("log_phone_duration", speech), ("log_f0", voiced)]:
+    for name, mask in [
+        ("position_in_word", speech),
+        ("log_phone_duration", speech),
+        ("log_f0", voiced),
+        ("loudness_db", speech),
+    ]:
         values = features[names.index(name)][mask].double()
         assert float(values.mean()) == pytest.approx(0, abs=1e-4)
         assert float(values.std(correction=0)) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_constant_column_does_not_divide_by_zero():
-    flat = PitchTrack(np.full(16, 100.0), np.ones(16))
+    flat = Contours(PitchTrack(np.full(16, 100.0), np.ones(16)), np.full(16, -20.0))
     frames = LAYOUT.compact([TimedPhone("k", 0.0, 0.08, 0, 0, 0)], 16, flat)
     assert torch.isfinite(FeatureEncoder.fit(LAYOUT, [frames]).encode(frames)["features"]).all()
 
@@ -66,9 +72,9 @@ def test_dictionaries_go_there_and_back(encoder):
     [
         lambda d: d.pop("layout"),
         lambda d: d.update(mean=[1.0]),
-        lambda d: d.update(std=[0.0] * 6),
-        lambda d: d.update(mean=["x"] * 6),
-        lambda d: d.update(mean=[float("nan")] * 6),
+        lambda d: d.update(std=[0.0] * 7),
+        lambda d: d.update(mean=["x"] * 7),
+        lambda d: d.update(mean=[float("nan")] * 7),
         lambda d: d.update(layout=[]),
         lambda d: d["layout"].pop("_target_"),
         lambda d: d["layout"].update(_target_="os.system"),
@@ -90,7 +96,7 @@ def test_malformed_dictionaries_are_refused(encoder, damage):
 
 def test_frames_that_do_not_fit_are_refused(encoder):
     frames = LAYOUT.compact(PHONES, 16, track(16))
-    with pytest.raises(UserError, match="14 columns"):
+    with pytest.raises(UserError, match="15 columns"):
         encoder.encode(frames[:, :-1])
     frames[0, 0] = 400
     with pytest.raises(
@@ -105,15 +111,15 @@ def test_nothing_to_fit_is_said():
 
 
 def test_means_and_deviations_have_to_fit_the_layout():
-    with pytest.raises(UserError, match="needs 6 means and standard deviations, got 5 and 6"):
-        FeatureEncoder(LAYOUT, [0.0] * 5, [1.0] * 6)
+    with pytest.raises(UserError, match="needs 7 means and standard deviations, got 6 and 7"):
+        FeatureEncoder(LAYOUT, [0.0] * 6, [1.0] * 7)
     for mean, std in ((np.nan, 1.0), (0.0, np.inf), (0.0, 0.0), (0.0, -1.0)):
         with pytest.raises(UserError, match="needs finite means and positive finite standard deviations"):
-            FeatureEncoder(LAYOUT, [mean] * 6, [std] * 6)
+            FeatureEncoder(LAYOUT, [mean] * 7, [std] * 7)
 
 
 def test_numbers_are_scaled_and_flags_left_alone():
-    encoder = FeatureEncoder(LAYOUT, [1.0] * 6, [2.0] * 6)
+    encoder = FeatureEncoder(LAYOUT, [1.0] * 7, [2.0] * 7)
     frames = LAYOUT.compact(PHONES, 16, track(16))
     features = encoder.encode(frames)["features"]
     names = LAYOUT.feature_names

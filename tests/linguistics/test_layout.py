@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from wavegen.audio.pitch import PitchTrack
-from wavegen.linguistics.layout import PITCH_COLUMNS, Column, FeatureLayout, pitch_columns
+from wavegen.linguistics.contours import Contours
+from wavegen.linguistics.layout import CONTOUR_COLUMNS, Column, FeatureLayout
 from wavegen.linguistics.phone_layout import PhoneLayout
 
 known_phones = runpy.run_path(str(Path(__file__).with_name("known_phones.py")))
@@ -15,7 +16,7 @@ LAYOUT, PHONES, column = (known_phones[name] for name in ("LAYOUT", "PHONES", "c
 
 def test_pulses_decide_the_cycles_where_there_are_any():
     pulses_s = np.arange(0.0025, 0.08, 0.010)
-    voiced = PitchTrack(np.full(16, 100.0), np.ones(16), pulses_s)
+    voiced = Contours(PitchTrack(np.full(16, 100.0), np.ones(16), pulses_s), np.zeros(16))
     cycles = column(LAYOUT.compact(PHONES, 16, voiced), "cycles")
     np.testing.assert_allclose(cycles[::2] % 1, 0, atol=1e-6)
 
@@ -31,14 +32,10 @@ def test_a_column_is_as_many_features_as_it_has_categories():
     assert Column("cycles", is_feature=False).feature_names == ()
 
 
-def test_pitch_fills_the_columns_that_every_layout_ends_in():
-    f0_hz, voiced = np.array([100.0, 200.0, 400.0]), np.array([0.0, 1.0, 1.0])
-    columns = pitch_columns(PitchTrack(f0_hz, voiced))
-    assert tuple(columns) == tuple(column.name for column in PITCH_COLUMNS)
-    np.testing.assert_allclose(columns["log_f0"], np.log(f0_hz))
-    np.testing.assert_array_equal(columns["voiced"], voiced)
-    # half a frame at 100 Hz, then the mean of neighbours for 5 ms each
-    np.testing.assert_allclose(columns["cycles"], [0.25, 0.25 + 0.75, 0.25 + 0.75 + 1.5])
+def test_the_loudness_is_stored_whether_it_is_a_feature_or_not():
+    without = PhoneLayout(loudness=False)
+    assert without.column_names == LAYOUT.column_names and without.digest != LAYOUT.digest
+    assert without.feature_names == tuple(name for name in LAYOUT.feature_names if name != "loudness_db")
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,14 @@ class OneFlag(FeatureLayout):
 
     @property
     def columns(self):
-        return (Column(self.flag, categories=("no", "yes")), *PITCH_COLUMNS)
+        return (Column(self.flag, categories=("no", "yes")), *CONTOUR_COLUMNS)
 
 
 def test_names_and_places_follow_the_columns():
     layout = OneFlag()
-    assert layout.column_names == ("loud", "log_f0", "voiced", "cycles")
-    assert layout.feature_names == ("loud=no", "loud=yes", "log_f0", "voiced")
-    assert (layout.num_features, layout.column("cycles")) == (4, 3)
+    assert layout.column_names == ("loud", "log_f0", "voiced", "cycles", "loudness_db")
+    assert layout.feature_names == ("loud=no", "loud=yes", "log_f0", "voiced", "loudness_db")
+    assert (layout.num_features, layout.column("cycles")) == (5, 3)
 
 
 def test_a_digest_is_sixteen_digits_of_settings_and_columns():

@@ -10,9 +10,9 @@ LAYOUT, PHONES, track, column = (known_phones[name] for name in ("LAYOUT", "PHON
 
 
 def test_columns_end_as_the_contract_says():
-    assert LAYOUT.column_names[-3:] == ("log_f0", "voiced", "cycles")
+    assert LAYOUT.column_names[-4:] == ("log_f0", "voiced", "cycles", "loudness_db")
     assert LAYOUT.column_names[:5] == ("phone-2", "phone-1", "phone", "phone+1", "phone+2")
-    assert LAYOUT.num_features == 5 * len(LAYOUT.phones) + 3 + 6 + 1 == len(LAYOUT.feature_names)
+    assert LAYOUT.num_features == 5 * len(LAYOUT.phones) + 3 + 7 + 1 == len(LAYOUT.feature_names)
 
 
 def test_compact_frames_by_hand():

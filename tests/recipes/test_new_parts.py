@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 
 from wavegen.audio.pitch import PitchTrack, frames_in
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
 from wavegen.linguistics.prosody.prosody import Plan
@@ -56,16 +57,18 @@ class Monotone:
     "The front end's durations, and the mean F0 of the training part."
 
     f0_hz: float | None = None
+    loudness_db: float = -25.0
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
         num_frames = frames_in(pronunciation.duration_s)
         pitch = PitchTrack(np.full(num_frames, self.f0_hz), np.ones(num_frames))
-        return Plan(pronunciation.phones, num_frames, pitch)
+        contours = Contours(pitch, np.full(num_frames, self.loudness_db))
+        return Plan(pronunciation.phones, num_frames, contours)
 
     def summarise(
-        self, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
+        self, phones: Sequence[TimedPhone], contours: Contours, spoken: Pronunciation | None
     ) -> dict[str, Any]:
-        return {"f0_hz": float(pitch.f0_hz.mean())}
+        return {"f0_hz": float(contours.pitch.f0_hz.mean())}
 
     def fit(self, summaries: Iterable[dict[str, Any]]) -> "Monotone":
         return replace(self, f0_hz=float(np.mean([summary["f0_hz"] for summary in summaries])))
@@ -104,4 +107,4 @@ def test_a_corpus_is_prepared_with_them_and_carries_them(configs, sentences, tmp
     assert [phone.phone for phone in utterance.phones] == letters
     context, plan = TextAnalysis(corpus.front_end, corpus.prosody, corpus.encoder).analyse("Bad")
     assert context.num_frames == plan.num_frames == 75
-    assert set(plan.pitch.f0_hz) == {corpus.prosody.f0_hz}
+    assert set(plan.contours.pitch.f0_hz) == {corpus.prosody.f0_hz}

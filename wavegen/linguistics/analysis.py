@@ -10,7 +10,7 @@ from wavegen.linguistics.prosody.prosody import Plan, Prosody
 
 @dataclass(frozen=True)
 class TextAnalysis:
-    """Converts text in three steps: front end (phones), prosody (durations, F0), encoder (features).
+    """Converts text in three steps: front end (phones), prosody (durations, contours), encoder (features).
 
     Args:
         front_end: the front end with which the voice's corpus was prepared.
@@ -23,11 +23,11 @@ class TextAnalysis:
     encoder: FeatureEncoder
 
     def analyse(self, text: str) -> tuple[SpeechContext, Plan]:
-        """The unbatched context of ``text``, read literally, and the plan of phones and pitch.
+        """The unbatched context of ``text``, read literally, and the plan of phones and contours.
 
         Raises:
             UserError: ``text`` contains nothing that can be pronounced.
         """
         plan = self.prosody.plan(self.front_end.read(text))
-        frames = self.encoder.layout.compact(plan.phones, plan.num_frames, plan.pitch)
+        frames = self.encoder.layout.compact(plan.phones, plan.num_frames, plan.contours)
         return self.encoder.encode(frames), plan

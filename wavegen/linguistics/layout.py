@@ -9,8 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from wavegen.audio.glottal import cycles_from_f0, cycles_from_pulses
-from wavegen.audio.pitch import PitchTrack
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.untrusted.parts import describe
 
@@ -39,20 +38,13 @@ class Column:
         return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
 
 
-PITCH_COLUMNS = (
+CONTOUR_COLUMNS = (
     Column("log_f0", scaled_over="voiced"),
     Column("voiced"),
     Column("cycles", is_feature=False),
+    Column("loudness_db", scaled_over="speech"),
 )
-"""The last columns of every layout."""
-
-
-def pitch_columns(pitch: PitchTrack) -> dict[str, np.ndarray]:
-    """The values of ``PITCH_COLUMNS`` by name; cycles come from glottal pulses if the track has any."""
-    f0_hz, voiced, pulses_s = pitch.f0_hz, pitch.voiced, pitch.pulses_s
-    has_pulses = len(pulses_s) > 0
-    cycles = cycles_from_pulses(pulses_s, f0_hz, voiced, len(f0_hz)) if has_pulses else cycles_from_f0(f0_hz)
-    return {"log_f0": np.log(f0_hz), "voiced": voiced, "cycles": cycles}
+"""The last columns of every layout; :meth:`~wavegen.linguistics.contours.Contours.columns` has the values."""
 
 
 class FeatureLayout:
@@ -60,7 +52,7 @@ class FeatureLayout:
 
     A corpus stores *compact* frames, which have indices instead of one-hot vectors. A
     :class:`~wavegen.linguistics.encoder.FeatureEncoder` converts them to input of the nets. To add a layout,
-    write a file with such a class that has ``columns`` (ending in ``PITCH_COLUMNS``), ``compact``,
+    write a file with such a class that has ``columns`` (ending in ``CONTOUR_COLUMNS``), ``compact``,
     ``is_speech`` and ``num_unknown``, and a configuration ``configs/layout/NAME.yaml``, whose first line is
     ``# @package corpus.layout``.
     """
@@ -69,7 +61,7 @@ class FeatureLayout:
     def columns(self) -> tuple[Column, ...]:
         raise NotImplementedError
 
-    def compact(self, phones: Sequence[TimedPhone], num_frames: int, pitch: PitchTrack) -> np.ndarray:
+    def compact(self, phones: Sequence[TimedPhone], num_frames: int, contours: Contours) -> np.ndarray:
         """Compact frames ``(num_frames, columns)`` float32 of one utterance."""
         raise NotImplementedError
 

@@ -1,14 +1,15 @@
 """The phone layout: current and surrounding phones of a frame, and positions in phone, word and phrase."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
+from wavegen.audio.pitch import FRAME_S, frame_centres_s
 from wavegen.errors import UserError
-from wavegen.linguistics.layout import PITCH_COLUMNS, Column, FeatureLayout, pitch_columns
+from wavegen.linguistics.contours import Contours
+from wavegen.linguistics.layout import CONTOUR_COLUMNS, Column, FeatureLayout
 from wavegen.linguistics.phones import EN_US_PHONES, SILENCE, UNKNOWN, TimedPhone
 
 WIDEST_CONTEXT = 32
@@ -24,11 +25,13 @@ POSITIONS = (
 
 @dataclass(frozen=True)
 class PhoneLayout(FeatureLayout):
-    """One-hot vectors of the current and surrounding phones, stress, positions, durations, pitch.
+    """One-hot vectors of the current and surrounding phones, stress, positions, durations, contours.
 
     Args:
         phones: the inventory; index 0 is silence ``_`` and index 1 the unknown phone ``?``.
         context_width: number of phones before and after the current one.
+        loudness: whether the loudness contour is a feature. Phones and F0 do not determine the level of
+            speech. Without its contour, a model can only learn its average.
 
     Raises:
         UserError: if the inventory is invalid, or the width is not within 0 to 32.
@@ -36,6 +39,7 @@ class PhoneLayout(FeatureLayout):
 
     phones: tuple[str, ...] = EN_US_PHONES
     context_width: int = 2
+    loudness: bool = True
 
     def __post_init__(self) -> None:
         phones = tuple(self.phones)
@@ -61,8 +65,13 @@ class PhoneLayout(FeatureLayout):
             *(Column(name, self.phones) for name in self.phone_columns),
             Column("stress", STRESSES),
             *(Column(name, scaled_over="speech") for name in POSITIONS),
-            *PITCH_COLUMNS,
+            *self.contour_columns,
         )
+
+    @cached_property
+    def contour_columns(self) -> tuple[Column, ...]:
+        last = CONTOUR_COLUMNS[-1]
+        return (*CONTOUR_COLUMNS[:-1], replace(last, is_feature=self.loudness))
 
     def is_speech(self, frames: np.ndarray) -> np.ndarray:
         return frames[:, self.column("phone")] != 0
@@ -78,7 +87,7 @@ class PhoneLayout(FeatureLayout):
     def _indices(self) -> dict[str, int]:
         return {phone: index for index, phone in enumerate(self.phones)}
 
-    def compact(self, phones: Sequence[TimedPhone], num_frames: int, pitch: PitchTrack) -> np.ndarray:
+    def compact(self, phones: Sequence[TimedPhone], num_frames: int, contours: Contours) -> np.ndarray:
         """Compact frames ``(num_frames, columns)`` float32 of one utterance.
 
         A frame belongs to the phone at its centre; after the last phone it is silence. Positions run from 0
@@ -115,7 +124,7 @@ class PhoneLayout(FeatureLayout):
             "position_in_phrase": np.where(silent[current], 0.0, position(phrase_spans)),
             "log_phone_duration": _log_duration(phone_spans)[current],
             "log_word_duration": _log_duration(word_spans)[current],
-            **pitch_columns(pitch),
+            **contours.columns(),
         }
         return np.stack([columns[name] for name in self.column_names], axis=1).astype(np.float32)
 

@@ -6,6 +6,7 @@ import pytest
 
 from wavegen.audio.pitch import PitchTrack
 from wavegen.errors import UserError
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.prosody.prosody import Plan, Prosody, fitted, summary_of
@@ -21,8 +22,7 @@ def test_the_register_is_a_prosody_and_a_front_end_is_none():
 
 
 def test_summaries_are_json_and_fitting_gives_the_same_kind():
-    pitch = PitchTrack(np.full(4, 150.0), np.ones(4))
-    summary = json.loads(json.dumps(RegisterProsody().summarise(PHONES, pitch, None)))
+    summary = json.loads(json.dumps(RegisterProsody().summarise(PHONES, CONTOURS, None)))
     fitted = RegisterProsody().fit([summary])
     assert type(fitted) is RegisterProsody
     assert fitted.log_f0_mean == pytest.approx(np.log(150))
@@ -32,7 +32,9 @@ def test_a_plan_covers_its_phones_with_frames_of_pitch():
     spoken = EspeakFrontEnd().read("Good day.")
     plan = RegisterProsody().plan(spoken)
     assert isinstance(plan, Plan)
-    assert len(plan.pitch.f0_hz) == len(plan.pitch.voiced) == plan.num_frames
+    contours = plan.contours
+    assert len(contours.pitch.f0_hz) == len(contours.pitch.voiced) == plan.num_frames
+    assert len(contours.loudness_db) == plan.num_frames
     assert plan.phones[0].start_s == 0 and plan.phones[-1].end_s == pytest.approx(
         0.005 * plan.num_frames, abs=0.005
     )
@@ -40,7 +42,7 @@ def test_a_plan_covers_its_phones_with_frames_of_pitch():
         assert before.end_s == pytest.approx(after.start_s)
 
 
-TRACK = PitchTrack(np.full(4, 150.0), np.ones(4))
+CONTOURS = Contours(PitchTrack(np.full(4, 150.0), np.ones(4)), np.full(4, -20.0))
 
 
 @pytest.mark.parametrize(
@@ -58,17 +60,26 @@ TRACK = PitchTrack(np.full(4, 150.0), np.ones(4))
 )
 def test_a_plan_that_no_voice_can_speak_is_refused(num_frames, f0_hz, voiced, message):
     with pytest.raises(UserError, match=f"^the prosody plans .*{message}"):
-        Plan(PHONES, num_frames, PitchTrack(f0_hz, voiced))
+        Plan(PHONES, num_frames, Contours(PitchTrack(f0_hz, voiced), np.zeros(num_frames)))
 
 
 def test_a_plan_may_hold_lists():
-    assert Plan(PHONES, 2, PitchTrack([120.0, 130.0], [1, 0])).num_frames == 2
+    assert Plan(PHONES, 2, Contours(PitchTrack([120.0, 130.0], [1, 0]), [-20.0, -30.0])).num_frames == 2
+
+
+@pytest.mark.parametrize(
+    ("loudness_db", "message"),
+    [([-20.0], r"loudness_db of the shape \(1,\), expected \(2,\)"), ([-20.0, np.nan], "that is not finite")],
+)
+def test_a_plan_needs_the_loudness_of_each_frame(loudness_db, message):
+    with pytest.raises(UserError, match=f"^the prosody plans 2 frames with .*{message}"):
+        Plan(PHONES, 2, Contours(PitchTrack([120.0, 130.0], [1, 0]), loudness_db))
 
 
 class Summarises(RegisterProsody):
     """A register whose summaries and fits are those that a test gives it."""
 
-    def summarise(self, phones, pitch, spoken):
+    def summarise(self, phones, contours, spoken):
         return self.result
 
     fit = property(lambda self: lambda summaries: self.result)
@@ -99,11 +110,11 @@ def giving():
 )
 def test_a_summary_that_cannot_be_written_is_refused_with_its_key(giving, result, message):
     with pytest.raises(UserError, match=f"^the summary of Summarises {message}"):
-        summary_of(giving(result), PHONES, TRACK, None)
+        summary_of(giving(result), PHONES, CONTOURS, None)
 
 
 def test_a_fit_gives_a_prosody_that_can_be_stored(giving):
-    summary = summary_of(RegisterProsody(), PHONES, TRACK, None)
+    summary = summary_of(RegisterProsody(), PHONES, CONTOURS, None)
     assert fitted(RegisterProsody(), [summary]) == RegisterProsody().fit([summary])
     with pytest.raises(UserError, match="^Summarises.fit returned a NoneType, expected a fitted Summarises$"):
         fitted(giving(None), [summary])

@@ -7,6 +7,7 @@ import pytest
 
 from wavegen.audio.pitch import PitchTrack, PraatPitch
 from wavegen.errors import UserError
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
 from wavegen.linguistics.prosody.prosody import Prosody
@@ -49,11 +50,15 @@ def test_malformed_descriptions_are_refused(change, message):
         restore({**describe(REGISTER), **change}, Prosody, "x.json")
 
 
+def contours(f0_hz, voiced):
+    return Contours(PitchTrack(f0_hz, voiced), np.full(len(f0_hz), -20.0))
+
+
 def summary(prosody, log_f0, scale, spoken=None):
     """Of one voiced utterance: phones of 100 ms and 300 ms, times ``scale``."""
     phones = [replace(p, start_s=scale * p.start_s, end_s=scale * p.end_s) for p in PHONES]
     values = np.asarray(log_f0, np.float64)
-    return prosody.summarise(phones, PitchTrack(np.exp(values), np.ones(len(values))), spoken)
+    return prosody.summarise(phones, contours(np.exp(values), np.ones(len(values))), spoken)
 
 
 def test_fitting_takes_mean_and_deviation_over_all_voiced_frames():
@@ -68,7 +73,7 @@ def test_fitting_takes_mean_and_deviation_over_all_voiced_frames():
 
 def test_an_unvoiced_corpus_gets_a_common_register():
     prosody = RegisterProsody()
-    silent = prosody.summarise(PHONES, PitchTrack(np.full(4, 100.0), np.zeros(4)), None)
+    silent = prosody.summarise(PHONES, contours(np.full(4, 100.0), np.zeros(4)), None)
     assert prosody.fit([silent]).log_f0_mean == pytest.approx(np.log(120))
 
 

@@ -12,6 +12,7 @@ from wavegen.data.speech.files import read_json, write_json
 from wavegen.data.speech.preparation import Preparation
 from wavegen.data.speech.sources.source import CorpusItem, SkippedUtterance
 from wavegen.errors import UserError
+from wavegen.linguistics.contours import contours_of
 from wavegen.linguistics.prosody.prosody import summary_of
 
 _LOUDEST_PEAK = 0.99
@@ -74,8 +75,8 @@ class UtteranceMaker:
             )
         waveform = np.clip(to_grid(waveform[: num_frames * hop_samples]), -1, 1 - 2.0**-15)
 
-        track = settings.pitch(waveform, settings.sample_rate, num_frames)
-        frames = settings.layout.compact(rendition.phones, num_frames, track)
+        contours = contours_of(waveform, settings.sample_rate, num_frames, settings.pitch)
+        frames = settings.layout.compact(rendition.phones, num_frames, contours)
         # The record is written last: if it exists, the other files are complete.
         self._record_path(item).unlink(missing_ok=True)
         cut = write_cut_files(
@@ -88,7 +89,7 @@ class UtteranceMaker:
             "num_frames": num_frames,
             "notes": list(rendition.notes),
             "unknown_phones": settings.layout.num_unknown(rendition.phones),
-            "prosody": summary_of(settings.prosody, rendition.phones, track, rendition.spoken),
+            "prosody": summary_of(settings.prosody, rendition.phones, contours, rendition.spoken),
             "cut": cut.to_dict(),
         }
         settings.keep(self.directory)

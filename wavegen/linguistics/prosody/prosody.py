@@ -6,8 +6,8 @@ from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
-from wavegen.audio.pitch import PitchTrack
 from wavegen.errors import UserError
+from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.pronunciation import Pronunciation
 from wavegen.untrusted.parts import check_part, is_json, short
@@ -17,42 +17,46 @@ AnyProsody = TypeVar("AnyProsody", bound="Prosody")
 
 @dataclass(frozen=True)
 class Plan:
-    """The phones and the pitch of an utterance to be spoken.
+    """The phones and the contours of an utterance to be spoken.
 
     Args:
         phones: without gaps from 0 s on, with the durations of the voice.
         num_frames: number of 5 ms frames.
-        pitch: F0 and voicing of every frame.
+        contours: F0, voicing and loudness of every frame.
 
     Raises:
-        UserError: if there is no frame, not one value of F0 and voicing for each, or an F0 that is not finite
-            and positive.
+        UserError: if there is no frame, not one value of F0, voicing and loudness for each, an F0 that is not
+            finite and positive, or a loudness that is not finite.
     """
 
     phones: Sequence[TimedPhone]
     num_frames: int
-    pitch: PitchTrack
+    contours: Contours
 
     def __post_init__(self) -> None:
         whole = f"the prosody plans {self.num_frames} frames"
         if self.num_frames < 1:
             raise UserError(f"{whole}, expected at least one")
-        for name in ("f0_hz", "voiced"):
-            shape = np.shape(getattr(self.pitch, name))
+        pitch, loudness_db = self.contours.pitch, self.contours.loudness_db
+        of_frames = {"f0_hz": pitch.f0_hz, "voiced": pitch.voiced, "loudness_db": loudness_db}
+        for name, values in of_frames.items():
+            shape = np.shape(values)
             if shape != (self.num_frames,):
                 raise UserError(f"{whole} with {name} of the shape {shape}, expected ({self.num_frames},)")
-        f0_hz = np.asarray(self.pitch.f0_hz)
+        f0_hz = np.asarray(pitch.f0_hz)
         wrong = np.flatnonzero(~(np.isfinite(f0_hz) & (f0_hz > 0)))
         if len(wrong):
             raise UserError(
                 f"{whole} with f0_hz={f0_hz[wrong[0]]:g} in frame {wrong[0]}, expected a finite F0 above 0, "
                 "also where voiced is 0"
             )
+        if not np.isfinite(loudness_db).all():
+            raise UserError(f"{whole} with a loudness_db that is not finite, expected dB")
 
 
 @runtime_checkable
 class Prosody(Protocol):
-    """Predicts durations and log F0 of phones.
+    """Predicts durations, log F0 and loudness of phones.
 
     A prosody model is a frozen dataclass of plain settings and fitted values; a voice stores its description.
     It is fitted while a corpus is prepared: ``summarise`` processes one utterance in any process, ``fit`` the
@@ -61,17 +65,17 @@ class Prosody(Protocol):
     """
 
     def plan(self, pronunciation: Pronunciation) -> Plan:
-        """The phones and the pitch with which the voice speaks the output of a front end."""
+        """The phones and the contours with which the voice speaks the output of a front end."""
         ...
 
     def summarise(
-        self, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
+        self, phones: Sequence[TimedPhone], contours: Contours, spoken: Pronunciation | None
     ) -> dict[str, Any]:
         """The information about one utterance that ``fit`` needs, JSON-compatible.
 
         Args:
             phones: of the recording.
-            pitch: of the recording.
+            contours: of the recording.
             spoken: the front end's speech of the same text; None if the recording itself is that speech.
         """
         ...
@@ -82,10 +86,10 @@ class Prosody(Protocol):
 
 
 def summary_of(
-    prosody: Prosody, phones: Sequence[TimedPhone], pitch: PitchTrack, spoken: Pronunciation | None
+    prosody: Prosody, phones: Sequence[TimedPhone], contours: Contours, spoken: Pronunciation | None
 ) -> dict[str, Any]:
     """``prosody.summarise``, after a check that its result can be written. Raises UserError if it cannot."""
-    summary = prosody.summarise(phones, pitch, spoken)
+    summary = prosody.summarise(phones, contours, spoken)
     whole = f"the summary of {type(prosody).__name__}"
     if not isinstance(summary, dict):
         raise UserError(f"{whole} is a {type(summary).__name__}, expected a dict of JSON values")

@@ -1,0 +1,43 @@
+"""The contours of an utterance: pitch and loudness of every frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wavegen.audio.glottal import cycles_from_f0, cycles_from_pulses
+from wavegen.audio.loudness import loudness_db
+from wavegen.audio.pitch import PitchTrack, PitchTracker
+
+
+@dataclass(frozen=True)
+class Contours:
+    """Pitch and loudness at the centres of 5 ms frames: measured in a recording, or planned by a prosody.
+
+    Args:
+        pitch: F0 and voicing, ``(frames,)`` each, and glottal pulses if they are known.
+        loudness_db: level of each frame in dB relative to full scale, ``(frames,)``; see
+            :func:`~wavegen.audio.loudness.loudness_db`.
+    """
+
+    pitch: PitchTrack
+    loudness_db: np.ndarray
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Values by name of column; cycles come from glottal pulses if the track has any."""
+        f0_hz, voiced, pulses_s = self.pitch.f0_hz, self.pitch.voiced, self.pitch.pulses_s
+        if len(pulses_s):
+            cycles = cycles_from_pulses(pulses_s, f0_hz, voiced, len(f0_hz))
+        else:
+            cycles = cycles_from_f0(f0_hz)
+        return {
+            "log_f0": np.log(f0_hz),
+            "voiced": voiced,
+            "cycles": cycles,
+            "loudness_db": self.loudness_db,
+        }
+
+
+def contours_of(waveform: np.ndarray, sample_rate: int, num_frames: int, pitch: PitchTracker) -> Contours:
+    """The contours of a recording ``(samples,)``."""
+    track = pitch(waveform, sample_rate, num_frames)
+    return Contours(track, loudness_db(waveform, sample_rate, num_frames))
