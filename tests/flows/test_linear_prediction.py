@@ -16,9 +16,9 @@ ORDER, HOP = 3, 4
 class Frames(nn.Module):
     """Raw parameters of every frame from two features of it."""
 
-    def __init__(self, order=ORDER):
+    def __init__(self, num_parameters):
         super().__init__()
-        self.net = nn.Linear(2, order + 1)
+        self.net = nn.Linear(2, num_parameters)
 
     def forward(self, context):
         return self.net(context)
@@ -26,7 +26,7 @@ class Frames(nn.Module):
 
 def bijection(**options):
     torch.manual_seed(0)
-    return LinearPrediction(order=ORDER, hop_samples=HOP, parameters=Frames(), **options).double()
+    return LinearPrediction(order=ORDER, hop_samples=HOP, parameters=Frames, **options).double()
 
 
 def context(batch=2, frames=5):
@@ -128,8 +128,10 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(UserError, match="at most 20 samples, which the frames cover, got shape"):
         layer(torch.zeros(2, 21, dtype=torch.float64), context())
     with pytest.raises(UserError, match=r"expected parameters \(batch, frames, 4\), got shape \(2, 5, 3\)"):
-        LinearPrediction(order=3, hop_samples=4, parameters=Frames(2))(torch.zeros(2, 4), context().float())
+        LinearPrediction(order=3, hop_samples=4, parameters=lambda **_: Frames(3))(
+            torch.zeros(2, 4), context().float()
+        )
     with pytest.raises(UserError, match="at least 1, got 0 and 4"):
-        LinearPrediction(order=0, hop_samples=4, parameters=Frames())
+        LinearPrediction(order=0, hop_samples=4, parameters=Frames)
     with pytest.raises(UserError, match=r"max_reflection in \(0, 1\), got 1"):
-        LinearPrediction(order=3, hop_samples=4, parameters=Frames(), max_reflection=1)
+        LinearPrediction(order=3, hop_samples=4, parameters=Frames, max_reflection=1)

@@ -1,5 +1,7 @@
 """Linear prediction as a bijection: speech ↔ normalised prediction residual."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,10 +11,10 @@ from wavegen.distributions.lower_bound import lower_bound
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
 from wavegen.flows.all_pole import all_pole_filter
-from wavegen.flows.bijection import Bijection
+from wavegen.flows.causal_affine import CausalAffine
 
 
-class LinearPrediction(Bijection):
+class LinearPrediction(CausalAffine):
     r"""A time-varying linear predictor and gain, both computed from the context.
 
     .. math:: e_t = \frac{1}{g_t} \Bigl( x_t - \sum_{i=1}^{p} a_i[n_t]\, x_{t-i} \Bigr), \qquad
@@ -23,26 +25,26 @@ class LinearPrediction(Bijection):
     models of speech (Atal and Hanauer 1971). It is an autoregressive affine bijection whose conditioner is
     linear in the past.
 
-    ``parameters`` is a module whose ``forward(context)`` is ``(batch, frames, order + 1)`` or
-    ``(frames, order + 1)``: raw reflection coefficients and log-gains. A reflection coefficient is
-    :math:`k = c \tanh(\text{raw})` with c = ``max_reflection`` < 1, so the filter of every frame is stable
-    (:func:`taps_of_reflections`). ``bandwidth_expansion`` γ multiplies tap i by :math:`\gamma^i`, which moves
-    every pole towards the origin and widens narrow resonances.
+    ``parameters`` builds, called with ``num_parameters`` = order + 1, a module whose ``forward(context)`` is
+    ``(batch, frames, order + 1)`` or ``(frames, order + 1)``: raw reflection coefficients and log-gains. A
+    reflection coefficient is :math:`k = c \tanh(\text{raw})` with c = ``max_reflection`` < 1, so the filter
+    of every frame is stable (:func:`taps_of_reflections`). ``bandwidth_expansion`` γ multiplies tap i by
+    :math:`\gamma^i`, which moves every pole towards the origin and widens narrow resonances.
+    ``initial_log_gain`` is added to the raw log-gains, which are bounded below by ``min_log_gain``.
 
     Shapes: x ``(batch, time)``; the frames must cover the time. Raises ``UserError`` if they do not, if the
     parameters have another shape, or if a setting is out of range.
     """
-
-    event_dim = 1
 
     def __init__(
         self,
         *,
         order: int,
         hop_samples: int,
-        parameters: nn.Module,
+        parameters: Callable[..., nn.Module],
         max_reflection: float = 0.998,
         bandwidth_expansion: float = 1.0,
+        initial_log_gain: float = 0.0,
         min_log_gain: float = -12.0,
     ) -> None:
         super().__init__()
@@ -54,11 +56,16 @@ class LinearPrediction(Bijection):
         for name, value in (("max_reflection", max_reflection), ("bandwidth_expansion", bandwidth_expansion)):
             if not 0 < value <= 1 or (name == "max_reflection" and value == 1):
                 raise UserError(f"LinearPrediction: expected {name} in (0, 1), got {value}")
-        self.order, self.hop_samples = order, hop_samples
-        self.parameter_source = parameters
-        self.max_reflection, self.min_log_gain = max_reflection, min_log_gain
+        self._order, self.hop_samples = order, hop_samples
+        self.parameter_source = parameters(num_parameters=order + 1)
+        self.max_reflection = max_reflection
+        self.initial_log_gain, self.min_log_gain = initial_log_gain, min_log_gain
         expansion = bandwidth_expansion ** torch.arange(1, order + 1, dtype=torch.float64)
         self.register_buffer("expansion", expansion.float(), persistent=False)
+
+    @property
+    def order(self) -> int:
+        return self._order
 
     def coefficients(self, context: Context = None) -> tuple[Tensor, Tensor]:
         """Taps ``(…, frames, order)`` and log-gains ``(…, frames)``."""
@@ -70,16 +77,16 @@ class LinearPrediction(Bijection):
             )
         reflections = self.max_reflection * torch.tanh(raw[..., :-1])
         taps = taps_of_reflections(reflections) * self.expansion.to(raw.dtype)
-        return taps, lower_bound(raw[..., -1], self.min_log_gain)
+        return taps, lower_bound(raw[..., -1] + self.initial_log_gain, self.min_log_gain)
 
-    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+    def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         x, taps, log_gain = self._aligned(x, context)
         residual = x - predict(x, taps, self.hop_samples)
-        return residual * torch.exp(-log_gain), -log_gain.sum(-1)
+        return residual * torch.exp(-log_gain), log_gain
 
-    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
+    def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         z, taps, log_gain = self._aligned(z, context)
-        return all_pole_filter(z * torch.exp(log_gain), taps, self.hop_samples), log_gain.sum(-1)
+        return all_pole_filter(z * torch.exp(log_gain), taps, self.hop_samples), log_gain
 
     def _aligned(self, value: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor]:
         """The value, taps for every frame of every member of the batch, and log-gains for every sample."""

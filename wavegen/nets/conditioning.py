@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wavegen.errors import UserError
+from wavegen.nets.upsampling import interpolate
 
 Context = Mapping[str, Tensor]
 
 
-def entry(context: Context | None, key: str) -> Tensor:
+def entry(context: object, key: str) -> Tensor:
     """Returns the context entry ``key``; raises a UserError that names it if it is missing."""
-    if context is None or key not in context:
-        got = "no context" if context is None else f"entries {sorted(context)}"
+    if not isinstance(context, Mapping) or key not in context:
+        got = f"entries {sorted(context)}" if isinstance(context, Mapping) else "no context"
         raise UserError(f"the conditioning needs the context entry '{key}' but got {got}")
     return context[key]
 
@@ -191,25 +192,14 @@ class GlottalPhase(ConditioningPart):
 
     def forward(self, context: Context, num_samples: int) -> Tensor:
         cycles, voiced = entry(context, "cycles"), entry(context, "voiced")
-        phase = self.interpolate(cycles - cycles[:, :1].floor())
-        voiced = self.interpolate(voiced.to(phase.dtype))
+        phase = interpolate(cycles - cycles[:, :1].floor(), self.hop_samples)
+        voiced = interpolate(voiced.to(phase.dtype), self.hop_samples)
         multiples = (
             2 * math.pi * torch.arange(1, self.num_harmonics + 1, device=phase.device, dtype=phase.dtype)
         )
         angles = multiples[:, None] * phase.unsqueeze(1)
         channels = torch.cat([angles.sin(), angles.cos(), torch.ones_like(phase).unsqueeze(1)], dim=1)
         return crop(channels * voiced.unsqueeze(1), num_samples, "cycles")
-
-    def interpolate(self, frames: Tensor) -> Tensor:
-        """Interpolates between frame centres: ``(batch, frames) -> (batch, frames * hop_samples)``."""
-        padded = functional.pad(frames.unsqueeze(1), (1, 1), mode="replicate").squeeze(1)
-        position = (
-            torch.arange(self.hop_samples, device=frames.device, dtype=frames.dtype) + 0.5
-        ) / self.hop_samples
-        before, centre, after = (padded[:, i : i + frames.shape[1], None] for i in range(3))
-        late = centre + (position - 0.5) * (after - centre)
-        early = before + (position + 0.5) * (centre - before)
-        return torch.where(position < 0.5, early, late).flatten(1)
 
 
 class GlobalConditioning(ConditioningPart):

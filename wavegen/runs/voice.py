@@ -10,6 +10,7 @@ from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.frontends.front_end import FrontEnd
 from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
+from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.runs.manifest import MANIFEST, read_manifest
 from wavegen.runs.weights import load_model
 from wavegen.untrusted.parts import restore
@@ -17,6 +18,7 @@ from wavegen.untrusted.parts import restore
 if TYPE_CHECKING:  # synthesis does not need Lhotse, which is slow to import
     from wavegen.data.speech.corpus import Corpus
 
+MODELS = ("teacher", "student", "source_filter")
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192_000  # Hz; the sample rate of a corpus is a multiple of 200
 
 
@@ -24,14 +26,14 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8000, 192_000  # Hz; the sample rate of a cor
 class Voice:
     """A trained voice: its feature encoder and its models.
 
-    ``description`` is the content of the manifest; ``teacher`` or ``student`` is None if the run does not
-    contain it yet.
+    ``description`` is the content of the manifest; a model is None if the run does not contain it yet.
     """
 
     description: dict[str, Any]
     encoder: FeatureEncoder
     teacher: SequentialModel | None
     student: ParallelModel | None
+    source_filter: SourceFilter | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -68,16 +70,20 @@ def load_voice(run: str | Path) -> Voice:
     description = read_manifest(run)
     _check_rates(description, run / MANIFEST)
     encoder = FeatureEncoder.from_dict(description["encoder"], run / MANIFEST)
-    teacher, student = load_model(run, "teacher"), load_model(run, "student")
-    if teacher is None and student is None:
-        raise UserError(f"{run} contains no weights, expected teacher.safetensors or student.safetensors")
+    teacher, student, source_filter = (load_model(run, name) for name in MODELS)
+    if teacher is None and student is None and source_filter is None:
+        expected = ", ".join(f"{name}.safetensors" for name in MODELS)
+        raise UserError(f"{run} contains no weights, expected one of {expected}")
     if teacher is not None and not isinstance(teacher, SequentialModel):
         kind = type(teacher).__name__
         raise UserError(f"{run / MANIFEST}: teacher is a {kind}, expected a sequential model")
     if student is not None and not isinstance(student, ParallelModel):
         kind = type(student).__name__
         raise UserError(f"{run / MANIFEST}: student is a {kind}, expected a parallel model")
-    return Voice(description, encoder, teacher, student)
+    if source_filter is not None and not isinstance(source_filter, SourceFilter):
+        kind = type(source_filter).__name__
+        raise UserError(f"{run / MANIFEST}: source_filter is a {kind}, expected a source-filter model")
+    return Voice(description, encoder, teacher, student, source_filter)
 
 
 def _check_rates(description: dict[str, Any], path: Path) -> None:

@@ -17,6 +17,7 @@ from wavegen.engines.supported_models import check_finite, check_settings, check
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel
+from wavegen.models.speech.source_filter import AffineNoise
 from wavegen.models.speech.student import WaveNetStudent
 
 STREAM_SAMPLES = 512
@@ -139,6 +140,8 @@ class ParallelSampler:
         return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 
     def _engine(self) -> StudentEngine | None:
+        if isinstance(self.student, AffineNoise):
+            return None  # without a WaveNet, PyTorch is fast enough
         try:
             return self._cache.get()
         except Unsupported as reason:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
-from wavegen.runs.voice import Voice
+from wavegen.runs.voice import MODELS, Voice
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
@@ -38,17 +38,19 @@ def read_text(text: str | None, text_file: str | None) -> str:
 def sampler_of(
     voice: Voice, model: str, temperature: float, precision: str = "float32"
 ) -> ParallelSampler | SequentialSampler:
-    """The sampler of the voice's ``student`` or ``teacher``.
+    """The sampler of the voice's ``student``, ``teacher`` or ``source_filter``.
 
     Raises:
         UserError: if the name is another one, or the voice has no such model.
     """
-    if model not in ("student", "teacher"):
-        raise UserError(f"model must be 'student' or 'teacher', got '{model}'")
+    if model not in MODELS:
+        raise UserError(f"model must be one of {', '.join(MODELS)}, got '{model}'")
     trained = getattr(voice, model)
     if trained is None:
-        other = "teacher" if model == "student" else "student"
-        raise UserError(f"this voice has no {model}; it has a {other}: use model={other}")
+        others = " or ".join(f"model={name}" for name in MODELS if getattr(voice, name) is not None)
+        raise UserError(f"this voice has no {model}: use {others}")
+    if model == "source_filter":
+        return ParallelSampler(trained.voice, temperature=temperature)
     sampler = ParallelSampler if model == "student" else SequentialSampler
     return sampler(trained, temperature=temperature, precision=precision)
 
@@ -67,7 +69,8 @@ def prepare_speech(
     Args:
         voice: see :func:`wavegen.runs.voice.load_voice`.
         text: any text; it is not interpreted as markup.
-        model: ``student`` (all samples at once) or ``teacher`` (one after the other, slower).
+        model: ``student`` (all samples at once), ``teacher`` (one after the other, slower) or
+            ``source_filter`` (without a WaveNet).
         temperature: of the sampling; 1 samples the model.
         precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, the faster one on this CPU.
         seed: of the noise.

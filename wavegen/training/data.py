@@ -21,6 +21,7 @@ class SegmentData(lightning.LightningDataModule):
         corpus: the prepared corpus.
         segment_s: scored length of a segment, rounded to whole frames.
         past_samples: context before each segment: the receptive field.
+        lookahead_frames: frames of features after each segment.
         batch_size: segments per batch and process.
         seed: of the run.
         num_workers: loader processes; 0 loads between steps.
@@ -34,6 +35,7 @@ class SegmentData(lightning.LightningDataModule):
         past_samples: int,
         batch_size: int,
         seed: int,
+        lookahead_frames: int = 1,
         num_workers: int = 1,
     ) -> None:
         super().__init__()
@@ -44,6 +46,7 @@ class SegmentData(lightning.LightningDataModule):
             * corpus.hop_samples,
             "past_samples": past_samples,
             "batch_size": batch_size,
+            "lookahead_frames": lookahead_frames,
         }
 
     def train_dataloader(self) -> DataLoader:

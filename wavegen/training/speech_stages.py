@@ -2,11 +2,12 @@
 
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import lightning
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -83,7 +84,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
         arrange_nets([teacher], checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
         return teacher
 
-    return _speech_stage(
+    return speech_stage(
         "teacher",
         build_teacher,
         lambda teacher: TeacherTraining(
@@ -152,7 +153,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
         arrange_nets(nets, checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
         return student
 
-    return _speech_stage(
+    return speech_stage(
         "student",
         build_student,
         lambda student: DistillationTraining(
@@ -169,7 +170,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
     )
 
 
-def _speech_stage(
+def speech_stage(
     name: str,
     build_from: Callable[[dict[str, Any]], nn.Module],
     module: Callable[[nn.Module], TrainingModule],
@@ -179,6 +180,8 @@ def _speech_stage(
     corpus: Corpus,
     run: Path,
     seed: int,
+    callbacks: Sequence[lightning.Callback] = (),
+    finish: Callable[[TrainingModule], None] | None = None,
 ) -> nn.Module:
     """A stage on segments of a corpus that logs spoken samples at validations."""
     if weights_file(run, name).exists():
@@ -192,6 +195,7 @@ def _speech_stage(
             segment_s=settings.segment_s,
             past_samples=past_samples(model),
             batch_size=settings.batch_size,
+            lookahead_frames=getattr(model, "lookahead_frames", 1),
             seed=config.seed,
             num_workers=settings.num_workers,
         )
@@ -202,7 +206,7 @@ def _speech_stage(
         )
         # The run's seed is for all draws in training; the stage's seed is only for the initial weights.
         given["seed"] = config.seed
-        fit(trainer=build(config.trainer), callbacks=[spoken], **given, **fit_settings(settings))
+        fit(trainer=build(config.trainer), callbacks=[*callbacks, spoken], **given, **fit_settings(settings))
 
     return run_stage(
         name,
@@ -214,4 +218,5 @@ def _speech_stage(
         fit=fit_speaking,
         model_config=model_config,
         facts=facts_of(corpus),
+        finish=finish,
     )

@@ -11,12 +11,12 @@ ORDER, HOP, FRAMES = 3, 3, 4
 class Frames(nn.Module):
     """Raw parameters of every frame from the two numbers of the context."""
 
-    def __init__(self):
+    def __init__(self, num_parameters):
         super().__init__()
-        self.net = nn.Linear(2, FRAMES * (ORDER + 1))
+        self.net = nn.Linear(2, FRAMES * num_parameters)
 
     def forward(self, context):
-        return self.net(context).unflatten(-1, (FRAMES, ORDER + 1))
+        return self.net(context).unflatten(-1, (FRAMES, -1))
 
 
 def waveform():
@@ -24,7 +24,7 @@ def waveform():
 
 
 def build(**options):
-    return LinearPrediction(order=ORDER, hop_samples=HOP, parameters=Frames(), **options)
+    return LinearPrediction(order=ORDER, hop_samples=HOP, parameters=Frames, **options)
 
 
 CASES = {

@@ -37,8 +37,8 @@ class SegmentStream(IterableDataset):
     A resumed run, given its first batch number, therefore sees the same batches as an uninterrupted run, for
     any number of workers. A segment starts at a frame boundary. It includes the ``past_samples`` before it,
     rounded up to frames, which are conditioned on but not scored. If an utterance has less past, the window
-    starts with the utterance. One more frame of features at the end provides the lookahead of the
-    upsampling. Utterances are drawn with probability proportional to their length.
+    starts with the utterance. Further frames of features at the end provide the lookahead of the model.
+    Utterances are drawn with probability proportional to their length.
 
     Args:
         corpus: the prepared corpus.
@@ -46,6 +46,7 @@ class SegmentStream(IterableDataset):
         segment_samples: scored samples, a whole number of frames.
         past_samples: receptive field to include.
         batch_size: segments per batch.
+        lookahead_frames: frames of features after the segment; 1 for the upsampling.
         seed: of the run.
         first_batch: number of the first batch, the global step of a resumed run.
         rank: of the process in distributed training.
@@ -60,6 +61,7 @@ class SegmentStream(IterableDataset):
         past_samples: int,
         batch_size: int,
         seed: int,
+        lookahead_frames: int = 1,
         first_batch: int = 0,
         rank: int = 0,
     ) -> None:
@@ -76,6 +78,7 @@ class SegmentStream(IterableDataset):
             raise UserError(f"the corpus has no utterances in the split '{split}', expected at least one")
         self.segment_frames = segment_samples // hop
         self.past_frames = -(-past_samples // hop)
+        self.lookahead_frames = lookahead_frames
         self.batch_size, self.seed, self.rank, self.first_batch = batch_size, seed, rank, first_batch
         durations = np.array([cut.duration for cut in self.cuts])
         self.probability = durations / durations.sum()
@@ -110,7 +113,7 @@ class SegmentStream(IterableDataset):
         first = max(start - self.past_frames, 0)
         num_frames = self.past_frames + self.segment_frames
         # After the end of the utterance, its last frame is repeated; samples there are zero and not scored.
-        wanted = np.arange(first, first + num_frames + 1).clip(max=len(frames) - 1)
+        wanted = np.arange(first, first + num_frames + self.lookahead_frames).clip(max=len(frames) - 1)
         hop = self.hop_samples
         waveform = np.zeros(num_frames * hop, dtype=np.float32)
         present = audio[first * hop : (first + num_frames) * hop]

@@ -5,17 +5,15 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
 
 from wavegen.distributions.batches import Context
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
-from wavegen.distributions.precision import open_unit_interval
 from wavegen.flows.affine import Affine
 from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.compose import Compose
 from wavegen.flows.flow import Flow
-from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.white_noise import Family, WhiteNoise
 
 
 class WaveNetStudent(Flow):
@@ -38,13 +36,13 @@ class WaveNetStudent(Flow):
         initial_scale: total scale of the untrained student. Training does not recover from a large one.
     """
 
-    base: "WhiteNoise"
+    base: WhiteNoise
 
     def __init__(
         self,
         *,
         wavenets: Sequence[Callable[..., nn.Module]],
-        family: Callable[[Tensor, Tensor], Normal | Logistic],
+        family: Family,
         hop_samples: int,
         initial_scale: float = 0.05,
     ) -> None:
@@ -81,10 +79,7 @@ class WaveNetStudent(Flow):
 
         With a CPU generator, the same seed gives the same noise on every device.
         """
-        device = self.base.origin.device
-        uniform = torch.rand(shape, generator=generator, device=generator.device if generator else device)
-        uniform = open_unit_interval(uniform.to(device))
-        return self.base.family(self.base.origin, self.base.origin).icdf(uniform)
+        return self.base.draw(shape, generator)
 
     def rsample_with_conditionals(
         self, noise: Tensor, context: Context = None
@@ -123,20 +118,3 @@ class WaveNetStudent(Flow):
                     tensor.copy_(source[name])
                     copied += 1
         return copied
-
-
-class WhiteNoise(nn.Module):
-    """The student's base: independent noise of one family, as long as the utterance.
-
-    ``family(loc, log_scale)`` builds a distribution. ``forward(context)`` gives the noise of
-    ``frames * hop_samples`` samples.
-    """
-
-    def __init__(self, family: Callable[[Tensor, Tensor], Normal | Logistic], hop_samples: int) -> None:
-        super().__init__()
-        self.family, self.hop_samples = family, hop_samples
-        self.register_buffer("origin", torch.zeros(()), persistent=False)
-
-    def forward(self, context: SpeechContext) -> Distribution:
-        zeros = self.origin.expand(context.num_frames * self.hop_samples)
-        return Independent(self.family(zeros, zeros), 1)

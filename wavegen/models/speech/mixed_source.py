@@ -1,0 +1,149 @@
+"""The source of the voice: harmonics at the glottal phase, and coloured noise."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wavegen.distributions.batches import Context
+from wavegen.distributions.precision import at_least_float32
+from wavegen.flows.all_pole import all_pole_filter
+from wavegen.flows.causal_affine import CausalAffine
+from wavegen.flows.levinson import autocorrelation_of_spectrum, reflections_of_autocorrelation
+from wavegen.flows.linear_prediction import predict, taps_of_reflections
+from wavegen.nets.conditioning import entry, linear_interpolation, neighbours
+from wavegen.nets.upsampling import interpolate
+
+SPECTRUM_POINTS = 33
+MIN_F0_HZ = 20.0
+MIN_SHARE = 1e-3
+"""Noise is never further than 30 dB below the harmonics, so that the map has an inverse."""
+FADE_HZ = 100.0
+"""Harmonics fade out linearly over this band below half the sample rate."""
+
+
+class MixedSource(CausalAffine):
+    r"""Unit power, divided in each band between a harmonic sum and noise.
+
+    .. math:: e_t = \underbrace{v_t \sum_k \sqrt{1 - s_n(k F_0)}\; 2\sqrt{F_0 / R}\,
+              \cos 2\pi k \varphi_t}_{h_t} + \bigl(N_n \varepsilon\bigr)_t,
+              \qquad |N_n(f)|^2 \approx s_n(f)
+
+    :math:`\varphi` counts glottal cycles, R is the sample rate, and :math:`s_n(f) \in (0.001, 1)` the share of
+    noise in frame n, linear in frequency between ``num_bands`` points; 1 where unvoiced. The sum of all
+    harmonics has power 1, as does white noise ε, so harmonics and noise together have a flat spectrum of
+    power 1 whatever the shares. :math:`N_n` is the all-pole filter of order ``noise_order`` with that power
+    spectrum. Given the context, e is an affine function of ε:
+
+    .. math:: \varepsilon = N^{-1}(e - h), \qquad
+              \log\Bigl|\det\frac{\partial \varepsilon}{\partial e}\Bigr| = -\sum_t \log g_{n_t}
+
+    with the gains g of the noise filters.
+
+    Periodicity is given here because likelihood does not find it: pulse marks jitter by fractions of a
+    millisecond, and a likelihood explains what it cannot place by noise.
+
+    Args:
+        shares: builds, called with ``num_parameters`` = num_bands, a module ``forward(context) ->
+            (batch, frames, num_bands)``: the logits of s.
+        num_bands: points from 0 to half the sample rate.
+        hop_samples: samples per frame; a frame lasts 5 ms.
+        noise_order: of the noise filter.
+        initial_share: of noise, where the logits are zero.
+
+    Shapes: ``(batch, time)``; the frames must cover the time.
+
+    Harmonic and noise models: Stylianou 2001, doi 10.1109/89.890068; as a neural source Wang et al. 2019,
+    arXiv 1810.11946.
+    """
+
+    def __init__(
+        self,
+        *,
+        shares: Callable[..., nn.Module],
+        num_bands: int,
+        hop_samples: int,
+        noise_order: int = 6,
+        initial_share: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.shares, self.num_bands = shares(num_parameters=num_bands), num_bands
+        self.hop_samples, self.noise_order = hop_samples, noise_order
+        self.initial_logit = math.log(initial_share / (1 - initial_share))
+
+    @property
+    def order(self) -> int:
+        return self.noise_order
+
+    @property
+    def sample_rate(self) -> int:
+        return 200 * self.hop_samples
+
+    def noise_shares(self, context: Context) -> Tensor:
+        """s at the points of the bands, ``(batch, frames, num_bands)``."""
+        (logits,) = at_least_float32(self.shares(context))
+        voiced = entry(context, "voiced").to(logits.dtype)[..., None]
+        return 1 - voiced * (1 - MIN_SHARE) * torch.sigmoid(-(logits + self.initial_logit))
+
+    def harmonics(self, context: Context, shares: Tensor, num_samples: int) -> Tensor:
+        """h, ``(batch, num_samples)``."""
+        cycles, voiced = entry(context, "cycles").double(), entry(context, "voiced") > 0.5
+        if not voiced.any():
+            return shares.new_zeros(len(cycles), num_samples)
+        f0_hz, nyquist_hz = self._f0_hz(cycles), self.sample_rate / 2
+        num_harmonics = max(int(nyquist_hz / float(f0_hz[voiced].min())), 1)
+        multiples = torch.arange(1, num_harmonics + 1, dtype=torch.float64, device=shares.device)
+        frequency_hz = f0_hz[..., None] * multiples  # (batch, frames, harmonics)
+        position = (frequency_hz / nyquist_hz).clamp(max=1) * (self.num_bands - 1)
+        left = position.long().clamp(max=self.num_bands - 2)
+        fraction = (position - left).to(shares.dtype)
+        share = shares.gather(-1, left) * (1 - fraction) + shares.gather(-1, left + 1) * fraction
+        fade = ((nyquist_hz - frequency_hz) / FADE_HZ).clamp(0, 1) * voiced[..., None]
+        largest = (fade * 2 * (f0_hz[..., None] / self.sample_rate).sqrt()).to(shares.dtype)
+        amplitude = (1 - share).clamp(min=1e-8).sqrt() * largest
+        return self._sum_harmonics(amplitude, cycles, multiples)[:, :num_samples]
+
+    def _sum_harmonics(self, amplitude: Tensor, cycles: Tensor, multiples: Tensor) -> Tensor:
+        """Amplitudes ``(batch, frames, harmonics)`` are interpolated between frame centres.
+
+        The interpolation weighs products with the amplitudes of three frames. So the amplitudes of single
+        samples, the largest tensor by far, are never computed.
+        """
+        phase = interpolate(cycles, self.hop_samples).unflatten(-1, (-1, self.hop_samples))
+        angle = 2 * torch.pi * (phase - phase.floor())
+        waves = torch.cos(angle.to(amplitude.dtype)[..., None] * multiples.to(amplitude.dtype))
+        products = waves @ neighbours(amplitude.transpose(1, 2)).permute(0, 2, 1, 3)
+        weights = linear_interpolation(self.hop_samples).to(products).T
+        return (products * weights).sum(-1).flatten(1)
+
+    def _f0_hz(self, cycles: Tensor) -> Tensor:
+        """F0 in each frame: the cycles since the previous one, so that nothing depends on padding behind."""
+        if cycles.shape[-1] == 1:
+            return torch.full_like(cycles, MIN_F0_HZ)
+        slope = functional.pad(cycles.diff(dim=-1), (1, 0), mode="replicate")
+        return (200 * slope).clamp(min=MIN_F0_HZ)
+
+    def noise_filter(self, shares: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Taps of the noise filter ``(batch, frames, noise_order)``, log-gains ``(batch, num_samples)``."""
+        spectrum = functional.interpolate(
+            shares.flatten(0, 1)[:, None], SPECTRUM_POINTS, mode="linear", align_corners=True
+        )
+        autocorrelation = autocorrelation_of_spectrum(spectrum[:, 0], self.noise_order)
+        reflections, log_gain = reflections_of_autocorrelation(autocorrelation)
+        taps = taps_of_reflections(reflections).unflatten(0, shares.shape[:2])
+        log_gain = log_gain.unflatten(0, shares.shape[:2]).repeat_interleave(self.hop_samples, -1)
+        return taps, log_gain[:, :num_samples]
+
+    def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        shares = self.noise_shares(context)
+        taps, log_gain = self.noise_filter(shares, x.shape[-1])
+        noise = x - self.harmonics(context, shares, x.shape[-1])
+        return (noise - predict(noise, taps, self.hop_samples)) * torch.exp(-log_gain), log_gain
+
+    def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        shares = self.noise_shares(context)
+        taps, log_gain = self.noise_filter(shares, z.shape[-1])
+        noise = all_pole_filter(z * torch.exp(log_gain), taps, self.hop_samples)
+        return self.harmonics(context, shares, z.shape[-1]) + noise, log_gain

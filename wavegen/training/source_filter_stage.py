@@ -1,0 +1,50 @@
+"""The first stage of a voice: training a source-filter model."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig
+from torch import nn
+
+from wavegen.calls import build
+from wavegen.data.speech.corpus import Corpus
+from wavegen.models.speech.source_filter import SourceFilter
+from wavegen.runs.weights import build_model
+from wavegen.training.module import TrainingModule
+from wavegen.training.selection import BestOnDev
+from wavegen.training.settings import optimisation
+from wavegen.training.source_filter import SourceFilterTraining
+from wavegen.training.speech_stages import recordings, speech_stage
+
+
+def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> SourceFilter:
+    """Fit the configured source-filter model, or load it if the run already contains it.
+
+    The averaged weights of the validation with the lowest cost are saved in the run.
+    """
+    best: list[BestOnDev] = []
+
+    def build_model_to_select(model_config: dict[str, Any]) -> nn.Module:
+        model = build_model(model_config, source="source_filter")
+        best.append(BestOnDev(model))
+        return model
+
+    def training(model: nn.Module) -> TrainingModule:
+        settings = config.source_filter_training
+        shape = build(settings.shape)
+        shape.fit_to_data(recordings(corpus))
+        return SourceFilterTraining(model=cast(SourceFilter, model), shape=shape, **optimisation(settings))
+
+    trained = speech_stage(
+        "source_filter",
+        build_model_to_select,
+        training,
+        lambda model: model.lookahead_frames * corpus.hop_samples,
+        config=config,
+        corpus=corpus,
+        run=run,
+        seed=config.seed,
+        callbacks=best,
+        finish=lambda _: best[0].restore(),
+    )
+    return cast(SourceFilter, trained)
