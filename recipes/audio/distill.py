@@ -4,10 +4,15 @@ Without teacher_checkpoint it trains a teacher first; without a prepared corpus 
 both models are evaluated on test utterances, and a report with players is written. If it is started again
 with the same folder, it continues from the last checkpoint.
 
+The loss is that of the group objective. The group term adds to it, one term or several: term=[NAME,NAME].
+objective.NAME.weight=… sets the weight of a term, objective.NAME=null removes it. docs/losses.md explains
+when to use which.
+
 Examples:
   wavegen distill
   wavegen distill corpus=ljspeech corpus.root=DIR experiment=ljspeech_cpu
   wavegen distill teacher_checkpoint=runs/teacher-espeak-8000
+  wavegen distill term=[frame_level,spectral_shape] objective.power=null
   wavegen distill resume=runs/distill-espeak-8000
 """
 

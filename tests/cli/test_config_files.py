@@ -93,8 +93,10 @@ def test_an_overlay_sets_what_is_explained_where_it_belongs(file):
     chosen |= dict(word.split("=", 1) for word in words if word.partition("=")[0] in chosen)
     for group, choice in chosen.items():
         folder, _, package = group.partition("@")
-        if folder != "experiment":
-            names |= {f"{package or folder}.{name}" for name in leaves(CONFIGS / folder / f"{choice}.yaml")}
+        for one in choice if isinstance(choice, list) else [choice] * (choice is not None):
+            path = CONFIGS / folder / f"{one}.yaml"
+            place = package or package_named_in(path) or folder
+            names |= {f"{place}.{name}" for name in leaves(path)} if folder != "experiment" else set()
     for setting, value in dotted(overlay):
         is_group_left_out = value is None and any(name.startswith(f"{setting}.") for name in names)
         assert is_covered(setting, names) or is_group_left_out, (

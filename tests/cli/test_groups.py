@@ -129,11 +129,39 @@ def keys_of(node: object) -> object:
 
 def test_the_chosen_file_is_the_given_one_the_experiment_s_or_the_default():
     groups = recipe_groups("distill", CONFIGS)
-    assert chosen_files(groups, [])["teacher"].stem == "tiny"
-    assert "experiment" not in chosen_files(groups, [])
-    assert chosen_files(groups, ["experiment=ljspeech_cpu"])["teacher"].stem == "small"
-    assert chosen_files(groups, ["experiment=ljspeech_cpu", "teacher=paper"])["teacher"].stem == "paper"
-    assert chosen_files(groups, ["experiment=mnist_glow", "teacher=none-such"])["teacher"].stem == "tiny"
+
+    def teachers(*words):
+        return [path.stem for path in chosen_files(groups, words)["teacher"]]
+
+    assert teachers() == ["tiny"] and "experiment" not in chosen_files(groups, [])
+    assert teachers("experiment=ljspeech_cpu") == ["small"]
+    assert teachers("experiment=ljspeech_cpu", "teacher=paper") == ["paper"]
+    assert teachers("experiment=mnist_glow", "teacher=none-such") == ["tiny"]
+
+
+def test_several_files_of_a_group_are_chosen_with_brackets():
+    groups = recipe_groups("distill", CONFIGS)
+    assert "term" not in chosen_files(groups, []) and "term" not in chosen_files(groups, ["term=null"])
+    chosen = chosen_files(groups, ["term=[spectral_shape, frame_level,none-such]"])["term"]
+    assert [path.stem for path in chosen] == ["spectral_shape", "frame_level"]
+    config = compose_config("distill", ["term=[spectral_shape,frame_level]"], configs=CONFIGS)
+    assert list(config.objective) == ["power", "divergence", "spectral_shape", "frame_level"]
+
+
+def test_each_of_several_overlays_is_read_and_the_last_one_wins(tmp_path: Path):
+    (tmp_path / "speak.yaml").write_text("defaults:\n  - voice: a\n  - term: null\n  - experiment: null\n")
+    for name in ("voice/a", "voice/b", "voice/c", "term/x", "term/y"):
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "experiment").mkdir()
+    for name, entries in {"one": "[{override /voice: b}]", "two": "[{override /voice: c}]"}.items():
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(f"defaults: {entries}\n")
+    (tmp_path / "experiment" / "many.yaml").write_text("defaults: [{override /term: [x, y]}]\n")
+    groups = recipe_groups("speak", tmp_path)
+    chosen = chosen_files(groups, ["experiment=[one,two,many]"])
+    assert [path.stem for path in chosen["voice"]] == ["c"]
+    assert [path.stem for path in chosen["term"]] == ["x", "y"]
 
 
 def test_a_file_without_commands_fits_every_recipe(tmp_path: Path):

@@ -66,6 +66,13 @@ def test_all_settings_of_a_training_are_shown_on_demand():
     assert " student_training.dev_batches=4 " in shown and " student_training.max_steps=260 " in shown
 
 
+def test_settings_of_several_choices_of_a_group_are_shown():
+    text = help_of("distill", "term=[spectral_shape,frame_level]")
+    assert " settings of term=spectral_shape objective.spectral_shape.loss.sample_rate=" in text
+    shown = text.partition(" settings of term=frame_level ")[2]
+    assert " objective.frame_level.loss.num_bands=8 mel bands between" in shown
+
+
 def test_settings_of_an_experiment_have_their_own_keys_and_the_explanations_of_their_groups():
     text = help_of("flow", "experiment=cifar10_flow_plus_plus").partition("settings of experiment=")[2]
     assert " flow_model.transform.num_components=32 " in text

@@ -130,7 +130,7 @@ def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
     entries = {"mean": {"loss": Mean()}, "power": {"loss": power, "weight": 20.0}, "none": None}
     terms = weighted_terms(entries, [0.1 * torch.randn(800)])
     assert list(terms) == ["mean", "power"] and terms["power"].weight == 20.0
-    assert power.units.all()
+    assert power.spectra.units.all()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from wavegen.objectives.reduction import masked_mean
+from wavegen.objectives.reduction import masked_mean, scored_part
 
 
 def test_what_is_masked_out_may_be_anything_and_gets_no_gradient():
@@ -22,3 +22,10 @@ def test_leading_dimensions_share_the_mask():
 
 def test_nothing_to_score_is_zero():
     assert masked_mean(torch.full((2, 3), math.nan), torch.zeros(2, 3, dtype=torch.bool)) == 0
+
+
+def test_the_scored_part_is_what_any_row_scores_and_silent_where_this_one_does_not():
+    waveform = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 7.0, torch.nan, 8.0, 9.0]])
+    mask = torch.tensor([[False, True, True, False, False], [False, False, False, True, False]])
+    assert torch.equal(scored_part(waveform, mask), torch.tensor([[2.0, 3.0, 0.0], [0.0, 0.0, 8.0]]))
+    assert torch.equal(scored_part(waveform, mask & False), torch.zeros(2, 1))

@@ -65,31 +65,45 @@ def package_of(key: str) -> str:
     return "" if group == EXPERIMENT else package or group
 
 
-def chosen_files(groups: Mapping[str, Group], arguments: Sequence[str]) -> dict[str, Path]:
-    """The file that a command line chooses in each group: the given one, the experiment's or the default.
+def chosen_files(groups: Mapping[str, Group], arguments: Sequence[str]) -> dict[str, list[Path]]:
+    """The files that a command line chooses in each group: the given ones, the experiment's or the default.
 
-    A choice that does not exist, or does not fit the recipe, is ignored.
+    ``group=[one,other]`` chooses several. A choice that does not exist, or does not fit the recipe, is
+    ignored.
     """
-    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    given = {key: _names(value) for key, value in (word.split("=", 1) for word in arguments if "=" in word)}
     found = {}
     if experiment := groups.get(EXPERIMENT):
-        overlay = experiment.file_of(given.get(EXPERIMENT, experiment.default))
-        found = {} if overlay is None else {EXPERIMENT: overlay}
-        given = (_overridden(overlay) if overlay else {}) | given
+        overlays = _files_of(experiment, given.get(EXPERIMENT, _names(experiment.default)))
+        found = {EXPERIMENT: overlays} if overlays else {}
+        for overlay in reversed(overlays):
+            given = _overridden(overlay) | given
     for key, group in groups.items():
-        path = group.file_of(given.get(key)) or group.file_of(group.default)
-        if key != EXPERIMENT and path is not None:
-            found[key] = path
+        paths = _files_of(group, given.get(key, [])) or _files_of(group, _names(group.default))
+        if key != EXPERIMENT and paths:
+            found[key] = paths
     return found
 
 
-def check_packages(groups: Mapping[str, Group], chosen: Mapping[str, Path]) -> None:
+def _names(choice: str | Sequence[str] | None) -> list[str]:
+    """The names in a choice: of a command line, ``one`` or ``[one,other]``, or of a defaults list."""
+    if choice is None:
+        return []
+    names = choice.strip("[] ").split(",") if isinstance(choice, str) else choice
+    return [name.strip() for name in names]
+
+
+def _files_of(group: Group, names: Sequence[str]) -> list[Path]:
+    return [path for name in names if (path := group.file_of(name)) is not None]
+
+
+def check_packages(groups: Mapping[str, Group], chosen: Mapping[str, Sequence[Path]]) -> None:
     """Raises UserError for a chosen file whose settings Hydra would put elsewhere than its group's others.
 
     Args:
         chosen: the files of :func:`chosen_files`.
     """
-    for key, path in chosen.items():
+    for key, path in ((key, path) for key, paths in chosen.items() for path in paths):
         group, named = groups[key], package_named_in(path)
         place = group.name if named is None else named
         if "@" not in key and place != group.package:
@@ -103,11 +117,11 @@ def _first_line(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n")[0]
 
 
-def _overridden(overlay: Path) -> dict[str, str]:
-    """Group → choice of an experiment's ``override`` entries."""
+def _overridden(overlay: Path) -> dict[str, list[str]]:
+    """Group → names chosen by an experiment's ``override`` entries."""
     document = read_mapping(overlay)
     entries = [entry for entry in document.get("defaults") or [] if isinstance(entry, dict)]
-    return {_key(name): choice for entry in entries for name, choice in entry.items()}
+    return {_key(name): _names(choice) for entry in entries for name, choice in entry.items()}
 
 
 def _key(entry: str) -> str:

@@ -63,11 +63,12 @@ def describe(recipe: str, recipes: Path, configs: Path, arguments: Sequence[str]
         lines += ["", "training (key=value)", *_table(_rows(training))]
     if own:
         lines += ["", "settings (key=value)", *_table(_rows(own))]
-    for key, path in chosen.items():
-        word = f"{key}={path.stem}"
-        if word in arguments:
+    for key, paths in chosen.items():
+        given = any(word.startswith(f"{key}=") for word in arguments)
+        for path in paths if given else []:
             names = _settings(groups[key], path)
-            lines += ["", f"settings of {word}", *_table(_rows({name: brought[name] for name in names}))]
+            rows = _rows({name: brought[name] for name in names})
+            lines += ["", f"settings of {key}={path.stem}", *_table(rows)]
     closing = _closing(recipe, primary, groups, has_more)
     lines += ["", *textwrap.wrap(closing, WIDTH, break_on_hyphens=False)]
     shown = examples(recipe, script, configs)
@@ -91,14 +92,14 @@ def _settings(group: Group, path: Path) -> Settings:
     return {f"{prefix}{name}": setting for name, setting in found.items()}
 
 
-def _brought_settings(groups: Mapping[str, Group], chosen: Mapping[str, Path]) -> Settings:
+def _brought_settings(groups: Mapping[str, Group], chosen: Mapping[str, Sequence[Path]]) -> Settings:
     """What all chosen files set; what an experiment overrides keeps the explanation of its group."""
     found: Settings = {}
-    for key, path in chosen.items():
+    for key, path in ((key, path) for key, paths in chosen.items() for path in paths):
         if key != EXPERIMENT:
             found |= _settings(groups[key], path)
-    if EXPERIMENT in chosen:
-        for name, (value, comment) in _settings(groups[EXPERIMENT], chosen[EXPERIMENT]).items():
+    for overlay in chosen.get(EXPERIMENT, []):
+        for name, (value, comment) in _settings(groups[EXPERIMENT], overlay).items():
             parts = name.split(".")
             above = (".".join(parts[:depth]) for depth in range(len(parts), 0, -1))
             found[name] = value, next((found[part][1] for part in above if part in found), comment)

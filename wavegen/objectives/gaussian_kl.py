@@ -1,6 +1,7 @@
 """KL(student ‖ teacher) of Gaussians, in closed form (ClariNet, arXiv 1807.07281)."""
 
-from torch import nn
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from wavegen.distributions.normal import Normal
 from wavegen.errors import UserError
@@ -29,21 +30,32 @@ class RegularisedGaussianKL(nn.Module):
         super().__init__()
         self.regularisation, self.min_log_scale = regularisation, min_log_scale
 
-    def forward(self, step: DistillationStep) -> Term:
-        """Raises UserError unless both distributions are Gaussian, with ``loc`` and ``log_scale``."""
-        density, conditionals = step.teacher_density, step.conditionals
+    def per_sample(self, conditionals: Distribution, *densities: Distribution) -> list[Tensor]:
+        """KL of the student's distributions to each of the densities, ``(batch, time)``, not regularised.
+
+        Raises:
+            UserError: unless all are Gaussian, with ``loc`` and ``log_scale``.
+        """
+        return [self._kl(conditionals, density) for density in densities]
+
+    def _kl(self, conditionals: Distribution, density: Distribution) -> Tensor:
         if not (isinstance(density, Normal) and isinstance(conditionals, Normal)):
             raise UserError(
                 f"the closed-form KL needs a Gaussian teacher and student, got {type(density).__name__} and "
                 f"{type(conditionals).__name__}"
             )
-        gap = density.log_scale - conditionals.log_scale
         student_log_scale = conditionals.log_scale.clamp(min=self.min_log_scale)
         teacher_log_scale = density.log_scale.clamp(min=self.min_log_scale)
         precision = (-2 * teacher_log_scale).exp()
         moment = (2 * student_log_scale).exp() + (density.loc - conditionals.loc).square()
-        per_sample = teacher_log_scale - student_log_scale + 0.5 * (moment * precision - 1)
+        return teacher_log_scale - student_log_scale + 0.5 * (moment * precision - 1)
+
+    def forward(self, step: DistillationStep) -> Term:
+        """Raises UserError as :meth:`per_sample`."""
+        density, conditionals = step.teacher_density, step.conditionals
+        (per_sample,) = self.per_sample(conditionals, density)
         kl = masked_mean(per_sample, step.mask)
+        gap = density.log_scale - conditionals.log_scale  # type: ignore[attr-defined]  # of a Normal
         entropy = masked_mean(conditionals.entropy(), step.mask).detach()
         log = {
             "kl_nats": kl.detach(),

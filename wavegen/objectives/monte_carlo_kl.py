@@ -11,8 +11,11 @@ the frozen teacher, to the sample on which it is conditioned.
 
 import warnings
 
-from torch import nn
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
+from wavegen.distributions.logistic import Logistic
+from wavegen.distributions.normal import Normal
 from wavegen.objectives.distillation import DistillationStep, Term
 from wavegen.objectives.reduction import masked_mean
 
@@ -34,10 +37,24 @@ class MonteCarloKL(nn.Module):
         super().__init__()
         self.draws = draws
 
+    def per_sample(self, conditionals: Normal | Logistic, *densities: Distribution) -> list[Tensor]:
+        """KL of the student's distributions to each of the densities, ``(batch, time)``, at the same draws.
+
+        The entropy and most of the draws' variance cancel in differences.
+        """
+        entropy = conditionals.entropy()
+        return [
+            -log_density.mean(0) - entropy for log_density in self.log_densities(conditionals, *densities)
+        ]
+
+    def log_densities(self, conditionals: Normal | Logistic, *densities: Distribution) -> list[Tensor]:
+        """Log-densities at draws of the student's distributions, ``(draws, batch, time)`` each."""
+        draws = conditionals.icdf(self.draws(conditionals.loc))
+        return [density.log_prob(draws) for density in densities]
+
     def forward(self, step: DistillationStep) -> Term:
         density, conditionals = step.teacher_density, step.conditionals
-        draws = conditionals.icdf(self.draws(step.sample))
-        log_density = density.log_prob(draws)  # (draws, batch, time)
+        (log_density,) = self.log_densities(conditionals, density)
         cross_entropy = masked_mean(-log_density.mean(0), step.mask)
         entropy = masked_mean(conditionals.entropy(), step.mask)
         kl = cross_entropy - entropy

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wavegen.audio.spectra import stft_magnitude
-from wavegen.errors import UserError
 from wavegen.objectives.distillation import DistillationStep, Term
-
-SMALLEST_UNIT = 1e-5
-"""The reference magnitude for a corpus of silence: a magnitude below the 16-bit grid."""
+from wavegen.objectives.short_time import CorpusSpectra
 
 
 class PowerLoss(nn.Module):
@@ -48,20 +45,13 @@ class PowerLoss(nn.Module):
         log_weight: float = 0.5,
     ) -> None:
         super().__init__()
-        self.sizes = tuple(stft_size(*resolution, sample_rate) for resolution in resolutions_ms)
+        self.spectra = CorpusSpectra(resolutions_ms=resolutions_ms, sample_rate=sample_rate)
         self.sample_rate, self.low_band_hz = sample_rate, low_band_hz
         self.low_band_weight, self.log_weight = low_band_weight, log_weight
-        # A property of the corpus, not of the model: computed at every start and not stored in checkpoints.
-        self.register_buffer("units", torch.zeros(len(self.sizes)), persistent=False)
 
-    def fit_to_data(self, recordings: Sequence[Tensor]) -> None:
+    def fit_to_data(self, recordings: Sequence[Tensor | np.ndarray]) -> None:
         """Computes :math:`\\bar S` of these recordings, ``(samples,)`` each."""
-        for index, size in enumerate(self.sizes):
-            total, count = 0.0, 0
-            for recording in recordings:
-                magnitude = stft_magnitude(torch.as_tensor(recording), **size).double()
-                total, count = total + float(magnitude.square().sum()), count + magnitude.numel()
-            self.units[index] = max((total / max(count, 1)) ** 0.5, SMALLEST_UNIT)
+        self.spectra.fit_to_data(recordings)
 
     def forward(self, step: DistillationStep) -> Term:
         """The distance of the step's sample from its recording; both are silent where nothing is scored."""
@@ -73,37 +63,14 @@ class PowerLoss(nn.Module):
         Raises:
             UserError: if ``fit_to_data`` has not been called.
         """
-        if not self.units.all():
-            raise UserError(
-                "the power loss has no reference level, expected a call of fit_to_data(recordings)"
-            )
-        total = sample.new_zeros(())
-        for unit, size in zip(self.units, self.sizes, strict=True):
-            total = total + self._distance_at(sample, recording, unit, size)
-        return total / len(self.sizes)
+        distances = [self._distance_at(*spectra) for spectra in self.spectra(sample, recording)]
+        return torch.stack(distances).mean()
 
-    def _distance_at(self, sample: Tensor, recording: Tensor, unit: Tensor, size: dict[str, int]) -> Tensor:
-        reference, estimate = stft_magnitude(recording, **size), stft_magnitude(sample, **size)
-        frequency_hz = torch.linspace(0, self.sample_rate / 2, reference.shape[-2], device=sample.device)
+    def _distance_at(self, unit: Tensor, estimate: Tensor, reference: Tensor) -> Tensor:
+        frequency_hz = torch.linspace(0, self.sample_rate / 2, reference.shape[-2], device=reference.device)
         weight = torch.where(frequency_hz < self.low_band_hz, self.low_band_weight, 1.0)
         weight = (weight / weight.mean()).unsqueeze(-1)
         linear = ((estimate - reference) / unit).square()
         floor = 1e-3 * unit
         logarithmic = ((estimate + floor).log() - (reference + floor).log()).abs()
         return (weight * (linear + self.log_weight * logarithmic)).mean()
-
-
-def stft_size(window_ms: float, hop_ms: float, sample_rate: int) -> dict[str, int]:
-    """Arguments of :func:`~wavegen.audio.spectra.stft` for a window and hop in milliseconds.
-
-    Raises:
-        UserError: if either is shorter than a sample.
-    """
-    window_samples, hop_samples = (round(ms * sample_rate / 1000) for ms in (window_ms, hop_ms))
-    if min(window_samples, hop_samples) < 1:
-        raise UserError(
-            f"a resolution of {window_ms} ms windows every {hop_ms} ms is less than a sample at "
-            f"{sample_rate} Hz, expected at least one"
-        )
-    fft_size = 2 ** window_samples.bit_length()
-    return {"fft_size": fft_size, "hop_samples": hop_samples, "window_samples": window_samples}

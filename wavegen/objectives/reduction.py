@@ -1,5 +1,6 @@
-"""Means over scored samples."""
+"""Means over scored samples, and waveforms without the others."""
 
+import torch
 from torch import Tensor
 
 
@@ -10,3 +11,16 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """
     mask = mask.expand(values.shape)
     return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def scored_part(waveform: Tensor, mask: Tensor) -> Tensor:
+    """``waveform (batch, time)`` from the first to the last time that is scored in any row, silent elsewhere.
+
+    The past before a segment, which is conditioned on but not scored, is cut off: a mean over the frames of
+    what is left is a mean over scored frames, and costs nothing for the past. One sample of silence is left
+    of a batch without scored samples.
+    """
+    times = mask.any(0).nonzero().flatten()
+    first, last = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
+    kept = slice(first, last + 1)
+    return torch.where(mask[:, kept], waveform[:, kept], 0.0)
