@@ -13,12 +13,17 @@ from hypothesis import settings
 from matplotlib.figure import Figure
 
 from wavegen.distributions.logistic import Logistic
+from wavegen.flows.linear_prediction import LinearPrediction
 from wavegen.interruption import SIGNALS
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
+from wavegen.models.speech.mixed_source import MixedSource
+from wavegen.models.speech.pulse_source import PulseSource
+from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.models.speech.student import WaveNetStudent
 from wavegen.models.speech.teacher import WaveNetTeacher
-from wavegen.nets.conditioning import FrameConditioning
+from wavegen.nets.conditioning import FrameConditioning, GlottalPhase
+from wavegen.nets.frame_net import FrameNet
 from wavegen.nets.wavenet import WaveNet
 from wavegen.runtime import prepare_process
 
@@ -122,6 +127,48 @@ def perturbed(model):
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
     return model
+
+
+@pytest.fixture
+def make_source_filter():
+    """``make_source_filter(hop_samples, num_features)``: float64, whose frames differ."""
+
+    def make(hop_samples=40, num_features=7):
+        net = functools.partial(FrameNet, in_channels=num_features, hidden_channels=8, kernel_size=3)
+        model = SourceFilter(
+            filter=LinearPrediction(
+                order=5,
+                hop_samples=hop_samples,
+                parameters=net,
+                bandwidth_expansion=0.9,
+                initial_log_gain=-3.0,
+            ),
+            pulses=PulseSource(
+                conditioning=[GlottalPhase(hop_samples=hop_samples, num_harmonics=2)], hidden_channels=4
+            ),
+            mixture=MixedSource(parameters=net, num_bands=3, hop_samples=hop_samples, noise_order=3),
+            hop_samples=hop_samples,
+        )
+        with torch.no_grad():
+            for own in (model.filter.parameter_source, model.mixture.parameter_source):
+                own.last.weight.mul_(10)
+        return model.double().eval()
+
+    return make
+
+
+@pytest.fixture
+def speech_context():
+    """``speech_context(batch, frames)``: seven random features, phase and voicing, in float64."""
+
+    def make(batch, frames):
+        return SpeechContext(
+            features=torch.randn(batch, 7, frames, dtype=torch.float64),
+            cycles=torch.rand(batch, frames, dtype=torch.float64).cumsum(-1),
+            voiced=(torch.rand(batch, frames) > 0.3).double(),
+        )
+
+    return make
 
 
 @pytest.fixture

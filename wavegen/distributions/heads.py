@@ -53,21 +53,29 @@ class LogisticMixtureHead(nn.Module):
         log_scale = lower_bound(log_scale, self.min_log_scale)
         return DiscretizedLogisticMixture(logits, loc, log_scale, self.step, self.low, self.high)
 
-    def initial_bias(self) -> Tensor:
+    def initial_bias(self, log_scale: float | None = None) -> Tensor:
         """Initial bias ``(3 K,)`` of the layer before the head: equal weights, and locations spread over ±0.1
-        so that components differ. Log-scales are spread by ±1 around ``initial_log_scale``, because speech
-        has silence and bursts; components of each width save about the first thousand training steps.
+        so that components differ. Log-scales are spread by ±1 around ``log_scale`` (None: the head's
+        ``initial_log_scale``), because speech has silence and bursts; components of each width save about
+        the first thousand training steps.
         """
+        log_scale = self.initial_log_scale if log_scale is None else log_scale
         count = self.num_components
         spread = torch.linspace(-1.0, 1.0, count) if count > 1 else torch.zeros(1)
         # narrow components in the middle, wide ones outside
         width = spread.abs() * 2.0 - 1.0 if count > 1 else torch.zeros(1)
-        return torch.cat([torch.zeros(count), 0.1 * spread, self.initial_log_scale + width])
+        return torch.cat([torch.zeros(count), 0.1 * spread, log_scale + width])
 
     def shift_loc(self, parameters: Tensor, delta: Tensor) -> Tensor:
         """Adds ``delta``, of shape ``parameters.shape[:-1]``, to every location."""
         logits, loc, log_scale = parameters.split(self.num_components, dim=-1)
         return torch.cat([logits, loc + delta.unsqueeze(-1), log_scale], dim=-1)
+
+    def affine(self, parameters: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
+        """The parameters of loc + exp(log_scale) · x; both of shape ``parameters.shape[:-1]``."""
+        logits, locs, log_scales = parameters.split(self.num_components, dim=-1)
+        locs = torch.addcmul(loc[..., None], locs, log_scale.exp()[..., None])
+        return torch.cat([logits, locs, log_scales + log_scale[..., None]], dim=-1)
 
     def extra_repr(self) -> str:
         return f"num_components={self.num_components}, min_log_scale={self.min_log_scale}"
@@ -103,13 +111,18 @@ class NormalHead(nn.Module):
             loc, lower_bound(log_scale, self.min_log_scale), self.step, self.low, self.high
         )
 
-    def initial_bias(self) -> Tensor:
-        """Initial bias of the layer before the head: location 0, ``initial_log_scale``."""
-        return torch.tensor([0.0, self.initial_log_scale])
+    def initial_bias(self, log_scale: float | None = None) -> Tensor:
+        """Initial bias of the layer before the head: location 0 and ``log_scale`` (None: the head's own)."""
+        return torch.tensor([0.0, self.initial_log_scale if log_scale is None else log_scale])
 
     def shift_loc(self, parameters: Tensor, delta: Tensor) -> Tensor:
         """Adds ``delta``, of shape ``parameters.shape[:-1]``, to the location."""
         return torch.stack([parameters[..., 0] + delta, parameters[..., 1]], dim=-1)
+
+    def affine(self, parameters: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
+        """The parameters of loc + exp(log_scale) · x; both of shape ``parameters.shape[:-1]``."""
+        own_loc, own_log_scale = parameters.unbind(-1)
+        return torch.stack([loc + log_scale.exp() * own_loc, own_log_scale + log_scale], dim=-1)
 
     def extra_repr(self) -> str:
         return f"min_log_scale={self.min_log_scale}"

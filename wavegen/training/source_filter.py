@@ -16,58 +16,55 @@ from wavegen.training.module import TrainingModule
 
 
 class SourceFilterTraining(TrainingModule):
-    r"""Minimises the nats per sample of the density, plus a distance of spectral shapes of the voice.
+    r"""Minimises the nats per sample of the density, and distances of the voice from the recording.
 
-    .. math:: L = -\frac1N \sum_t \log P(x_t \mid x_{<t}, c) + \lambda D(g(\varepsilon, c), x)
+    .. math:: L = -\frac1N \sum_t \log P(x_t \mid x_{<t}, c) + \sum_i \lambda_i D_i(g(\varepsilon, c), x)
 
     Args:
         model: the source-filter model.
-        shape: distance of spectra that no gain changes: ``distance(sample, recording)``, both
-            ``(batch, time)``. The level comes from the likelihood.
-        shape_weight: :math:`\lambda`, nats per sample and unit of distance.
-        shape_segments: number of segments of a batch for which the voice is computed.
+        distances: by name, an entry ``{loss, weight}`` as the terms of a distillation, whose losses have
+            ``distance(sample, recording)``, both ``(batch, time)``.
+        voice_segments: number of segments of a batch for which the voice is computed.
     """
 
     def __init__(
-        self,
-        *,
-        model: SourceFilter,
-        shape: nn.Module,
-        shape_weight: float = 1.0,
-        shape_segments: int = 4,
-        **kwargs: Any,
+        self, *, model: SourceFilter, distances: nn.ModuleDict, voice_segments: int, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.shape = model, shape
-        self.shape_weight, self.shape_segments = shape_weight, shape_segments
+        self.model, self.distances, self.voice_segments = model, distances, voice_segments
 
-    def costs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Nats per sample, and the distance of shapes."""
+    def costs(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Nats per sample, and the distances by name."""
         nats = negative_log_likelihood(self.model.density, batch.waveform, batch.context, batch.mask)
-        chosen = torch.arange(min(self.shape_segments, len(batch.waveform)))
-        recording, mask = batch.waveform[chosen], batch.mask[chosen]
-        voice = self.model.voice
-        sample, _ = voice.rsample_with_conditionals(
-            voice.noise(recording.shape), batch.context.select(chosen)
+        chosen = torch.arange(min(self.voice_segments, len(batch.waveform)))
+        voice, mask = self.model.voice, batch.mask[chosen]
+        noise = voice.noise(mask.shape)
+        sample, _ = voice.rsample_with_conditionals(noise, batch.context.select(chosen))
+        pair = scored_part(sample, mask), scored_part(batch.waveform[chosen], mask)
+        return nats, {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
+
+    def total(self, nats: Tensor, distances: dict[str, Tensor]) -> Tensor:
+        return (
+            nats
+            + torch.stack([self.distances[name].weight * value for name, value in distances.items()]).sum()
         )
-        return nats, self.shape.distance(scored_part(sample, mask), scored_part(recording, mask))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        nats, shape = self.costs(batch)
-        self.check_finite("negative log-likelihood", nats)
-        self.check_finite("shape", shape)
-        bits = nats.detach() / math.log(2)
-        self.log_all("train", {"bits_per_sample": bits, "shape": shape.detach()}, len(batch.waveform))
-        self.log("bits", bits, prog_bar=True, logger=False)
-        self.log("shape", shape.detach(), prog_bar=True, logger=False)
-        return nats + self.shape_weight * shape
+        nats, distances = self.costs(batch)
+        for name, value in {"negative log-likelihood": nats, **distances}.items():
+            self.check_finite(name, value)
+        values = {"bits_per_sample": nats.detach() / math.log(2)}
+        values |= {name: value.detach() for name, value in distances.items()}
+        self.log_all("train", values, len(batch.waveform))
+        self.log("bits", values["bits_per_sample"], prog_bar=True, logger=False)
+        return self.total(nats, distances)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, float | int]:
-        nats, shape = self.costs(batch)
+        nats, distances = self.costs(batch)
         bits, size = nats / math.log(2), int(batch.mask.sum())
-        self.log_all("dev", {"bits_per_sample": bits, "shape": shape}, size)
+        self.log_all("dev", {"bits_per_sample": bits, **distances}, size)
         self.log("dev_bits", bits, prog_bar=True, logger=False, sync_dist=True)
-        return {"cost": float(nats + self.shape_weight * shape), "size": size}
+        return {"cost": float(self.total(nats, distances)), "size": size}
 
     @torch.inference_mode()
     def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:

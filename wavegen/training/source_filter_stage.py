@@ -6,9 +6,10 @@ from typing import Any, cast
 from omegaconf import DictConfig
 from torch import nn
 
-from wavegen.calls import build
+from wavegen.calls import build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.models.speech.source_filter import SourceFilter
+from wavegen.objectives.distillation import weighted_terms
 from wavegen.runs.weights import build_model
 from wavegen.training.module import TrainingModule
 from wavegen.training.selection import BestOnDev
@@ -31,9 +32,12 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
 
     def training(model: nn.Module) -> TrainingModule:
         settings = config.source_filter_training
-        shape = build(settings.shape)
-        shape.fit_to_data(recordings(corpus))
-        return SourceFilterTraining(model=cast(SourceFilter, model), shape=shape, **optimisation(settings))
+        return SourceFilterTraining(
+            model=cast(SourceFilter, model),
+            distances=weighted_terms(build_all(settings.distances, _convert_="all"), recordings(corpus)),
+            voice_segments=settings.voice_segments,
+            **optimisation(settings),
+        )
 
     trained = speech_stage(
         "source_filter",

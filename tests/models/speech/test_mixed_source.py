@@ -1,5 +1,6 @@
 """Harmonics and noise: a bijection of unit power whose periodic part is at the phase that it is given."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -14,22 +15,23 @@ from wavegen.models.speech.mixed_source import MixedSource
 HOP, BANDS = 80, 5
 
 
-class Shares(nn.Module):
-    """The same shares of noise in every frame, given as logits."""
+class Fixed(nn.Module):
+    """The same logits of shares and the same level in every frame."""
 
-    def __init__(self, num_parameters, logits):
+    def __init__(self, num_parameters, logits, log_level):
         super().__init__()
-        self.logits = nn.Parameter(
-            torch.as_tensor(logits, dtype=torch.float64).expand(num_parameters).clone()
-        )
+        values = torch.as_tensor(logits, dtype=torch.float64).expand(num_parameters - 1)
+        self.logits = nn.Parameter(values.clone())
+        self.log_level = log_level
 
     def forward(self, context):
-        return self.logits.expand(*context["voiced"].shape, -1)
+        parameters = torch.cat([self.logits, self.logits.new_full((1,), self.log_level)])
+        return parameters.expand(*context["voiced"].shape, -1)
 
 
-def source(logits=0.0, **options):
+def source(logits=0.0, log_level=0.0, **options):
     options = {"num_bands": BANDS, "hop_samples": HOP, "initial_share": 0.5} | options
-    return MixedSource(shares=partial(Shares, logits=logits), **options)
+    return MixedSource(parameters=partial(Fixed, logits=logits, log_level=log_level), **options)
 
 
 def spoken(num_frames, f0_hz=100.0, voiced=1.0, batch=1):
@@ -90,6 +92,14 @@ def test_the_noise_has_the_shares_of_its_bands():
     np.testing.assert_allclose(power_db[middle], 10 * np.log10(share[middle]), atol=1.0)
 
 
+def test_the_level_multiplies_everything():
+    noise = torch.randn(1, 20 * HOP, dtype=torch.float64)
+    plain, log_det = source(-1.0).inverse(noise, spoken(20))
+    loud, louder = source(-1.0, log_level=0.7).inverse(noise, spoken(20))
+    torch.testing.assert_close(loud, plain * math.exp(0.7))
+    torch.testing.assert_close(louder, log_det + 0.7 * 20 * HOP)
+
+
 def test_it_is_a_bijection_whose_scales_are_the_noise_s_gains():
     torch.manual_seed(0)
     mixed, context = source([-2.0, 1.0, 0.0, 1.0, -1.0], hop_samples=8), spoken(6, batch=2)
@@ -109,10 +119,10 @@ def test_gradients_reach_the_shares():
     noise = torch.randn(1, 20, dtype=torch.float64)
 
     def wave(logits):
-        mixed.shares.logits.data = logits
-        return torch.func.functional_call(mixed, {"shares.logits": logits}, (noise, context))[0]
+        mixed.parameter_source.logits.data = logits
+        return torch.func.functional_call(mixed, {"parameter_source.logits": logits}, (noise, context))[0]
 
-    assert torch.autograd.gradcheck(wave, (mixed.shares.logits.detach().clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(wave, (mixed.parameter_source.logits.detach().clone().requires_grad_(),))
 
 
 def test_no_harmonic_is_above_half_the_sample_rate():

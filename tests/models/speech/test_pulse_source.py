@@ -1,10 +1,8 @@
-import math
-
 import pytest
 import torch
 
 from wavegen.linguistics.context import SpeechContext
-from wavegen.models.speech.pulse_source import PulseLevel, PulseSource
+from wavegen.models.speech.pulse_source import PulseSource
 from wavegen.nets.conditioning import GlottalPhase
 
 HOP = 8
@@ -46,26 +44,3 @@ def test_shift_and_scale_follow_the_phase(pulses, context):
         torch.testing.assert_close(own, other)
     shift, _ = pulses.shift_and_log_scale(context, 96)
     assert shift[0].std() > 0
-
-
-def test_the_level_is_the_root_mean_square_of_the_pulses(pulses, context):
-    last = pulses.net[-1]
-    last.weight.data.zero_()
-    last.bias.data.copy_(torch.tensor([2.0, math.log(3.0)]))
-    level = PulseLevel(pulses=pulses, hop_samples=HOP)
-    expected = math.sqrt(4.0 + 9.0 * math.pi**2 / 3)  # the variance of a logistic is π²/3
-    x, log_det = level.inverse(torch.ones(2, 90, dtype=torch.float64), context)
-    torch.testing.assert_close(x, torch.full_like(x, expected))
-    assert log_det[0].item() == pytest.approx(90 * math.log(expected))
-    torch.testing.assert_close(level(x, context)[0], torch.ones_like(x))
-
-
-def test_the_level_is_a_mean_over_25_ms(pulses, context):
-    """A pulse in one of five frames does not make the level follow the pulse."""
-    pulses.net[-1].weight.data.mul_(30)
-    level = PulseLevel(pulses=pulses, hop_samples=HOP).log_level(context, 96)
-    shift, log_scale = pulses.shift_and_log_scale(context, 96)
-    power = shift.square() + math.pi**2 / 3 * torch.exp(2 * log_scale)
-    of_frames = power.unflatten(-1, (12, HOP)).mean(-1)
-    between = level.unflatten(-1, (12, HOP))[:, :, HOP // 2 - 1 : HOP // 2 + 1].exp().mean(-1)
-    torch.testing.assert_close(between[:, 5].square(), of_frames[:, 3:8].mean(-1), rtol=0.1, atol=0)

@@ -9,7 +9,10 @@ from wavegen.cli.composition import compose_config
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
 from wavegen.linguistics.context import SpeechContext
+from wavegen.models.speech.source_filter import SourceFilter
+from wavegen.models.speech.student import WaveNetStudent
 from wavegen.nets.conditioning import Conditioning, FrameConditioning
+from wavegen.nets.wavenet import WaveNet
 from wavegen.resources import resource_directory
 from wavegen.runs.weights import build_model
 
@@ -146,3 +149,74 @@ def test_unequal_lengths_in_a_batch_score_as_alone(make_student):
         log_prob = together.log_prob(x)[row, :samples].sum()
         torch.testing.assert_close(log_prob[None], law.log_prob(alone).sum(-1))
         torch.testing.assert_close(log_prob[None], student(context).log_prob(alone))
+
+
+# With a source-filter model behind the flows.
+
+
+@pytest.fixture
+def excited_student(make_source_filter):
+    def wavenet(num_parameters):
+        return WaveNet(
+            num_parameters=num_parameters,
+            dilations=[1, 2],
+            residual_channels=4,
+            gate_channels=8,
+            skip_channels=0,
+            output_channels=4,
+        )
+
+    torch.manual_seed(4)
+    return WaveNetStudent(
+        wavenets=[wavenet, wavenet], family=Logistic, hop_samples=40, source_filter=make_source_filter()
+    ).double()
+
+
+def test_an_untrained_student_speaks_as_the_source_filter_model(
+    excited_student, make_source_filter, speech_context
+):
+    for step in excited_student.steps:
+        step.conditioner.output[-1].weight.data.zero_()
+    voice = SourceFilter.voice.fget(make_source_filter())
+    voice.load_state_dict({f"bijection.{name}": t for name, t in excited_student.voice.state_dict().items()})
+    noise, context = excited_student.noise((2, 230)).double(), speech_context(2, 6)
+    assert (noise / noise.std()).std() == pytest.approx(1.0)
+    ours, _ = excited_student.rsample_with_conditionals(noise, context)
+    theirs, _ = voice.rsample_with_conditionals(noise * math.sqrt(3) / math.pi, context)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-8)
+
+
+def test_with_a_voice_totals_are_those_of_the_whole_bijection(excited_student, speech_context):
+    noise, context = excited_student.noise((2, 230)).double(), speech_context(2, 6)
+    x, conditionals = excited_student.rsample_with_conditionals(noise, context)
+    composed, log_det = excited_student.bijection.inverse(noise, context)
+    torch.testing.assert_close(x, composed)
+    torch.testing.assert_close(conditionals.log_scale.sum(-1), log_det)
+    torch.testing.assert_close(conditionals.loc + conditionals.scale * noise, x)
+    changed = noise.clone()
+    changed[:, 100:] = 0.0
+    _, other = excited_student.rsample_with_conditionals(changed, context)
+    torch.testing.assert_close(conditionals.loc[:, :101], other.loc[:, :101])
+
+
+def test_the_voice_is_frozen(excited_student):
+    assert excited_student.num_flows == len(excited_student.steps) == 2
+    excited_student.train()
+    assert not excited_student.voice.training and excited_student.steps[0].conditioner.training
+    assert not any(parameter.requires_grad for parameter in excited_student.voice.parameters())
+    assert any(parameter.requires_grad for parameter in excited_student.parameters())
+
+
+def test_the_divergence_does_not_change_by_a_shared_filter(make_source_filter, speech_context):
+    """KL of two flows over one filter is that of their excitations: the filter's volume cancels."""
+    filter, context = make_source_filter().filter, speech_context(2, 6)
+    excitation = torch.randn(2, 240, dtype=torch.float64)
+    loc, log_scale = torch.randn(2, 2, 240, dtype=torch.float64).unbind(0)
+    inner = Logistic(loc, log_scale).log_prob(excitation) - Logistic(0 * loc, 0 * loc).log_prob(excitation)
+    x, log_gain = filter.generate(excitation, context)
+    prediction = x - log_gain.exp() * excitation
+    outer = [
+        Logistic(prediction + log_gain.exp() * own, log_gain + scale).log_prob(x)
+        for own, scale in ((loc, log_scale), (0 * loc, 0 * loc))
+    ]
+    torch.testing.assert_close(outer[0] - outer[1], inner)

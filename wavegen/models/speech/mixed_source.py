@@ -25,29 +25,30 @@ FADE_HZ = 100.0
 
 
 class MixedSource(CausalAffine):
-    r"""Unit power, divided in each band between a harmonic sum and noise.
+    r"""A level, divided in each band between a harmonic sum and noise.
 
-    .. math:: e_t = \underbrace{v_t \sum_k \sqrt{1 - s_n(k F_0)}\; 2\sqrt{F_0 / R}\,
-              \cos 2\pi k \varphi_t}_{h_t} + \bigl(N_n \varepsilon\bigr)_t,
+    .. math:: e_t = r_t \Bigl( \underbrace{v_t \sum_k \sqrt{1 - s_n(k F_0)}\; 2\sqrt{F_0 / R}\,
+              \cos 2\pi k \varphi_t}_{h_t} + (N_n \varepsilon)_t \Bigr),
               \qquad |N_n(f)|^2 \approx s_n(f)
 
-    :math:`\varphi` counts glottal cycles, R is the sample rate, and :math:`s_n(f) \in (0.001, 1)` the share of
-    noise in frame n, linear in frequency between ``num_bands`` points; 1 where unvoiced. The sum of all
+    :math:`\varphi` counts glottal cycles, R is the sample rate, and :math:`s_n(f) \in (0.001, 1)` the share
+    of noise in frame n, linear in frequency between ``num_bands`` points; 1 where unvoiced. The sum of all
     harmonics has power 1, as does white noise ε, so harmonics and noise together have a flat spectrum of
     power 1 whatever the shares. :math:`N_n` is the all-pole filter of order ``noise_order`` with that power
-    spectrum. Given the context, e is an affine function of ε:
+    spectrum, and r the level, log-linear between frames. Given the context, e is an affine function of ε:
 
-    .. math:: \varepsilon = N^{-1}(e - h), \qquad
-              \log\Bigl|\det\frac{\partial \varepsilon}{\partial e}\Bigr| = -\sum_t \log g_{n_t}
+    .. math:: \varepsilon = N^{-1}(e / r - h), \qquad
+              \log\Bigl|\det\frac{\partial \varepsilon}{\partial e}\Bigr| = -\sum_t \log (r_t g_{n_t})
 
     with the gains g of the noise filters.
 
     Periodicity is given here because likelihood does not find it: pulse marks jitter by fractions of a
-    millisecond, and a likelihood explains what it cannot place by noise.
+    millisecond, and a likelihood explains what it cannot place by noise. The level is not the likelihood's
+    either: a logistic of the best scale has not the power of the residual.
 
     Args:
-        shares: builds, called with ``num_parameters`` = num_bands, a module ``forward(context) ->
-            (batch, frames, num_bands)``: the logits of s.
+        parameters: builds, called with ``num_parameters`` = num_bands + 1, a module ``forward(context) ->
+            (batch, frames, num_parameters)``: the logits of s, and log r.
         num_bands: points from 0 to half the sample rate.
         hop_samples: samples per frame; a frame lasts 5 ms.
         noise_order: of the noise filter.
@@ -62,15 +63,15 @@ class MixedSource(CausalAffine):
     def __init__(
         self,
         *,
-        shares: Callable[..., nn.Module],
+        parameters: Callable[..., nn.Module],
         num_bands: int,
         hop_samples: int,
         noise_order: int = 6,
         initial_share: float = 0.2,
     ) -> None:
         super().__init__()
-        self.shares, self.num_bands = shares(num_parameters=num_bands), num_bands
-        self.hop_samples, self.noise_order = hop_samples, noise_order
+        self.parameter_source = parameters(num_parameters=num_bands + 1)
+        self.num_bands, self.hop_samples, self.noise_order = num_bands, hop_samples, noise_order
         self.initial_logit = math.log(initial_share / (1 - initial_share))
 
     @property
@@ -81,11 +82,12 @@ class MixedSource(CausalAffine):
     def sample_rate(self) -> int:
         return 200 * self.hop_samples
 
-    def noise_shares(self, context: Context) -> Tensor:
-        """s at the points of the bands, ``(batch, frames, num_bands)``."""
-        (logits,) = at_least_float32(self.shares(context))
-        voiced = entry(context, "voiced").to(logits.dtype)[..., None]
-        return 1 - voiced * (1 - MIN_SHARE) * torch.sigmoid(-(logits + self.initial_logit))
+    def shares_and_log_level(self, context: Context, num_samples: int) -> tuple[Tensor, Tensor]:
+        """s at the points of the bands, ``(batch, frames, num_bands)``; log r, ``(batch, num_samples)``."""
+        (raw,) = at_least_float32(self.parameter_source(context))
+        voiced = entry(context, "voiced").to(raw.dtype)[..., None]
+        shares = 1 - voiced * (1 - MIN_SHARE) * torch.sigmoid(-(raw[..., :-1] + self.initial_logit))
+        return shares, interpolate(raw[..., -1], self.hop_samples)[:, :num_samples]
 
     def harmonics(self, context: Context, shares: Tensor, num_samples: int) -> Tensor:
         """h, ``(batch, num_samples)``."""
@@ -119,11 +121,16 @@ class MixedSource(CausalAffine):
         return (products * weights).sum(-1).flatten(1)
 
     def _f0_hz(self, cycles: Tensor) -> Tensor:
-        """F0 in each frame: the cycles since the previous one, so that nothing depends on padding behind."""
+        """F0 in each frame: the cycles since the previous frame.
+
+        In frames that repeat the last one, which pad shorter members of a batch, it stays as it was.
+        """
         if cycles.shape[-1] == 1:
             return torch.full_like(cycles, MIN_F0_HZ)
         slope = functional.pad(cycles.diff(dim=-1), (1, 0), mode="replicate")
-        return (200 * slope).clamp(min=MIN_F0_HZ)
+        frames = torch.arange(slope.shape[-1], device=slope.device)
+        moving = torch.where(slope > 0, frames, 0).cummax(-1).values
+        return (200 * slope.gather(-1, moving)).clamp(min=MIN_F0_HZ)
 
     def noise_filter(self, shares: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
         """Taps of the noise filter ``(batch, frames, noise_order)``, log-gains ``(batch, num_samples)``."""
@@ -137,13 +144,15 @@ class MixedSource(CausalAffine):
         return taps, log_gain[:, :num_samples]
 
     def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        shares = self.noise_shares(context)
+        shares, log_level = self.shares_and_log_level(context, x.shape[-1])
         taps, log_gain = self.noise_filter(shares, x.shape[-1])
-        noise = x - self.harmonics(context, shares, x.shape[-1])
-        return (noise - predict(noise, taps, self.hop_samples)) * torch.exp(-log_gain), log_gain
+        noise = x * torch.exp(-log_level) - self.harmonics(context, shares, x.shape[-1])
+        white = (noise - predict(noise, taps, self.hop_samples)) * torch.exp(-log_gain)
+        return white, log_level + log_gain
 
     def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        shares = self.noise_shares(context)
+        shares, log_level = self.shares_and_log_level(context, z.shape[-1])
         taps, log_gain = self.noise_filter(shares, z.shape[-1])
         noise = all_pole_filter(z * torch.exp(log_gain), taps, self.hop_samples)
-        return self.harmonics(context, shares, z.shape[-1]) + noise, log_gain
+        mixed = self.harmonics(context, shares, z.shape[-1]) + noise
+        return mixed * torch.exp(log_level), log_level + log_gain

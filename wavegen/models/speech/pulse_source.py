@@ -4,17 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.flows.causal_affine import CausalAffine
-from wavegen.nets.conditioning import Conditioning, entry
-from wavegen.nets.upsampling import interpolate
-
-LOGISTIC_VARIANCE = torch.pi**2 / 3
-LEVEL_FRAMES = 5
-"""The level is a mean over 25 ms, more than one period of a voice."""
+from wavegen.nets.conditioning import Conditioning
 
 
 class PulseSource(CausalAffine):
@@ -60,39 +54,3 @@ class PulseSource(CausalAffine):
     def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         shift, log_scale = self.shift_and_log_scale(context, z.shape[-1])
         return shift + z * torch.exp(log_scale), log_scale
-
-
-class PulseLevel(CausalAffine):
-    r"""Gives an excitation of unit power the power of the pulses: :math:`e_t = r_t u_t`.
-
-    .. math:: r_n^2 = \operatorname{mean}\bigl(h_t^2 + \tfrac{\pi^2}{3} e^{2 m_t}\bigr)
-
-    over the ``LEVEL_FRAMES`` frames around frame n, interpolated linearly between frame centres.
-
-    Args:
-        pulses: the source whose level is given.
-        hop_samples: samples per frame.
-    """
-
-    def __init__(self, *, pulses: PulseSource, hop_samples: int) -> None:
-        super().__init__()
-        self.pulses, self.hop_samples = pulses, hop_samples
-
-    def log_level(self, context: Context, num_samples: int) -> Tensor:
-        r""":math:`\log r` at each sample, ``(batch, num_samples)``."""
-        num_frames = entry(context, "cycles").shape[-1]
-        shift, log_scale = self.pulses.shift_and_log_scale(context, num_frames * self.hop_samples)
-        power = shift.square() + LOGISTIC_VARIANCE * torch.exp(2 * log_scale)
-        of_frames = power.unflatten(-1, (num_frames, self.hop_samples)).mean(-1)
-        half = LEVEL_FRAMES // 2
-        padded = functional.pad(of_frames[:, None], (half, half), mode="replicate")
-        smooth = functional.avg_pool1d(padded, 2 * half + 1, 1)[:, 0]
-        return 0.5 * interpolate(smooth, self.hop_samples)[:, :num_samples].log()
-
-    def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        log_scale = self.log_level(context, x.shape[-1])
-        return x * torch.exp(-log_scale), log_scale
-
-    def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
-        log_scale = self.log_level(context, z.shape[-1])
-        return z * torch.exp(log_scale), log_scale

@@ -13,7 +13,7 @@ from wavegen.flows.causal_affine import CausalAffine, CausalAffineSeries
 from wavegen.flows.flow import Flow
 from wavegen.flows.linear_prediction import LinearPrediction
 from wavegen.models.speech.mixed_source import MixedSource
-from wavegen.models.speech.pulse_source import PulseLevel, PulseSource
+from wavegen.models.speech.pulse_source import PulseSource
 from wavegen.models.speech.white_noise import Family, WhiteNoise
 
 
@@ -44,7 +44,8 @@ class AffineNoise(Flow):
 
     def locate(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor]:
         r""":math:`\mu`, :math:`\log S` and :math:`\varepsilon` of waveforms, ``(batch, time)`` each."""
-        noise, log_scale = self.bijection.normalise(x, context)
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for a filter's taps
+            noise, log_scale = self.bijection.normalise(x, context)
         return x - log_scale.exp() * noise, log_scale, noise
 
     def conditionals(self, x: Tensor, context: Context = None) -> DiscretizedLogisticMixture:
@@ -62,7 +63,8 @@ class AffineNoise(Flow):
         self, noise: Tensor, context: Context = None
     ) -> tuple[Tensor, Normal | Logistic]:
         """The waveform of ``noise (batch, time)``, and the distribution of each sample given past noise."""
-        x, log_scale = self.bijection.generate(noise, context)
+        with torch.autocast(noise.device.type, enabled=False):
+            x, log_scale = self.bijection.generate(noise, context)
         return x, self.base.family(x - log_scale.exp() * noise, log_scale)
 
 
@@ -71,13 +73,13 @@ class SourceFilter(nn.Module):
 
     .. math:: x = A^{-1}(g \, e), \qquad
               e = h + e^{m} \varepsilon \;\text{(pulses)} \quad\text{or}\quad
-              e = r \, (\text{harmonics} + N \varepsilon) \;\text{(mixture)}
+              e = r (\text{harmonics} + N \varepsilon) \;\text{(mixture)}
 
     - :attr:`density`: filter and pulses over logistic noise. It gives the exact probability of 16-bit
       samples. Maximum likelihood fits filter, gain and pulses within minutes; its samples whisper, because
       pulse marks are not exact to the sample.
-    - :attr:`voice`: filter, level r and mixture over Gaussian noise. r is the RMS of the pulses. The shares
-      of harmonics and noise are fitted by spectra. It speaks.
+    - :attr:`voice`: filter and mixture over Gaussian noise. The shares of harmonics and noise and the level r
+      are fitted by spectra. It speaks.
 
     Their parameters depend on the context only, never on the past.
 
@@ -102,11 +104,12 @@ class SourceFilter(nn.Module):
     @property
     def voice(self) -> AffineNoise:
         """The flow of filter and mixture: a parallel model, for speech."""
-        level = PulseLevel(pulses=self.pulses, hop_samples=self.hop_samples)
-        flow = AffineNoise(self.filter, level, self.mixture, family=Normal, hop_samples=self.hop_samples)
+        flow = AffineNoise(self.filter, self.mixture, family=Normal, hop_samples=self.hop_samples)
         return flow.to(next(self.parameters()).device)
 
     @property
     def lookahead_frames(self) -> int:
         """Frames of features before and after a frame on which its parameters depend."""
-        return max(self.filter.parameter_source.context_frames, self.mixture.shares.context_frames, 1)
+        return max(
+            self.filter.parameter_source.context_frames, self.mixture.parameter_source.context_frames, 1
+        )

@@ -11,8 +11,10 @@ from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
 from wavegen.flows.affine import Affine
 from wavegen.flows.autoregressive import Autoregressive
+from wavegen.flows.causal_affine import CausalAffineSeries
 from wavegen.flows.compose import Compose
 from wavegen.flows.flow import Flow
+from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.models.speech.white_noise import Family, WhiteNoise
 
 
@@ -34,6 +36,10 @@ class WaveNetStudent(Flow):
         family: ``family(loc, log_scale)`` builds the noise, and the conditional of a sample given past noise.
         hop_samples: samples per context frame; with the number of frames it gives the utterance's length.
         initial_scale: total scale of the untrained student. Training does not recover from a large one.
+        source_filter: its voice maps the flows' output to the waveform, :math:`x = g(x^F)`. It is affine in
+            each sample, so :math:`\mu_\text{tot}` and :math:`s_\text{tot}` include it. The flows start as the
+            identity (times the scale that gives the noise a variance of 1), so the untrained student speaks
+            as the source-filter model does, which is frozen. None gives the student of the paper.
     """
 
     base: WhiteNoise
@@ -45,8 +51,12 @@ class WaveNetStudent(Flow):
         family: Family,
         hop_samples: int,
         initial_scale: float = 0.05,
+        source_filter: SourceFilter | None = None,
     ) -> None:
         transform = Affine()
+        if source_filter is not None:
+            zero = torch.zeros(())
+            initial_scale = 1 / float(family(zero, zero).stddev)
         conditioners = [wavenet(num_parameters=transform.num_parameters) for wavenet in wavenets]
         with torch.no_grad():
             for conditioner in conditioners:
@@ -56,22 +66,38 @@ class WaveNetStudent(Flow):
         steps = [Autoregressive(transform=transform, conditioner=c, event_dim=1) for c in conditioners]
         # The bijection normalises (f: x → z) and sampling applies it backwards, so its last member is the
         # first flow.
-        super().__init__(
-            bijection=Compose(*(step.inv for step in reversed(steps))), base=WhiteNoise(family, hop_samples)
-        )
+        flows = [step.inv for step in reversed(steps)]
+        outer = [] if source_filter is None else [source_filter.voice.bijection]
+        super().__init__(bijection=Compose(*outer, *flows), base=WhiteNoise(family, hop_samples))
+        self.num_flows = len(flows)
+        if self.voice is not None:
+            self.voice.requires_grad_(False)
+            self.train(self.training)
 
     @property
     def steps(self) -> list[Autoregressive]:
         """The flows in the order in which noise passes through them."""
-        return [bijection.inv for bijection in reversed(self.bijection.members)]
+        return [bijection.inv for bijection in reversed(self.bijection.members[-self.num_flows :])]
 
     @property
-    def num_flows(self) -> int:
-        return len(self.steps)
+    def voice(self) -> CausalAffineSeries | None:
+        """The bijection of the source-filter model's voice, after the flows; None if there is none."""
+        first = self.bijection.members[0]
+        return first if isinstance(first, CausalAffineSeries) else None
+
+    def train(self, mode: bool = True) -> "WaveNetStudent":
+        """The voice is frozen and stays in evaluation mode."""
+        super().train(mode)
+        if self.voice is not None:
+            self.voice.eval()
+        return self
 
     @property
     def receptive_field(self) -> int:
-        """Number of past noise samples, without the current one, on which a sample depends."""
+        """Number of past noise samples, without the current one, on which a sample depends.
+
+        Those of the flows: the response of an all-pole filter decays but does not end.
+        """
         return sum(step.conditioner.receptive_field for step in self.steps)
 
     def noise(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
@@ -101,6 +127,13 @@ class WaveNetStudent(Flow):
             x = x * scale + shift
             loc = loc * scale + shift
             log_scale = log_scale + step_log_scale
+        if self.voice is not None:
+            inner = x
+            with torch.autocast(x.device.type, enabled=False):
+                x, outer_log_scale = self.voice.generate(inner, context)
+            # x is affine in the flows' current output, so its distribution moves with it.
+            loc = x + outer_log_scale.exp() * (loc - inner)
+            log_scale = log_scale + outer_log_scale
         return x, self.base.family(loc, log_scale)
 
     @torch.no_grad()

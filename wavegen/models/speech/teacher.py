@@ -10,6 +10,8 @@ from torch.distributions import Distribution
 from wavegen.distributions.autoregressive import AutoregressiveModel
 from wavegen.distributions.batches import Context
 from wavegen.errors import UserError
+from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
+from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.nets.linear_prediction import LinearPrediction
 
 
@@ -19,19 +21,43 @@ class WaveNetTeacher(AutoregressiveModel):
     Args:
         head: the distribution of one sample: mixture of logistics, Gaussian, or mu-law categorical.
         wavenet: builds the conditioner, called with ``num_parameters``.
-        linear_prediction_order: number of taps of a trainable linear predictor, whose prediction is added
-            to the locations of the head; 0 gives the plain WaveNet of the papers.
+        source_filter: the WaveNet models the excitation under its density, which the untrained teacher has;
+            None gives the plain WaveNet of the papers.
+        linear_prediction_order: number of taps of a trainable linear predictor of a plain WaveNet, whose
+            prediction is added to the locations of the head; 0 for none.
+
+    Raises:
+        UserError: if the head has no locations to which something could be added, or if both a source-filter
+            model and a linear predictor are given.
     """
 
     def __init__(
-        self, *, head: nn.Module, wavenet: Callable[..., nn.Module], linear_prediction_order: int = 0
+        self,
+        *,
+        head: nn.Module,
+        wavenet: Callable[..., nn.Module],
+        source_filter: SourceFilter | None = None,
+        linear_prediction_order: int = 0,
     ) -> None:
+        if source_filter is not None and linear_prediction_order:
+            raise UserError(
+                "a teacher with a source_filter needs linear_prediction_order=0, got "
+                f"{linear_prediction_order}"
+            )
+        if source_filter is not None and not hasattr(head, "affine"):
+            raise UserError(
+                f"a teacher with a source_filter needs a head with locations, got {type(head).__name__}"
+            )
         conditioner = wavenet(num_parameters=head.num_parameters)
         with torch.no_grad():
             last = conditioner.output[-1]
             last.weight.mul_(0.1)  # the initial distribution is then close to head.initial_bias()
-            last.bias.copy_(head.initial_bias())
-        if linear_prediction_order:
+            last.bias.copy_(head.initial_bias() if source_filter is None else head.initial_bias(0.0))
+        if source_filter is not None:
+            conditioner = ExcitationConditioner(
+                wavenet=conditioner, source_filter=source_filter, affine=head.affine
+            )
+        elif linear_prediction_order:
             if not hasattr(head, "shift_loc"):
                 raise UserError(
                     f"linear_prediction_order must be 0 for {type(head).__name__}, which has no location "
