@@ -56,6 +56,8 @@ def check_student(student: nn.Module) -> None:
     """Raise Unsupported, with the layer's name, if the parallel engine cannot run the student."""
     if type(student) is not WaveNetStudent:
         raise Unsupported(f"the student is a {type(student).__name__}")
+    if student.voice is not None:
+        raise Unsupported("the student has a source-filter model behind its flows")
     names = {module: name for name, module in student.named_modules()}
     for step in student.steps:
         wavenet = step.conditioner

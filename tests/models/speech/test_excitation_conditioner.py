@@ -1,4 +1,4 @@
-"""A teacher on the excitation: it starts as the source-filter model; exact masses; a step form that agrees."""
+"""A teacher on the excitation: it starts as the source-filter model; exact masses; the step form agrees."""
 
 import pytest
 import torch
