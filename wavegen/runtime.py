@@ -25,6 +25,8 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
     # Few workers are intended: on a CPU they use the net's cores.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # A frozen part of a model is in evaluation mode, also in training.
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:

@@ -25,12 +25,13 @@ from wavegen.runs.voice import load_voice
 from wavegen.training.distillation_check import check_distillable
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
+from wavegen.training.speech_stage import fill_in_voice
 from wavegen.training.speech_stages import (
     check_teacher_checkpoint,
-    fill_in_voice,
+    copy_teacher,
     find_teacher_voice,
-    obtain_teacher,
     train_student,
+    train_teacher,
 )
 
 
@@ -43,7 +44,10 @@ def main(config: DictConfig) -> None:
     teacher_voice, corpus = find_teacher_voice(config, corpus)
     check_distillable(config, corpus, teacher_voice)
     run = open_run(config)
-    teacher = obtain_teacher(config, corpus, run, teacher_voice)
+    if teacher_voice is None:
+        teacher = train_teacher(config, corpus, run)
+    else:
+        teacher = copy_teacher(corpus, run, teacher_voice)
     train_student(config, corpus, run, teacher)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)

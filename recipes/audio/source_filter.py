@@ -20,7 +20,7 @@ from wavegen.runs.voice import load_voice
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
 from wavegen.training.source_filter_stage import train_source_filter
-from wavegen.training.speech_stages import fill_in_voice
+from wavegen.training.speech_stage import fill_in_voice
 
 
 def main(config: DictConfig) -> None:

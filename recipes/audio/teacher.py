@@ -15,7 +15,8 @@ from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
-from wavegen.training.speech_stages import fill_in_voice, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_teacher
 
 
 def main(config: DictConfig) -> None:

@@ -24,7 +24,8 @@ from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.resources import resource_directory
 from wavegen.runs.folder import open_run
 from wavegen.runs.voice import load_voice
-from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_student, train_teacher
 
 
 def start(config, corpus):

@@ -10,7 +10,8 @@ from wavegen.cli.composition import compose_config
 from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.resources import resource_directory
 from wavegen.runs.folder import open_run
-from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_student, train_teacher
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BRIEF = {"segment_s": 0.05, "batch_size": 1, "max_steps": 2, "validate_every_steps": 2, "dev_batches": 1}

@@ -16,6 +16,7 @@ from wavegen.training.module import TrainingModule
 from wavegen.training.quiet import quiet_lightning
 
 SMALL = [
+    "source_filter=none",
     "teacher.wavenet.dilations.num_layers=3",
     "teacher.wavenet.residual_channels=8",
     "teacher.wavenet.gate_channels=16",
@@ -37,6 +38,20 @@ SMALL_STUDENT = [
     "student_training.dev_batches=1",
     "student_training.num_workers=0",
 ]
+SMALL_SOURCE_FILTER = [
+    "source_filter=default",
+    "source_filter.filter.parameters.hidden_channels=8",
+    "source_filter.filter.order=6",
+    "source_filter.mixture.parameters.hidden_channels=8",
+    "source_filter.pulses.hidden_channels=4",
+    "source_filter_training.segment_s=0.1",
+    "source_filter_training.batch_size=2",
+    "source_filter_training.max_steps=6",
+    "source_filter_training.validate_every_steps=3",
+    "source_filter_training.dev_batches=1",
+    "source_filter_training.num_workers=0",
+    "source_filter_training.speak_every_num_validations=100",
+]
 SMALL_FLOW = [
     "flow_model.num_steps=1",
     "flow_model.hidden_channels=4",
@@ -52,7 +67,11 @@ def compose_config():
     """``compose_config(recipe, *overrides)``: the recipe's configuration at a size for seconds."""
 
     def build(recipe, *overrides):
-        small = SMALL + (SMALL_STUDENT if recipe == "distill" else [])
+        small = SMALL_SOURCE_FILTER if recipe == "source_filter" else SMALL
+        small = small + (SMALL_STUDENT if recipe == "distill" else [])
+        if "source_filter=default" in overrides:
+            small = [word for word in small if word != "source_filter=none"] + SMALL_SOURCE_FILTER
+            overrides = tuple(word for word in overrides if word != "source_filter=default")
         config = composition.compose_config(
             recipe, [*small, *overrides], configs=resource_directory("configs")
         )

@@ -16,7 +16,8 @@ from wavegen.training import clock as clock_module
 from wavegen.training.budget import Budget
 from wavegen.training.density import DensityTraining
 from wavegen.training.schedule import OneCycle
-from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_student, train_teacher
 
 
 class Time:

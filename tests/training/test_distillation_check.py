@@ -11,7 +11,7 @@ from torch import nn
 from wavegen.errors import UserError
 from wavegen.objectives.distillation import Term
 from wavegen.training.distillation_check import check_distillable, check_term, trial_step
-from wavegen.training.speech_stages import fill_in_voice
+from wavegen.training.speech_stage import fill_in_voice
 from wavegen.untrusted import targets
 
 

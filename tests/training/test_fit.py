@@ -8,7 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training import fit as fit_module
 from wavegen.training.averaging import PolyakAverage
-from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_student, train_teacher
 
 
 def start(config, corpus):

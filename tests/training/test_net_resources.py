@@ -12,7 +12,8 @@ from wavegen.nets.wavenet import WaveNet
 from wavegen.runs.folder import open_run
 from wavegen.training import net_resources
 from wavegen.training.net_resources import arrange_nets
-from wavegen.training.speech_stages import fill_in_voice, train_student, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_student, train_teacher
 
 
 def wavenet():

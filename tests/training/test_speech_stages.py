@@ -9,12 +9,8 @@ from safetensors.torch import load_file
 from wavegen.errors import UserError
 from wavegen.report.curves import read_curves
 from wavegen.runs.folder import open_run, resume_config
-from wavegen.training.speech_stages import (
-    fill_in_voice,
-    find_teacher_voice,
-    train_student,
-    train_teacher,
-)
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import find_teacher_voice, train_student, train_teacher
 
 
 def start(config, corpus):

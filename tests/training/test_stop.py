@@ -20,7 +20,8 @@ from wavegen.runs.folder import open_run
 from wavegen.training import checkpoints
 from wavegen.training.checkpoints import read_step
 from wavegen.training.density import DensityTraining
-from wavegen.training.speech_stages import fill_in_voice, train_teacher
+from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.speech_stages import train_teacher
 from wavegen.training.teacher import TeacherTraining
 
 

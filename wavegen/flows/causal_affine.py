@@ -44,7 +44,7 @@ class CausalAffine(Bijection):
 class CausalAffineSeries(CausalAffine):
     """The members in series: ``forward`` applies them in the given order, ``inverse`` in reverse order."""
 
-    def __init__(self, *members: CausalAffine) -> None:
+    def __init__(self, *members: nn.Module) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 

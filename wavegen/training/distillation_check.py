@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from wavegen.data.speech.corpus import Corpus
@@ -15,7 +15,7 @@ from wavegen.objectives.distillation import DistillationStep, Term
 from wavegen.runs.voice import Voice
 from wavegen.runs.weights import build_model
 from wavegen.training.distillation import STATISTICS
-from wavegen.training.speech_stages import loss_terms
+from wavegen.training.speech_stages import loss_terms, student_config, teacher_config
 from wavegen.training.trial import in_words, require_call, trial
 
 LONGEST_S = 0.4
@@ -38,10 +38,12 @@ def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice |
     with trial():
         torch.manual_seed(config.seed)
         if teacher_voice is None:
-            teacher = build_model(OmegaConf.to_container(config.teacher, resolve=True), source="teacher")
+            described = teacher_config(config)
+            teacher = build_model(described, source="teacher")
         else:
+            described = teacher_voice.config["teacher"]
             teacher = cast(nn.Module, teacher_voice.teacher)
-        student = build_model(OmegaConf.to_container(config.student, resolve=True), source="student")
+        student = build_model(student_config(config, described), source="student")
         step = trial_step(config, teacher, student)
         logged = dict.fromkeys(STATISTICS, "the training itself")
         for name, term in loss_terms(config, corpus).items():

@@ -64,7 +64,7 @@ class SourceFilterTraining(TrainingModule):
         bits, size = nats / math.log(2), int(batch.mask.sum())
         self.log_all("dev", {"bits_per_sample": bits, **distances}, size)
         self.log("dev_bits", bits, prog_bar=True, logger=False, sync_dist=True)
-        return {"cost": float(self.total(nats, distances)), "size": size}
+        return {"cost": self.total(nats, distances).item(), "size": size}
 
     @torch.inference_mode()
     def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:

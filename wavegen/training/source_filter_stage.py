@@ -15,14 +15,16 @@ from wavegen.training.module import TrainingModule
 from wavegen.training.selection import BestOnDev
 from wavegen.training.settings import optimisation
 from wavegen.training.source_filter import SourceFilterTraining
-from wavegen.training.speech_stages import recordings, speech_stage
+from wavegen.training.speech_stage import plain, recordings, speech_stage
 
 
-def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> SourceFilter:
-    """Fit the configured source-filter model, or load it if the run already contains it.
+def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> SourceFilter | None:
+    """Fit the configured source-filter model, or load it if the run already contains it; None for ``none``.
 
     The averaged weights of the validation with the lowest cost are saved in the run.
     """
+    if not config.get("source_filter"):
+        return None
     best: list[BestOnDev] = []
 
     def build_model_to_select(model_config: dict[str, Any]) -> nn.Module:
@@ -44,6 +46,7 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
         build_model_to_select,
         training,
         lambda model: model.lookahead_frames * corpus.hop_samples,
+        model_config=plain(config.source_filter),
         config=config,
         corpus=corpus,
         run=run,

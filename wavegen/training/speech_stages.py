@@ -1,18 +1,15 @@
-"""The two stages of a voice: training a teacher on recordings and distilling a student from it."""
+"""The stages of a voice: a source-filter model, a teacher on it, and a student distilled from the teacher."""
 
-import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import lightning
-import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
-from wavegen.calls import build, build_all
+from wavegen.calls import build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
@@ -20,40 +17,28 @@ from wavegen.objectives.distillation import weighted_terms
 from wavegen.runs.folder import check_stored
 from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
-from wavegen.runs.weights import build_model, weights_file
-from wavegen.training.data import SegmentData
+from wavegen.runs.weights import build_model
 from wavegen.training.distillation import DistillationTraining
-from wavegen.training.fit import fit
-from wavegen.training.module import TrainingModule
 from wavegen.training.net_resources import arrange_nets
-from wavegen.training.settings import fit_settings, optimisation
-from wavegen.training.spoken_samples import SpokenSamples
-from wavegen.training.stage import run_stage, save_model
+from wavegen.training.settings import optimisation
+from wavegen.training.source_filter_stage import train_source_filter
+from wavegen.training.speech_stage import facts_of, plain, recordings, speech_stage
+from wavegen.training.stage import save_model
 from wavegen.training.teacher import TeacherTraining
-from wavegen.untrusted.parts import describe
 
 log = logging.getLogger(__name__)
 
 
-def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
-    """Write the corpus properties that the models' configurations refer to into ``config.voice``."""
-    voice = {
-        "sample_rate": corpus.sample_rate,
-        "hop_samples": corpus.hop_samples,
-        "num_features": corpus.encoder.layout.num_features,
-    }
-    OmegaConf.update(config, "voice", voice)
+def teacher_config(config: DictConfig) -> dict[str, Any]:
+    """The configuration of a new teacher: on a source-filter model, unless ``source_filter=none``."""
+    inner = {"source_filter": plain(config.source_filter)} if config.get("source_filter") else {}
+    return plain(config.teacher) | inner
 
 
-def facts_of(corpus: Corpus) -> dict[str, Any]:
-    """The manifest entries of a voice beside its models: all that is needed to turn text into context."""
-    return {
-        "sample_rate": corpus.sample_rate,
-        "hop_samples": corpus.hop_samples,
-        "encoder": corpus.encoder.to_dict(),
-        "front_end": describe(corpus.front_end),
-        "prosody": describe(corpus.prosody),
-    }
+def student_config(config: DictConfig, teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a student of this teacher, on the same source-filter model."""
+    model = teacher.get("source_filter")
+    return plain(config.student) | ({"voice": [model["filter"], model["mixture"]]} if model else {})
 
 
 def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
@@ -66,21 +51,20 @@ def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
     return weighted_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
 
 
-def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
-    """The first recordings of the training part, for values that are estimated before training."""
-    return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
-
-
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
     """Fit the configured teacher, or load it if the run already contains it.
 
-    The averaged weights are saved in the run.
+    The source-filter model on which it is built comes first, unless ``source_filter=none``. The averaged
+    weights of both are saved in the run.
     """
+    source_filter = train_source_filter(config, corpus, run)
     settings = config.teacher_training
 
     def build_teacher(model_config: dict[str, Any]) -> nn.Module:
         teacher = build_model(model_config, source="teacher")
         teacher.fit_to_data(recordings(corpus))
+        if source_filter is not None:
+            teacher.source_filter.load_state_dict(source_filter.state_dict())
         arrange_nets([teacher], checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
         return teacher
 
@@ -91,6 +75,7 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
             teacher=cast(SequentialModel, teacher), sample_rate=corpus.sample_rate, **optimisation(settings)
         ),
         lambda teacher: teacher.receptive_field,
+        model_config=teacher_config(config),
         config=config,
         corpus=corpus,
         run=run,
@@ -129,25 +114,30 @@ def find_teacher_voice(config: DictConfig, corpus: Corpus) -> tuple[Voice | None
     return voice, replace(corpus, encoder=voice.encoder)
 
 
-def obtain_teacher(config: DictConfig, corpus: Corpus, run: Path, teacher_voice: Voice | None) -> nn.Module:
-    """The teacher of ``teacher_voice``, copied into the run, or the run's own, trained now if missing."""
-    if teacher_voice is None:
-        return train_teacher(config, corpus, run)
+def copy_teacher(corpus: Corpus, run: Path, teacher_voice: Voice) -> nn.Module:
+    """The teacher of ``teacher_voice``, copied into the run, with its source-filter model."""
     teacher = cast(nn.Module, teacher_voice.teacher)  # find_teacher_voice has checked that it is there
+    if teacher_voice.source_filter is not None:
+        described = teacher_voice.config["source_filter"]
+        save_model(run, "source_filter", teacher_voice.source_filter, described, facts_of(corpus))
     save_model(run, "teacher", teacher, teacher_voice.config["teacher"], facts_of(corpus))
     return teacher
 
 
 def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
-    """Distil the teacher into the configured student, or load it if the run already contains it."""
+    """Distil the teacher into the configured student, or load it if the run already contains it.
+
+    The student of a teacher with a source-filter model has that model's voice behind its flows.
+    """
     settings = config.student_training
 
     def build_student(model_config: dict[str, Any]) -> nn.Module:
         student = build_model(model_config, source="student")
+        if student.voice is not None:
+            student.voice.load_state_dict(teacher.source_filter.voice.bijection.state_dict())
         if config.adopt_conditioning:
-            net = getattr(teacher.conditioner, "conditioner", teacher.conditioner)
-            if net.conditioning is not None:
-                copied = student.adopt_conditioning(net.conditioning)
+            if teacher.wavenet.conditioning is not None:
+                copied = student.adopt_conditioning(teacher.wavenet.conditioning)
                 log.info("the student starts with %d conditioning tensors of the teacher", copied)
         nets = [student, teacher]
         arrange_nets(nets, checkpoint_layers=settings.checkpoint_layers, compile=settings.compile)
@@ -163,60 +153,9 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
             **optimisation(settings),
         ),
         lambda student: max(student.receptive_field, teacher.receptive_field),
+        model_config=student_config(config, read_manifest(run)["models"]["teacher"]),
         config=config,
         corpus=corpus,
         run=run,
         seed=config.seed + 1,
-    )
-
-
-def speech_stage(
-    name: str,
-    build_from: Callable[[dict[str, Any]], nn.Module],
-    module: Callable[[nn.Module], TrainingModule],
-    past_samples: Callable[[nn.Module], int],
-    *,
-    config: DictConfig,
-    corpus: Corpus,
-    run: Path,
-    seed: int,
-    callbacks: Sequence[lightning.Callback] = (),
-    finish: Callable[[TrainingModule], None] | None = None,
-) -> nn.Module:
-    """A stage on segments of a corpus that logs spoken samples at validations."""
-    if weights_file(run, name).exists():
-        require_match(load_voice(run), corpus, run)
-    settings = config[f"{name}_training"]
-    model_config = cast(dict[str, Any], OmegaConf.to_container(config[name], resolve=True))
-
-    def segments(model: nn.Module) -> SegmentData:
-        return SegmentData(
-            corpus=corpus,
-            segment_s=settings.segment_s,
-            past_samples=past_samples(model),
-            batch_size=settings.batch_size,
-            lookahead_frames=getattr(model, "lookahead_frames", 1),
-            seed=config.seed,
-            num_workers=settings.num_workers,
-        )
-
-    def fit_speaking(**given: Any) -> None:
-        spoken = SpokenSamples(
-            corpus=corpus, every_num_validations=settings.speak_every_num_validations, seed=config.seed
-        )
-        # The run's seed is for all draws in training; the stage's seed is only for the initial weights.
-        given["seed"] = config.seed
-        fit(trainer=build(config.trainer), callbacks=[*callbacks, spoken], **given, **fit_settings(settings))
-
-    return run_stage(
-        name,
-        lambda: build_from(model_config),
-        module,
-        segments,
-        run=run,
-        seed=seed,
-        fit=fit_speaking,
-        model_config=model_config,
-        facts=facts_of(corpus),
-        finish=finish,
     )

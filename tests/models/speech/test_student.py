@@ -167,8 +167,9 @@ def excited_student(make_source_filter):
         )
 
     torch.manual_seed(4)
+    model = make_source_filter()
     return WaveNetStudent(
-        wavenets=[wavenet, wavenet], family=Logistic, hop_samples=40, source_filter=make_source_filter()
+        wavenets=[wavenet, wavenet], family=Logistic, hop_samples=40, voice=[model.filter, model.mixture]
     ).double()
 
 

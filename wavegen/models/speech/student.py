@@ -14,7 +14,6 @@ from wavegen.flows.autoregressive import Autoregressive
 from wavegen.flows.causal_affine import CausalAffineSeries
 from wavegen.flows.compose import Compose
 from wavegen.flows.flow import Flow
-from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.models.speech.white_noise import Family, WhiteNoise
 
 
@@ -36,10 +35,11 @@ class WaveNetStudent(Flow):
         family: ``family(loc, log_scale)`` builds the noise, and the conditional of a sample given past noise.
         hop_samples: samples per context frame; with the number of frames it gives the utterance's length.
         initial_scale: total scale of the untrained student. Training does not recover from a large one.
-        source_filter: its voice maps the flows' output to the waveform, :math:`x = g(x^F)`. It is affine in
-            each sample, so :math:`\mu_\text{tot}` and :math:`s_\text{tot}` include it. The flows start as the
-            identity (times the scale that gives the noise a variance of 1), so the untrained student speaks
-            as the source-filter model does, which is frozen. None gives the student of the paper.
+        voice: the bijections of a source-filter model's voice, filter and mixture, which map the flows'
+            output to the waveform, :math:`x = g(x^F)`. They are affine in each sample, so
+            :math:`\mu_\text{tot}` and :math:`s_\text{tot}` include them. The flows start as the identity
+            (times the scale that gives the noise a variance of 1), so the untrained student speaks as the
+            source-filter model does, which is frozen. Without them it is the student of the paper.
     """
 
     base: WhiteNoise
@@ -51,10 +51,10 @@ class WaveNetStudent(Flow):
         family: Family,
         hop_samples: int,
         initial_scale: float = 0.05,
-        source_filter: SourceFilter | None = None,
+        voice: Sequence[nn.Module] = (),
     ) -> None:
         transform = Affine()
-        if source_filter is not None:
+        if len(voice):
             zero = torch.zeros(())
             initial_scale = 1 / float(family(zero, zero).stddev)
         conditioners = [wavenet(num_parameters=transform.num_parameters) for wavenet in wavenets]
@@ -67,7 +67,7 @@ class WaveNetStudent(Flow):
         # The bijection normalises (f: x → z) and sampling applies it backwards, so its last member is the
         # first flow.
         flows = [step.inv for step in reversed(steps)]
-        outer = [] if source_filter is None else [source_filter.voice.bijection]
+        outer = [CausalAffineSeries(*voice)] if len(voice) else []
         super().__init__(bijection=Compose(*outer, *flows), base=WhiteNoise(family, hop_samples))
         self.num_flows = len(flows)
         if self.voice is not None:
@@ -84,6 +84,13 @@ class WaveNetStudent(Flow):
         """The bijection of the source-filter model's voice, after the flows; None if there is none."""
         first = self.bijection.members[0]
         return first if isinstance(first, CausalAffineSeries) else None
+
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames of features after a frame that a sample depends on; 1 for the upsampling."""
+        if self.voice is None:
+            return 1
+        return max(1, *(member.parameter_source.context_frames for member in self.voice.members))
 
     def train(self, mode: bool = True) -> "WaveNetStudent":
         """The voice is frozen and stays in evaluation mode."""

@@ -14,6 +14,8 @@ from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
 from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.nets.linear_prediction import LinearPrediction
 
+SPEECH_RMS = 0.1
+
 
 class WaveNetTeacher(AutoregressiveModel):
     """An autoregressive distribution of waveforms (van den Oord et al. 2016; Parallel WaveNet, 1711.10433).
@@ -49,6 +51,8 @@ class WaveNetTeacher(AutoregressiveModel):
                 f"a teacher with a source_filter needs a head with locations, got {type(head).__name__}"
             )
         conditioner = wavenet(num_parameters=head.num_parameters)
+        if source_filter is not None:
+            conditioner.input_gain *= SPEECH_RMS  # the net's gain is for waveforms; an excitation has RMS 1
         with torch.no_grad():
             last = conditioner.output[-1]
             last.weight.mul_(0.1)  # the initial distribution is then close to head.initial_bias()
@@ -67,6 +71,20 @@ class WaveNetTeacher(AutoregressiveModel):
                 conditioner=conditioner, shift_loc=head.shift_loc, order=linear_prediction_order
             )
         super().__init__(conditioner=conditioner, head=head)
+
+    @property
+    def wavenet(self) -> nn.Module:
+        """The WaveNet, without what maps its parameters to the waveform."""
+        conditioner = self.conditioner
+        if isinstance(conditioner, ExcitationConditioner):
+            return conditioner.wavenet
+        return conditioner.conditioner if isinstance(conditioner, LinearPrediction) else conditioner
+
+    @property
+    def source_filter(self) -> SourceFilter | None:
+        """The source-filter model under the WaveNet; None for a plain one."""
+        conditioner = self.conditioner
+        return conditioner.source_filter if isinstance(conditioner, ExcitationConditioner) else None
 
     @property
     def receptive_field(self) -> int:

@@ -1,0 +1,89 @@
+"""What the training of a source-filter model minimises, and which parts each cost reaches."""
+
+import pytest
+import torch
+from torch import nn
+
+from wavegen.data.speech.segments import Batch
+from wavegen.objectives.distillation import WeightedTerm
+from wavegen.training.budget import Budget
+from wavegen.training.source_filter import SourceFilterTraining
+
+
+class MeanPower(nn.Module):
+    """A distance that is easily computed again."""
+
+    def distance(self, sample, recording):
+        return sample.square().mean() - recording.square().mean()
+
+
+class Recorded(SourceFilterTraining):
+    """Keeps what goes into the log."""
+
+    def log_all(self, stage, values, batch_size):
+        self.values = {f"{stage}/{name}": value.item() for name, value in values.items()}
+
+    def log(self, *_, **__):
+        pass
+
+
+@pytest.fixture
+def training(make_source_filter):
+    distances = nn.ModuleDict({"power": WeightedTerm(loss=MeanPower(), weight=3.0)})
+    return Recorded(
+        model=make_source_filter().float(),
+        distances=distances,
+        voice_segments=2,
+        optimizer=torch.optim.Adam,
+        budget=Budget(max_steps=5),
+    )
+
+
+@pytest.fixture
+def batch(speech_context):
+    waveform = 0.1 * torch.randn(3, 240)
+    mask = torch.arange(240).expand(3, 240) >= 40
+    return Batch(waveform, speech_context(3, 9).to(torch.float32), mask)
+
+
+def test_the_loss_is_the_likelihood_and_the_weighted_distances(training, batch):
+    torch.manual_seed(5)
+    loss = training.training_step(batch, 0)
+    conditionals = training.model.density.conditionals(batch.waveform, batch.context)
+    nats = -conditionals.log_prob(batch.waveform)[batch.mask].mean()
+    torch.manual_seed(5)
+    voice, context = training.model.voice, batch.context.select(torch.tensor([0, 1]))
+    sample, _ = voice.rsample_with_conditionals(voice.noise((2, 240)), context)
+    power = sample[:, 40:].square().mean() - batch.waveform[:2, 40:].square().mean()
+    torch.testing.assert_close(loss, nats + 3.0 * power)
+    assert training.values["train/power"] == pytest.approx(power.item(), rel=1e-5)
+    assert training.values["train/bits_per_sample"] == pytest.approx(nats.item() / 0.6931472, rel=1e-5)
+
+
+def test_a_validation_gives_the_cost_by_which_weights_are_selected(training, batch):
+    torch.manual_seed(5)
+    loss = training.training_step(batch, 0)
+    torch.manual_seed(5)
+    result = training.validation_step(batch, 0)
+    assert result == {"cost": pytest.approx(loss.item(), rel=1e-6), "size": 600}
+
+
+def test_likelihood_reaches_filter_and_pulses_and_distances_filter_and_mixture(training, batch):
+    training.model.requires_grad_(True)
+    nats, distances = training.costs(batch)
+    reached = {}
+    for name, value in {"nats": nats, **distances}.items():
+        training.model.zero_grad()
+        value.backward(retain_graph=True)
+        reached[name] = {
+            part
+            for part, module in training.model.named_children()
+            if any(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())
+        }
+    assert reached == {"nats": {"filter", "pulses"}, "power": {"filter", "mixture"}}
+
+
+def test_it_speaks_with_the_voice(training, batch):
+    lengths = torch.tensor([200, 240])
+    spoken = training.speak(batch.context.select(torch.tensor([0, 1])), lengths, torch.Generator())
+    assert spoken.shape == (2, 240) and spoken[0, 200:].abs().max() == 0 and spoken.std() > 0
