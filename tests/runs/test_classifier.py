@@ -4,7 +4,7 @@ import torch
 from wavegen.errors import UserError
 from wavegen.models.speech.phone_classifier import PhoneClassifier
 from wavegen.runs.classifier import CLASSIFIER, load_classifier
-from wavegen.runs.manifest import write_manifest
+from wavegen.runs.manifest import MANIFEST, write_manifest
 from wavegen.runs.weights import build_model, save_weights
 
 
@@ -31,6 +31,10 @@ def test_what_is_no_classifier_for_this_corpus_is_named(run, tmp_path):
         load_classifier(None, 8000)
     with pytest.raises(UserError, match="has the sample rate 8000, expected 16000, that of the corpus"):
         load_classifier(str(folder), 16000)
+    manifest = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(manifest.replace('"num_filters": 4', '"num_filters": 60000'))
+    with pytest.raises(UserError, match="the file has .* numbers, the model has more"):
+        load_classifier(str(folder), 8000)
     (folder / "classifier.safetensors").unlink()
     with pytest.raises(UserError, match="contains no phone classifier, expected a run of `wavegen class"):
         load_classifier(str(folder), 8000)

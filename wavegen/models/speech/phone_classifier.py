@@ -71,7 +71,10 @@ class PhoneClassifier(nn.Module):
         # Sample t · stride + stride / 2 is at the centre of the window of step t.
         before = (window_samples - self.stride) // 2
         self.padding = (before, window_samples - self.stride - before)
-        self.filters = nn.Parameter(gabor_pairs(num_filters, window_samples, sample_rate))
+        # Registered before it is filled, so that a description from elsewhere cannot fill memory.
+        self.filters = nn.Parameter(torch.empty(2 * num_filters, 1, window_samples))
+        with torch.no_grad():
+            self.filters.copy_(gabor_pairs(num_filters, window_samples, sample_rate))
         self.first = nn.Conv1d(num_filters, channels, 1)
         self.layers = nn.ModuleList(
             TwoSidedLayer(channels, kernel_size, 2**index, dropout) for index in range(num_layers)
