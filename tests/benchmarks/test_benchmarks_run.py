@@ -52,6 +52,14 @@ def test_flow_numerics(tmp_path):
 
 
 @pytest.mark.slow
+def test_loss_terms(tmp_path):
+    output = tmp_path / "terms.json"
+    printed = run("loss_terms.py", "--batch-size", 2, "--segment-s", 0.05, "--repeats", 1, "--output", output)
+    assert "spectral_shape" in printed and "perceptual" in printed
+    assert min(json.loads(output.read_text())["seconds"].values()) > 0
+
+
+@pytest.mark.slow
 def test_training_steps(tmp_path):
     output = tmp_path / "steps.json"
     printed = run("training_steps.py", "--layers", 2, "--segment-s", 0.02, "--repeats", 1, "--output", output)

@@ -121,8 +121,18 @@ class Mean(nn.Module):
 
 def test_a_weight_rises_from_a_tenth_of_itself():
     term = WeightedTerm(loss=Mean(), weight=2.0, warmup_steps=100)
-    assert [term.weight_after(steps) for steps in (0, 50, 100, 200)] == pytest.approx([0.2, 1.1, 2.0, 2.0])
-    assert WeightedTerm(loss=Mean(), weight=3.0).weight_after(0) == 3.0
+    weights = [term.weight_after(steps, 400) for steps in (0, 50, 100, 200)]
+    assert weights == pytest.approx([0.2, 1.1, 2.0, 2.0])
+    assert WeightedTerm(loss=Mean(), weight=3.0).weight_after(0, 400) == 3.0
+
+
+def test_a_term_may_start_later_and_warm_up_then():
+    term = WeightedTerm(loss=Mean(), weight=2.0, warmup_steps=100, start_share=0.25)
+    weights = [term.weight_after(steps, 400) for steps in (0, 99, 100, 150, 200, 400)]
+    assert weights == pytest.approx([0, 0, 0.2, 1.1, 2.0, 2.0])
+    assert [term.has_started(steps, 400) for steps in (0, 99, 100, 400)] == [False, False, True, True]
+    with pytest.raises(UserError, match="objective.mean.start_share must be a share of the training, 0 to 1"):
+        weighted_terms({"mean": {"loss": Mean(), "start_share": 1.5}}, [])
 
 
 def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
@@ -138,7 +148,11 @@ def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
     [
         ({}, "objective has no term"),
         ({"power": None}, "objective has no term"),
-        ({"power": {"weight": 1.0}}, "objective.power has weight, expected loss, weight and warmup_steps"),
+        (
+            {"one": {"loss": Mean(), "start_share": 0.1}, "other": {"loss": Mean(), "start_share": 0.2}},
+            "objective has no term that counts from the first step",
+        ),
+        ({"power": {"weight": 1.0}}, "objective.power has weight, expected loss, weight, warmup_st"),
         ({"power": {"loss": Mean(), "wieght": 1.0}}, "objective.power has loss, wieght, expected"),
         ({"power": 3}, "objective.power has 3, expected"),
         (

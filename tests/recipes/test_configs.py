@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -22,8 +23,11 @@ from wavegen.cli import composition
 from wavegen.cli.main import main
 from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.resources import resource_directory
+from wavegen.runs.classifier import load_classifier
 from wavegen.runs.folder import open_run
 from wavegen.runs.voice import load_voice
+from wavegen.training.classifier import fill_in_phones, train_classifier
+from wavegen.training.source_filter_stage import train_source_filter
 from wavegen.training.speech_stage import fill_in_voice
 from wavegen.training.speech_stages import train_student, train_teacher
 
@@ -31,6 +35,8 @@ from wavegen.training.speech_stages import train_student, train_teacher
 def start(config, corpus):
     """The run folder of a recipe, as its script opens it."""
     fill_in_voice(config, corpus)
+    if "classifier" in config:
+        fill_in_phones(config, corpus)
     return open_run(config)
 
 
@@ -52,6 +58,14 @@ NARROW_TEACHER = [
 ]
 
 
+STAGES = {
+    "source_filter": ["source_filter"],
+    "teacher": ["source_filter", "teacher"],
+    "distill": ["source_filter", "teacher", "student"],
+    "classifier": ["classifier"],
+}
+
+
 def brief(stage):
     settings = {
         "segment_s": 0.05,
@@ -60,8 +74,8 @@ def brief(stage):
         "validate_every_steps": 2,
         "dev_batches": 1,
         "num_workers": 0,
-        "speak_every_num_validations": 100,
     }
+    settings |= {} if stage == "classifier" else {"speak_every_num_validations": 100}
     return [f"{stage}_training.{key}={value}" for key, value in settings.items()]
 
 
@@ -115,7 +129,7 @@ def with_marks(file):
 def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
     group, _, name = file.removesuffix(".yaml").partition("/")
     recipe, *words = command(file)
-    words = [word for word in words if not word.startswith("corpus.root=")]
+    words = [word for word in words if not word.startswith(("corpus.root=", "classifier_checkpoint="))]
     plain = composition.compose_config(recipe, words, configs=CONFIGS)
     words += corpus_overrides(plain.corpus.name, plain.corpus.sample_rate)
     if group != "optimisation":
@@ -129,33 +143,53 @@ def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
         corpus = ensure_prepared(composition.compose_config(recipe, words, configs=CONFIGS).corpus)
         assert (corpus.name, len(list(corpus.utterances("test")))) == (plain.corpus.name, 1)
         return
-    words += [f"run={tmp_path / 'run'}", *brief("teacher")]
-    words += brief("student") if recipe == "distill" else []
+    words += [f"run={tmp_path / 'run'}"]
+    stages = STAGES[recipe]
+    if group == "source_filter" and name == "none":
+        stages = stages[1:]
+    words += [word for stage in STAGES[recipe] for word in brief(stage)]
+    if name == "perceptual":
+        words += [f"classifier_checkpoint={a_classifier(words, tmp_path / 'classifier')}"]
     words += NARROW_TEACHER if group in ("student", "experiment", "objective", "term") else []
     if group == "trainer" and name == "ddp":
         launched = [sys.executable, "-m", "wavegen", recipe, *words, "trainer.accelerator=cpu"]
         subprocess.run([*launched, *NARROW_TEACHER], check=True, timeout=300)
     else:
         train(composition.compose_config(recipe, [*words, "trainer.devices=1"], configs=CONFIGS))
-    check_run(tmp_path / "run", ["teacher", "student"] if recipe == "distill" else ["teacher"])
+    check_run(tmp_path / "run", stages)
+
+
+def a_classifier(words, run):
+    """The run folder of a classifier trained for two steps on the corpus of a command."""
+    corpus = [word for word in words if word.startswith("corpus.")]
+    words = [*corpus, *brief("classifier"), f"run={run}"]
+    train(composition.compose_config("classifier", words, configs=CONFIGS))
+    return run
 
 
 def train(config):
     """The trainings of the recipe; measuring what came of them is tested once, below."""
     corpus = ensure_prepared(config.corpus)
     run = start(config, corpus)
+    if "classifier" in config:
+        train_classifier(config, corpus, run)
+        return
+    if "teacher" not in config:
+        train_source_filter(config, corpus, run)
+        return
     teacher = train_teacher(config, corpus, run)
     if "student" in config:
         train_student(config, corpus, run, teacher)
 
 
 def check_run(run, models):
-    voice = load_voice(run)
+    is_voice = models != ["classifier"]
+    loaded = load_voice(run) if is_voice else SimpleNamespace(classifier=load_classifier(str(run), 8000))
     for name in models:
         state = torch.load(run / "checkpoints" / name / "last.ckpt", weights_only=True)
         assert state["global_step"] == 2
         assert all(torch.isfinite(tensor).all() for tensor in load_file(run / f"{name}.safetensors").values())
-        assert getattr(voice, name) is not None
+        assert getattr(loaded, name) is not None
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +203,22 @@ def recipe_runs(tmp_path_factory, sentences):
     speak = ["text=a, b = {c}", f"checkpoint={folder / 'student'}", f"output={folder / 'out.wav'}"]
     commands = {
         "prepare": corpus,
-        "teacher": [*corpus, *brief("teacher"), *NARROW_TEACHER, f"run={folder / 'teacher'}"],
+        "teacher": [
+            *corpus,
+            *brief("source_filter"),
+            *brief("teacher"),
+            *NARROW_TEACHER,
+            f"run={folder / 'teacher'}",
+        ],
+        "source_filter": [*corpus, *brief("source_filter"), *few[:2], f"run={folder / 'source_filter'}"],
+        "classifier": [*corpus, *brief("classifier"), f"run={folder / 'classifier'}"],
         "distill": [
             *corpus,
             *brief("teacher"),
             *brief("student"),
             *few,
+            "term=[perceptual,spectral_shape]",
+            f"classifier_checkpoint={folder / 'classifier'}",
             f"teacher_checkpoint={folder / 'teacher'}",
             f"run={folder / 'student'}",
         ],
@@ -186,6 +230,8 @@ def recipe_runs(tmp_path_factory, sentences):
     return {
         "prepare": folder / "corpus",
         "teacher": folder / "teacher",
+        "source_filter": folder / "source_filter",
+        "classifier": folder / "classifier",
         "distill": folder / "student",
         "synthesize": folder / "out.wav",
         "evaluate": folder / "evaluation",
@@ -194,7 +240,11 @@ def recipe_runs(tmp_path_factory, sentences):
 
 def test_the_recipes_go_from_text_to_a_report(recipe_runs):
     assert (recipe_runs["prepare"] / "corpus.json").is_file()
-    check_run(recipe_runs["teacher"], ["teacher"])
+    check_run(recipe_runs["teacher"], ["source_filter", "teacher"])
+    check_run(recipe_runs["source_filter"], ["source_filter"])
+    check_run(recipe_runs["classifier"], ["classifier"])
+    heard = json.loads((recipe_runs["classifier"] / "metrics.json").read_text(encoding="utf-8"))
+    assert {"classifier/dev/accuracy", "classifier/dev/majority_accuracy"} <= set(heard)
     check_run(recipe_runs["distill"], ["student"])
     info = soundfile.info(recipe_runs["synthesize"])
     assert (info.samplerate, info.subtype, info.channels) == (8000, "PCM_16", 1)

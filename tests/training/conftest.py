@@ -83,6 +83,16 @@ def compose_config():
 
 
 @pytest.fixture
+def make_config():
+    """``make_config(recipe, *overrides)``: the recipe's configuration as it is."""
+
+    def make(recipe, *overrides):
+        return composition.compose_config(recipe, list(overrides), configs=resource_directory("configs"))
+
+    return make
+
+
+@pytest.fixture
 def train_flow():
     """``train_flow(run, *overrides)``: fits a flow of a handful of channels to digits, in a second."""
     from wavegen.runs.folder import open_run

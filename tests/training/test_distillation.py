@@ -29,6 +29,19 @@ def test_a_term_warms_up_by_steps_or_by_their_share_of_the_minutes(
     assert module.weight("divergence") == 2.0
 
 
+def test_a_term_that_has_not_started_is_not_computed_but_in_validations(monkeypatch, training, batch):
+    training.terms["three"].start_share = 0.6
+    monkeypatch.setattr(DistillationTraining, "global_step", 2)
+    loss, log = training.loss(batch)
+    assert "three" not in log and "level_3" not in log and training.started() == ["one"]
+    torch.testing.assert_close(loss, 2.0 * log["one"])
+    training.eval()
+    assert set(training.loss(batch)[1]) >= {"one", "three"}
+    training.train()
+    monkeypatch.setattr(DistillationTraining, "global_step", 3)
+    assert training.started() == ["one", "three"]
+
+
 class Level(nn.Module):
     """A term that is a multiple of the sample's mean square."""
 

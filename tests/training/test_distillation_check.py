@@ -10,8 +10,11 @@ from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.objectives.distillation import Term
-from wavegen.training.distillation_check import check_distillable, check_term, trial_step
+from wavegen.resources import resource_directory
+from wavegen.runs.weights import build_model
+from wavegen.training.distillation_check import check_critic, check_distillable, check_term, trial_step
 from wavegen.training.speech_stage import fill_in_voice
+from wavegen.training.stage import save_model
 from wavegen.untrusted import targets
 
 
@@ -168,6 +171,51 @@ def test_what_is_no_term_is_named_with_its_entry(loss, said):
 def test_a_term_is_what_the_loss_returned():
     term = Term(ONE, {"x": ONE, "y": 2, "z": 0.5})
     assert check_term("objective.fine", Returning(term), None) is term
+
+
+class Judging(Returning):
+    """A loss whose critic's loss is what it was given."""
+
+    critic = nn.Linear(1, 1)
+    optimizer = torch.optim.Adam
+
+    def critic_loss(self, step):
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (ONE * torch.nan, "the critic's loss of Judging is nan, expected a finite number"),
+        (1.0, "the critic's loss of Judging is an object of float, expected a scalar tensor"),
+        (torch.zeros(2), "the critic's loss of Judging is a tensor of shape (2,), expected a scalar tensor"),
+    ],
+)
+def test_what_is_no_critic_s_loss_is_named_with_its_entry(given, said):
+    with pytest.raises(UserError) as error:
+        check_critic("objective.bad", Judging(given), SimpleNamespace(without_gradient=lambda: None))
+    assert str(error.value).removeprefix("objective.bad: ") == said
+
+
+def test_a_critic_s_loss_is_logged_under_the_entry_s_name():
+    step = SimpleNamespace(without_gradient=lambda: None)
+    assert check_critic("objective.fine", Judging(ONE), step) == ["fine_critic"]
+    assert check_critic("objective.fine", Returning(Term(ONE)), step) == []
+
+
+def test_every_term_that_comes_with_wavegen_is_tried(compose_config, mini_corpus, tmp_path):
+    """All together, with an untrained classifier for the perceptual one."""
+    part = {"_target_": "wavegen.models.speech.phone_classifier.PhoneClassifier", "num_phones": 3}
+    part |= {"sample_rate": 8000, "hop_samples": 40, "channels": 4, "num_layers": 2}
+    save_model(tmp_path, "classifier", build_model(part, source="test"), part, {"sample_rate": 8000})
+    names = sorted(path.stem for path in (resource_directory("configs") / "term").glob("[!_]*.yaml"))
+    config = compose_config("distill", f"term=[{','.join(names)}]", f"classifier_checkpoint={tmp_path}")
+    fill_in_voice(config, mini_corpus)
+    check_distillable(config, mini_corpus, None)
+    assert set(names) <= set(config.objective) and len(names) >= 6
+    config.classifier_checkpoint = None
+    with pytest.raises(UserError, match="classifier_checkpoint must be given"):
+        check_distillable(config, mini_corpus, None)
 
 
 @pytest.mark.parametrize(("segment_s", "scored"), [(0.05, 400), (2.0, 3200), (0.001, 40)])

@@ -7,14 +7,15 @@ The student generates one sample per step, and every term of the loss uses it. A
       NAME: {loss: {_target_: wavegen.objectives.FILE.CLASS}, weight: 1.0, warmup_steps: 0}
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.optim import Optimizer
 
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
@@ -99,10 +100,44 @@ class DistillationStep:
             )
         return conditionals.continuous
 
+    def without_gradient(self) -> "DistillationStep":
+        """The same step, whose sample and conditionals are constants."""
+        constant = DistillationStep(
+            teacher=self.teacher,
+            student=self.student,
+            recording=self.recording,
+            context=self.context,
+            mask=self.mask,
+        )
+        law = type(self.conditionals)(self.conditionals.loc.detach(), self.conditionals.log_scale.detach())
+        constant.__dict__["_sample_and_conditionals"] = self.sample.detach(), law
+        return constant
+
     @cached_property
     def _sample_and_conditionals(self) -> tuple[Tensor, Normal | Logistic]:
         noise = self.student.noise(self.recording.shape) if self._noise is None else self._noise
         return self.student.rsample_with_conditionals(noise, self.context)
+
+
+@runtime_checkable
+class LossWithCritic(Protocol):
+    """A loss that judges the sample by a net which is trained beside the student.
+
+    At every step on which the term counts, the training first makes one step of ``optimizer`` on
+    ``critic_loss``, and then computes ``loss(step)``, through which the critic gets no gradient
+    (:class:`~wavegen.training.critics.Critics`).
+
+    Attributes:
+        critic: the net; all that ``critic_loss`` trains.
+        optimizer: builds its optimiser from parameters.
+    """
+
+    critic: nn.Module
+    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+
+    def critic_loss(self, step: DistillationStep) -> Tensor:
+        """A scalar that the critic minimises; the step's sample is a constant."""
+        ...
 
 
 class WeightedTerm(nn.Module):
@@ -114,31 +149,49 @@ class WeightedTerm(nn.Module):
         warmup_steps: number of training steps over which the weight rises linearly from a tenth of its value;
             0 for none. With its full weight from the start, a divergence drives the untrained student to
             near silence, where the divergence is small, and the power loss has to raise the level again.
+        start_share: share of the training before which the term is not computed; its warm-up comes after it.
+
+    Raises:
+        UserError: if ``start_share`` is not within 0 to 1.
     """
 
-    def __init__(self, *, loss: nn.Module, weight: float = 1.0, warmup_steps: int = 0) -> None:
+    def __init__(
+        self, *, loss: nn.Module, weight: float = 1.0, warmup_steps: int = 0, start_share: float = 0.0
+    ) -> None:
         super().__init__()
+        if not 0 <= start_share <= 1:
+            raise UserError(f"start_share must be a share of the training, 0 to 1, got {start_share}")
         self.loss, self.weight, self.warmup_steps = loss, weight, warmup_steps
+        self.start_share = start_share
 
     def forward(self, step: DistillationStep) -> Term:
         return self.loss(step)
 
-    def weight_after(self, steps: float) -> float:
-        """The weight after this number of steps."""
+    def weight_after(self, steps: float, max_steps: int) -> float:
+        """The weight after this number of a training's steps; 0 before the term starts."""
+        steps -= self.start_share * max_steps
+        if steps < 0:
+            return 0.0
         if steps >= self.warmup_steps:
             return self.weight
         return self.weight * (INITIAL_SHARE + (1 - INITIAL_SHARE) * (steps / self.warmup_steps))
+
+    def has_started(self, steps: float, max_steps: int) -> bool:
+        """Whether the term counts after this number of a training's steps."""
+        return steps >= self.start_share * max_steps
 
 
 def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray]) -> nn.ModuleDict:
     """The terms of a loss by name, in alphabetical order, so that sums do not depend on the order of files.
 
     Args:
-        entries: ``{name: {loss, weight, warmup_steps}}`` with instantiated losses; null removes a term.
+        entries: by name the arguments of a :class:`WeightedTerm`, with an instantiated loss; null removes a
+            term.
         recordings: of the training split, ``(samples,)`` each, for losses that depend on signal levels.
 
     Raises:
-        UserError: if an entry has no loss or other keys, if a loss is no module, or if there are no terms.
+        UserError: if an entry has no loss or other keys, if a loss is no module, or if there are no
+            terms at the first step.
     """
     terms = nn.ModuleDict()
     for name, entry in sorted(entries.items()):
@@ -146,7 +199,9 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
             continue
         if not (isinstance(entry, Mapping) and "loss" in entry and entry.keys() <= _ENTRY):
             got = ", ".join(entry) if isinstance(entry, Mapping) else repr(entry)
-            raise UserError(f"objective.{name} has {got}, expected loss, weight and warmup_steps")
+            raise UserError(
+                f"objective.{name} has {got}, expected loss, weight, warmup_steps and start_share"
+            )
         if not isinstance(entry["loss"], nn.Module):
             got = (
                 "no _target_"
@@ -154,12 +209,19 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
                 else f"the type {type(entry['loss']).__name__}"
             )
             raise UserError(f"objective.{name}.loss has {got}, expected the _target_ of a module")
-        terms[name] = WeightedTerm(**entry)
+        try:
+            terms[name] = WeightedTerm(**entry)
+        except UserError as error:
+            raise UserError(f"objective.{name}.{error}") from error
         if hasattr(terms[name].loss, "fit_to_data"):
             terms[name].loss.fit_to_data(recordings)
     if not terms:
         raise UserError("objective has no terms, expected at least one {loss, weight, warmup_steps}")
+    if all(term.start_share > 0 for term in terms.values()):
+        raise UserError(
+            "objective has no term that counts from the first step, expected one without start_share"
+        )
     return terms
 
 
-_ENTRY = {"loss", "weight", "warmup_steps"}
+_ENTRY = {"loss", "weight", "warmup_steps", "start_share"}

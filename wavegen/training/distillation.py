@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from wavegen.data.speech.segments import Batch
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
-from wavegen.objectives.distillation import DistillationStep
+from wavegen.objectives.distillation import DistillationStep, WeightedTerm
 from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.training.critics import Critics
 from wavegen.training.module import TrainingModule
 
 STATISTICS = (
@@ -30,7 +31,8 @@ class DistillationTraining(TrainingModule):
         teacher: frozen here; gradients pass through it to the student's sample.
         student: the model that is trained.
         terms: of the loss, see :func:`~wavegen.objectives.distillation.weighted_terms`. Their warm-up is
-            counted in the budget's steps; if minutes limit the training, their share counts as steps.
+            counted in the budget's steps; if minutes limit the training, their share counts as steps. A
+            critic of a loss is trained by one step before the student's, on the same sample.
     """
 
     def __init__(
@@ -40,23 +42,34 @@ class DistillationTraining(TrainingModule):
         # Not registered as a submodule: it is not trained, averaged or saved with the trainer's state.
         self.__dict__["teacher"] = cast(nn.Module, teacher).requires_grad_(False)
         self.student, self.terms = student, terms
+        self.critics = Critics(terms)
 
     def on_fit_start(self) -> None:
         self.teacher.to(self.device).eval()  # its input dropout belongs to its own training
+        self.critics.begin()
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and all values to log."""
-        step = DistillationStep(
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["critics"] = self.critics.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.critics.load_state_dict(checkpoint.get("critics", {}))
+
+    def step_of(self, batch: Batch) -> DistillationStep:
+        return DistillationStep(
             teacher=self.teacher,
             student=self.student,
             recording=batch.waveform,
             context=batch.context,
             mask=batch.mask,
         )
+
+    def loss(self, batch: Batch, step: DistillationStep | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the terms that have started, and all values to log."""
+        step = self.step_of(batch) if step is None else step
         loss = batch.waveform.new_zeros(())
         log: dict[str, Tensor] = {}
-        for name, term in self.terms.items():
-            result = term(step)
+        for name in self.started():
+            result = self.terms[name](step)
             self.check_finite(name, result.value)
             loss = loss + self.weight(name) * result.value
             log |= {name: result.value.detach()} | dict(result.log)
@@ -71,15 +84,30 @@ class DistillationTraining(TrainingModule):
         )
         return loss, log | dict(zip(STATISTICS, statistics, strict=True))
 
+    def started(self) -> list[str]:
+        """The names of the terms that count at the current step; all in validations."""
+        progress = self.budget.as_steps(self.global_step), self.budget.max_steps
+        return [
+            name
+            for name, term in self.terms.items()
+            if not self.training or cast(WeightedTerm, term).has_started(*progress)
+        ]
+
     def weight(self, name: str) -> float:
         """The term's weight at the current step; the full weight in validations."""
-        term = self.terms[name]
-        return term.weight_after(self.budget.as_steps(self.global_step)) if self.training else term.weight
+        term = cast(WeightedTerm, self.terms[name])
+        if not self.training:
+            return term.weight
+        return term.weight_after(self.budget.as_steps(self.global_step), self.budget.max_steps)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss, log = self.loss(batch)
-        self.log_all("train", log, len(batch.waveform))
-        for name in self.terms:
+        step = self.step_of(batch)
+        critics = self.critics.update(step, self.started(), self.trainer.strategy.reduce)
+        for name, value in critics.items():
+            self.check_finite(name, value)
+        loss, log = self.loss(batch, step)
+        self.log_all("train", log | critics, len(batch.waveform))
+        for name in self.started():
             self.log(name, log[name], prog_bar=True, logger=False)
         return loss
 

@@ -11,7 +11,7 @@ from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
-from wavegen.objectives.distillation import DistillationStep, Term
+from wavegen.objectives.distillation import DistillationStep, LossWithCritic, Term
 from wavegen.runs.voice import Voice
 from wavegen.runs.weights import build_model
 from wavegen.training.distillation import STATISTICS
@@ -48,7 +48,8 @@ def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice |
         logged = dict.fromkeys(STATISTICS, "the training itself")
         for name, term in loss_terms(config, corpus).items():
             result = check_term(f"objective.{name}", term.loss, step)
-            for entry in (name, *result.log):
+            critic = check_critic(f"objective.{name}", term.loss, step)
+            for entry in (name, *result.log, *critic):
                 if entry in logged:
                     raise UserError(
                         f"objective.{name} logs '{entry}', and so does {logged[entry]}, expected other names"
@@ -100,6 +101,24 @@ def check_term(key: str, loss: nn.Module, step: DistillationStep) -> Term:
         if not is_scalar(value):
             raise UserError(f"{key}: {kind} logs {in_words(value)} as '{name}', expected a scalar")
     return term
+
+
+def check_critic(key: str, loss: nn.Module, step: DistillationStep) -> list[str]:
+    """What the training of the loss's critic logs; nothing if it has none.
+
+    Raises:
+        UserError: unless its loss is a finite scalar tensor; of the loss.
+    """
+    if not isinstance(loss, LossWithCritic):
+        return []
+    kind = type(loss).__name__
+    require_call(f"{key}: {kind}", loss.critic_loss, (step,), "critic_loss(step) -> Tensor")
+    value = loss.critic_loss(step.without_gradient())
+    if not (isinstance(value, Tensor) and is_scalar(value)):
+        raise UserError(f"{key}: the critic's loss of {kind} is {in_words(value)}, expected a scalar tensor")
+    if not torch.isfinite(value):
+        raise UserError(f"{key}: the critic's loss of {kind} is {value.item()}, expected a finite number")
+    return [f"{key.rpartition('.')[2]}_critic"]
 
 
 def is_scalar(value: Any) -> bool:
