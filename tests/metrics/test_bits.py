@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.metrics.bits import bits_per_sample, bootstrap_interval
+from wavegen.metrics.bits import bits_per_sample, bootstrap_interval, ratio_interval
 
 
 def test_uniform_over_the_grid_costs_sixteen_bits():
@@ -42,3 +42,18 @@ def test_weights_pull_the_interval_to_the_longer_utterances():
     heavy_ones = np.r_[np.ones(20), 9 * np.ones(20)]
     low, high = bootstrap_interval(values, heavy_ones)
     assert low < 0.9 < high and low > 0.7
+
+
+def test_the_interval_of_a_ratio_is_that_of_the_paired_sums():
+    """Where every utterance has the same ratio, there is nothing to be uncertain of, however both vary."""
+    denominators = np.random.default_rng(0).uniform(1, 9, size=30)
+    assert ratio_interval(0.7 * denominators, denominators) == pytest.approx((0.7, 0.7))
+    numerators = denominators * np.random.default_rng(1).uniform(0.5, 0.9, size=30)
+    low, high = ratio_interval(numerators, denominators)
+    assert low < numerators.sum() / denominators.sum() < high and 0.6 < low and high < 0.8
+    equal = bootstrap_interval(numerators / denominators, denominators, seed=4)
+    assert ratio_interval(numerators, denominators, seed=4) == pytest.approx(equal)
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_interval():
+    assert all(map(math.isnan, ratio_interval([1.0, 1.0], [1.0, -1.5])))

@@ -5,19 +5,21 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from wavegen.audio.pitch import PitchTrack, frame_centres_s
 from wavegen.errors import UserError
-from wavegen.metrics.registry import DISTORTION
+from wavegen.metrics.distortion_registry import DISTORTION
 from wavegen.report.speech_figures import (
     RANGE_DB,
     metrics_figure,
+    overview_figure,
     pitch_figure,
     spectrogram_figure,
     spectrogram_peak,
 )
-from wavegen.report.systems import SYSTEM_COLOURS, SYSTEM_TITLES
+from wavegen.report.systems import BESIDE_TEACHER, SYSTEM_COLOURS, SYSTEM_TITLES
 
 RATE = 8000
 
@@ -111,6 +113,30 @@ def test_bars_are_the_numbers_with_their_intervals(tmp_path, drawn, metrics):
             assert [low, high] == pytest.approx(ends)
         titles = [label.get_text().replace("-\n", "-").replace("\n", " ") for label in axes.get_xticklabels()]
         assert titles == [SYSTEM_TITLES[system] for system in there]
+
+
+def test_systems_beside_the_teacher_are_named_and_coloured_as_ever(tmp_path, drawn, metrics):
+    beside = {key.replace("student/", f"student{BESIDE_TEACHER}/"): value for key, value in metrics.items()}
+    metrics_figure(beside, ["student" + BESIDE_TEACHER, "teacher"], tmp_path / "metrics.png")
+    axes = drawn[0].axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["Student", "Teacher"]
+    assert to_hex(axes.patches[0].get_facecolor()) == SYSTEM_COLOURS["student"]
+
+
+def test_the_overview_has_a_row_a_system_and_a_column_a_sentence(tmp_path, drawn):
+    """Three sentences at most; a system that speaks less leaves its row empty, in the recording's scale."""
+    recordings = [
+        tone(hz, duration_s) for hz, duration_s in ((500, 0.5), (1000, 0.4), (2000, 0.3), (3000, 1))
+    ]
+    spoken = {"recording": recordings, "teacher": [0.1 * recordings[0][:2000]], "student": recordings}
+    overview_figure(spoken, RATE, tmp_path / "overview.png")
+    grid = np.reshape(drawn[0].axes, (3, 3))
+    assert [[len(axes.get_images()) for axes in row] for row in grid] == [[1, 1, 1], [1, 0, 0], [1, 1, 1]]
+    assert [axes.get_xlim() for axes in grid[2]] == [(0, 0.5), (0, 0.4), (0, 0.3)]
+    assert grid[1, 0].get_images()[0].get_extent() == [0, 0.25, 0, 4.0]
+    level_db = np.asarray(grid[1, 0].get_images()[0].get_array())[:, 10:-10]
+    np.testing.assert_allclose(level_db.max(0), -20, atol=0.1)
+    assert [row[0].get_ylabel().partition("\n")[0] for row in grid] == ["Recording", "Teacher", "Student"]
 
 
 def test_bars_name_quantity_and_unit(tmp_path, drawn, metrics):

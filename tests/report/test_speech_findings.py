@@ -14,8 +14,11 @@ GOOD = {
     "student/log_spectral_distance_db": 9.0,
     "teacher/log_spectral_distance_db": 8.0,
     "white_noise/log_spectral_distance_db": 30.0,
-    "student/level_rms_voiced": 0.08,
-    "recording/level_rms_voiced": 0.1,
+    "student/phone_accuracy_relative": 0.9,
+    "shuffled/phone_accuracy_relative": 0.1,
+    "student/sentence_choice": 1.0,
+    "recording/sentence_choice": 1.0,
+    "student/voiced_level_db": -1.9,
     "student/harmonicity_db": 5.0,
     "recording/harmonicity_db": 8.0,
     "student/samples_per_second": 64000.0,
@@ -25,7 +28,7 @@ GOOD = {
 
 def test_a_good_voice_is_told_so():
     verdicts = [finding.verdict for finding in findings(GOOD, 16000)]
-    assert verdicts == ["good", "good", "plain", "good", "good", "plain"]
+    assert verdicts == ["good", "good", "plain", "good", "good", "good", "plain"]
     assert "4 times real time, 100 times as fast" in findings(GOOD, 16000)[-1].text
 
 
@@ -35,10 +38,11 @@ def test_a_good_voice_is_told_so():
         ({"teacher/bits_per_sample": 12.0}, 0),
         ({"teacher/shuffled_gap_bits_low": -0.1}, 1),
         ({"student/log_spectral_distance_db": 25.0}, 3),
-        ({"student/level_rms_voiced": 0.01}, 4),
-        ({"student/level_rms_voiced": 0.06}, 4),
-        ({"student/level_rms_voiced": 0.15}, 4),
-        ({"student/harmonicity_db": -6.0}, 4),
+        ({"student/phone_accuracy_relative": 0.5}, 4),
+        ({"student/voiced_level_db": -20.0}, 5),
+        ({"student/voiced_level_db": -4.4}, 5),
+        ({"student/voiced_level_db": 3.5}, 5),
+        ({"student/harmonicity_db": -6.0}, 5),
     ],
 )
 def test_each_failure_is_named(changed, position):
@@ -49,3 +53,18 @@ def test_each_failure_is_named(changed, position):
 def test_nothing_measured_nothing_said():
     assert findings({}, 16000) == []
     assert findings({key: None for key in GOOD}, 16000) == []
+
+
+def test_the_sign_of_a_level_is_said_in_words():
+    def text(level_db):
+        return findings({"student/voiced_level_db": level_db}, 16000)[0].text
+
+    assert "1.9 dB below the recording" in text(-1.9) and "1.9 dB above the recording" in text(1.9)
+
+
+def test_student_and_teacher_are_compared_on_the_same_speech():
+    """The student is near the teacher on the teacher's utterances, whatever it is on all."""
+    beside = {"student_beside_teacher/log_spectral_distance_db": 8.5}
+    changed = GOOD | beside | {"student/log_spectral_distance_db": 25.0}
+    finding = findings(changed, 16000)[3]
+    assert finding.verdict == "good" and "8.5 dB" in finding.text and "25" not in finding.text

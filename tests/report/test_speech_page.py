@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from wavegen.errors import UserError
+from wavegen.report import speech_page
 from wavegen.report.speech_page import write_report
 
 
@@ -37,7 +38,7 @@ def test_every_system_of_every_utterance_has_a_player_with_its_sound(source, eva
     page = Page(source)
     sounds = [s for s in page.sources if s.startswith("data:audio/wav;base64,")]
     files = [name for u in evaluation.index["utterances"] for name in u["samples"].values()]
-    assert page.tags.count("audio") == len(sounds) == len(files) == 10
+    assert page.tags.count("audio") == len(sounds) == len(files) == 2 * len(evaluation.index["systems"]) - 1
     assert {base64.b64decode(s.partition(",")[2]) for s in sounds} == {
         (evaluation.output / name).read_bytes() for name in files
     }
@@ -86,3 +87,21 @@ def test_a_folder_without_an_evaluation_is_refused_and_left_alone(tmp_path, eval
     with pytest.raises(UserError, match="index.json"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_what_the_teacher_speaks_has_a_table_of_its_own(source, evaluation):
+    text = Page(source).text
+    assert "Teacher (the beginning)" in text and "On what the teacher speaks" in text
+    assert "on 0.6 s of speech" in text
+    assert f"on {evaluation.metrics['recording/measured_s']:.1f} s of speech" in text
+    assert source.count('<thead><tr><th scope="col">Metric') == 2
+
+
+def test_a_recording_has_what_it_is_by_definition(evaluation):
+    """Zero of a distance, one of a correlation, 100 % of a share of its own."""
+    table = speech_page._table(evaluation.metrics, evaluation.index["tables"][0])
+    cells = {row["metric"].key: row["cells"][0] for row in table["rows"]}
+    assert cells["log_spectral_distance_db"]["text"] == "0" and cells["extended_stoi"]["text"] == "1"
+    assert cells["phone_accuracy_relative"]["text"] == "100"
+    own = evaluation.metrics["recording/pause_level_dbfs"]
+    assert cells["pause_level_dbfs"]["text"] == f"{own:.1f}".replace("-", "−")

@@ -42,12 +42,27 @@ def bootstrap_interval(
             f"bootstrap_interval: expected two non-empty lists of equal length, got values and weights of "
             f"shapes {values.shape} and {weights.shape}."
         )
+    return ratio_interval(
+        weights * values, weights, seed=seed, confidence=confidence, num_resamples=num_resamples
+    )
+
+
+def ratio_interval(
+    numerators, denominators, *, seed: int = 0, confidence: float = 0.95, num_resamples: int = 4000
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of Σ a / Σ b over whole utterances, `(utterances,)` each.
+
+    An utterance's numerator and denominator are drawn together, so what both have in common cancels. The
+    interval is NaN if a resample's Σ b is not positive: the ratio is then not determined.
+    """
+    numerators, denominators = (np.asarray(x, dtype=np.float64) for x in (numerators, denominators))
     generator = np.random.default_rng(seed)
-    weighted = weights * values
-    means = np.empty(num_resamples)
-    step = max(1, 2**22 // values.size)  # limits the memory for large test sets
+    ratios = np.empty(num_resamples)
+    step = max(1, 2**22 // numerators.size)  # limits the memory for large test sets
     for start in range(0, num_resamples, step):
-        drawn = generator.integers(values.size, size=(min(step, num_resamples - start), values.size))
-        means[start : start + step] = weighted[drawn].sum(1) / weights[drawn].sum(1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+        drawn = generator.integers(numerators.size, size=(min(step, num_resamples - start), numerators.size))
+        total = denominators[drawn].sum(1)
+        determined = np.where(total > 0, total, np.nan)
+        ratios[start : start + step] = numerators[drawn].sum(1) / determined
+    low, high = np.quantile(ratios, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -76,6 +76,21 @@ def mel_cepstra(log_mel: Tensor, *, order: int = 24) -> Tensor:
     return basis @ log_mel
 
 
+def paired_mel_cepstra(
+    reference: Tensor, estimate: Tensor, sample_rate: int, *, order: int = 24, floor_db: float = 80.0
+) -> tuple[Tensor, Tensor]:
+    """`mel_cepstra` of both waveforms `(time,)` in 5 ms frames: two tensors `(order + 1, frames)`, float64.
+
+    Mel magnitudes are limited to at least `floor_db` below the reference's loudest. Raises UserError if the
+    lengths differ.
+    """
+    reference, estimate = _paired(reference, estimate)
+    options = analysis(sample_rate) | dict(num_mels=NUM_MELS)
+    of_reference, of_estimate = (mel_spectrogram(x, sample_rate, **options) for x in (reference, estimate))
+    log_reference, log_estimate = _log_floored(of_reference, of_estimate, floor_db)
+    return mel_cepstra(log_reference, order=order), mel_cepstra(log_estimate, order=order)
+
+
 def mel_cepstral_distortion_db(
     reference: Tensor,
     estimate: Tensor,
@@ -92,10 +107,10 @@ def mel_cepstral_distortion_db(
     values, so compare within one table and not across papers. Kubichek, "Mel-cepstral distance measure for
     objective speech quality assessment" (1993).
     """
-    reference, estimate = _paired(reference, estimate)
-    options = analysis(sample_rate) | dict(num_mels=NUM_MELS)
-    of_reference, of_estimate = (mel_spectrogram(x, sample_rate, **options) for x in (reference, estimate))
-    log_reference, log_estimate = _log_floored(of_reference, of_estimate, floor_db)
-    difference = mel_cepstra(log_estimate - log_reference, order=order)[1:]
+    of_reference, of_estimate = paired_mel_cepstra(
+        reference, estimate, sample_rate, order=order, floor_db=floor_db
+    )
+    difference = (of_estimate - of_reference)[1:]
     distortion_db = 10 / math.log(10) * (2 * difference.square().sum(-2)).sqrt()
-    return _mean_over_frames(distortion_db, speech_frames(reference, sample_rate) if without_pauses else None)
+    keep = speech_frames(reference.double(), sample_rate) if without_pauses else None
+    return _mean_over_frames(distortion_db, keep)

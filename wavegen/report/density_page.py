@@ -7,7 +7,7 @@ from pathlib import Path
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
 from wavegen.files import write_bytes
-from wavegen.metrics.registry import DENSITY
+from wavegen.metrics.density_registry import DENSITY
 from wavegen.report.curves import read_curves
 from wavegen.report.page import Shown, counted, known_values, number, render
 from wavegen.report.plots import loss_figure

@@ -4,27 +4,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from wavegen.audio.pitch import FRAME_S, PitchTrack, frame_centres_s
 from wavegen.audio.spectra import stft_magnitude
-from wavegen.metrics.registry import DISTORTION
+from wavegen.metrics.distortion_registry import DISTORTION
 from wavegen.report.page import known_values
 from wavegen.report.plots import STYLE, bare, save
-from wavegen.report.systems import SYSTEM_COLOURS, SYSTEM_TITLES
+from wavegen.report.systems import BESIDE_TEACHER, SYSTEM_COLOURS, SYSTEM_TITLES
 
 RANGE_DB = 80.0
+NUM_COLUMNS = 3  # of the overview
 
 
 def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path: Path) -> None:
     """Level in dB relative to ``peak``, the recording's loudest bin, over time and frequency."""
-    magnitude = _magnitude(waveform, sample_rate)
-    level_db = 20 * np.log10(np.maximum(magnitude.numpy() / peak, 1e-6))
     figure = Figure(figsize=(3.5, 2.1), layout="constrained")
     axes = figure.add_subplot()
-    extent = (0, waveform.shape[-1] / sample_rate, 0, sample_rate / 2000)
-    axes.imshow(level_db, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0)
+    _draw_spectrogram(axes, waveform, sample_rate, peak)
     axes.set_xlabel("seconds", fontsize=8)
     axes.set_ylabel("kHz", fontsize=8)
     axes.locator_params(nbins=6)
@@ -32,9 +31,39 @@ def spectrogram_figure(waveform: Tensor, sample_rate: int, *, peak: float, path:
     save(figure, path)
 
 
+def overview_figure(spoken: Mapping[str, Sequence[Tensor]], sample_rate: int, path: Path) -> None:
+    """Spectrograms of up to three utterances (columns) by the recording and all models (rows).
+
+    The recording is the first system; every column has its scale. A system may have fewer utterances, or
+    shorter ones, which leaves the rest of its row empty.
+    """
+    recordings = next(iter(spoken.values()))[:NUM_COLUMNS]
+    figure = Figure(figsize=(3.4 * len(recordings), 1.5 * len(spoken) + 0.4), layout="constrained")
+    grid = figure.subplots(len(spoken), len(recordings), squeeze=False, sharex="col", sharey=True)
+    for row, (name, waveforms) in zip(grid, spoken.items(), strict=True):
+        for column, (axes, recording) in enumerate(zip(row, recordings, strict=True)):
+            axes.set_xlim(0, recording.shape[-1] / sample_rate)
+            axes.set_ylim(0, sample_rate / 2000)
+            axes.tick_params(**STYLE)
+            if column < len(waveforms):
+                _draw_spectrogram(
+                    axes, waveforms[column], sample_rate, spectrogram_peak(recording, sample_rate)
+                )
+        row[0].set_ylabel(f"{SYSTEM_TITLES.get(name, name)}\nkHz", fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds", fontsize=8)
+    save(figure, path)
+
+
 def spectrogram_peak(waveform: Tensor, sample_rate: int) -> float:
     """The loudest bin of ``spectrogram_figure``'s analysis; 1e-5 for silence."""
     return max(float(_magnitude(waveform, sample_rate).max()), 1e-5)
+
+
+def _draw_spectrogram(axes: Axes, waveform: Tensor, sample_rate: int, peak: float) -> None:
+    level_db = 20 * np.log10(np.maximum(_magnitude(waveform, sample_rate).numpy() / peak, 1e-6))
+    extent = (0, waveform.shape[-1] / sample_rate, 0, sample_rate / 2000)
+    axes.imshow(level_db, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0)
 
 
 def _magnitude(waveform: Tensor, sample_rate: int) -> Tensor:
@@ -72,7 +101,10 @@ def pitch_figure(tracks: Mapping[str, PitchTrack], path: Path) -> None:
 
 
 def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], path: Path) -> None:
-    """Bars of the distances of every system that has them, with their 95 % intervals."""
+    """Bars of the distances of every system that has them, with their 95 % intervals.
+
+    ``systems`` are keys of the metrics, which may end in ``BESIDE_TEACHER``.
+    """
     shown = [m for m in DISTORTION if m.better == "lower" and not m.key.endswith("_without_pauses")]
     figure = Figure(figsize=(9.2, 2.6), layout="constrained")
     for axes, metric in zip(np.atleast_1d(figure.subplots(1, len(shown))), shown, strict=True):
@@ -80,7 +112,8 @@ def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], 
         endings = ("", "_low", "_high")
         known = {s: known_values(metrics, *(f"{s}/{metric.key}{e}" for e in endings)) for s in systems}
         measured = {system: values for system, values in known.items() if values is not None}
-        for position, (system, values) in enumerate(measured.items()):
+        titles = [name.removesuffix(BESIDE_TEACHER) for name in measured]
+        for position, (system, values) in enumerate(zip(titles, measured.values(), strict=True)):
             value, low, high = (factor * number for number in values)
             error = [[max(value - low, 0)], [max(high - value, 0)]]
             axes.bar(
@@ -94,7 +127,7 @@ def metrics_figure(metrics: Mapping[str, float | None], systems: Sequence[str], 
             )
         axes.set_xticks(
             range(len(measured)),
-            [SYSTEM_TITLES.get(s, s).replace(" ", "\n").replace("-", "-\n") for s in measured],
+            [SYSTEM_TITLES.get(s, s).replace(" ", "\n").replace("-", "-\n") for s in titles],
             fontsize=7,
         )
         axes.set_title(f"{metric.title.partition(' (')[0]} / {metric.unit}", fontsize=8.5, loc="left")

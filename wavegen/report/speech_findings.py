@@ -1,10 +1,10 @@
 """The main results of the speech report as sentences, with a verdict if possible."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wavegen.report.page import known_values
+from wavegen.report.systems import BESIDE_TEACHER
 
 # If the harmonicity is lower than the recording's by more than this, vowels sound whispered.
 HARMONICITY_MARGIN_DB = 6.0
@@ -23,8 +23,8 @@ class Finding:
 
 
 def findings(metrics: Metrics, sample_rate: int) -> list[Finding]:
-    """Sentences about likelihood, conditioning, divergence, distance, voicing and speed, if measured."""
-    makers = (_bits, _conditioning, _divergence, _distance, _voicing, _speed)
+    """Sentences about likelihood, conditioning, KL, distance, phones, voicing and speed, if measured."""
+    makers = (_bits, _conditioning, _divergence, _distance, _recognition, _voicing, _speed)
     return [finding for maker in makers if (finding := maker(metrics, sample_rate)) is not None]
 
 
@@ -67,6 +67,8 @@ def _distance(metrics: Metrics, _: int) -> Finding | None:
     if known is None:
         return None
     student, noise = known
+    # On the same speech, if the teacher speaks less.
+    student = metrics.get(f"student{BESIDE_TEACHER}/{metric}") or student
     beside = f", that of the teacher {teacher:.1f} dB" if teacher is not None else ""
     text = (
         f"The log-spectral distance of the student from the recording is {student:.1f} dB{beside}, that of "
@@ -79,17 +81,33 @@ def _distance(metrics: Metrics, _: int) -> Finding | None:
     return Finding("good" if good else "bad", text)
 
 
-def _voicing(metrics: Metrics, _: int) -> Finding | None:
-    known = known_values(metrics, "student/level_rms_voiced", "recording/level_rms_voiced")
-    if known is None or known[1] == 0:
+def _recognition(metrics: Metrics, _: int) -> Finding | None:
+    known = known_values(metrics, "student/phone_accuracy_relative", "shuffled/phone_accuracy_relative")
+    if known is None:
         return None
-    share = known[0] / known[1]
-    good = abs(20 * math.log10(max(share, 1e-6))) < LEVEL_MARGIN_DB
-    text = f"In voiced frames, the student has {100 * share:.0f} % of the recording's level"
+    student, shuffled = known
+    text = (
+        f"A recogniser hears {100 * student:.0f} % as many of the student's phones as of the recording's "
+        f"({100 * shuffled:.0f} % if another sentence is spoken)"
+    )
+    choices = known_values(metrics, "student/sentence_choice", "recording/sentence_choice")
+    if choices is not None:
+        text += f" and finds {100 * choices[0]:.0f} % of the sentences (recording: {100 * choices[1]:.0f} %)"
+    return Finding("good" if student > (1 + shuffled) / 2 else "bad", text + ".")
+
+
+def _voicing(metrics: Metrics, _: int) -> Finding | None:
+    known = known_values(metrics, "student/voiced_level_db")
+    if known is None:
+        return None
+    (level_db,) = known
+    good = abs(level_db) < LEVEL_MARGIN_DB
+    text = f"In voiced frames, the student is {abs(level_db):.1f} dB {'below' if level_db < 0 else 'above'}"
+    text += " the recording's level"
     harmonicity = known_values(metrics, "student/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
         good = good and harmonicity[0] > harmonicity[1] - HARMONICITY_MARGIN_DB
-        text += f" and a harmonicity of {harmonicity[0]:.1f} dB (recording: {harmonicity[1]:.1f} dB)"
+        text += f" and has a harmonicity of {harmonicity[0]:.1f} dB (recording: {harmonicity[1]:.1f} dB)"
     return Finding("good" if good else "bad", text + ".")
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wavegen.files import write_bytes
+from wavegen.metrics.distortion_registry import DISTORTION, EXTENT
 from wavegen.metrics.metric import Metric
-from wavegen.metrics.registry import DISTORTION, LIKELIHOOD, SPEED
+from wavegen.metrics.registry import LIKELIHOOD, SPEED
 from wavegen.report.curves import read_curves
 from wavegen.report.page import number, read_json, render
 from wavegen.report.plots import loss_figure
 from wavegen.report.speech_findings import findings
-from wavegen.report.systems import SYSTEM_NOTES, SYSTEM_TITLES
+from wavegen.report.systems import BESIDE_TEACHER, SYSTEM_NOTES, SYSTEM_TITLES
 
 TEMPLATE = "speech_page.html.jinja"
 ARROWS = {"lower": "↓", "higher": "↑", "near": "≈"}
@@ -43,6 +44,7 @@ def write_report(
     else:
         curves.unlink(missing_ok=True)
     config = run_directory / "config.yaml"
+    titles = SYSTEM_TITLES | {f"{name}{BESIDE_TEACHER}": title for name, title in SYSTEM_TITLES.items()}
 
     page = render(
         TEMPLATE,
@@ -50,13 +52,14 @@ def write_report(
         title=title or f"Listening report: {run_directory.resolve().name}",
         index=index,
         findings=findings(metrics, index["sample_rate"]),
-        system_titles=SYSTEM_TITLES,
+        system_titles=titles,
         system_notes=SYSTEM_NOTES,
         directions=DIRECTIONS,
         arrows=ARROWS,
-        distortion=[_across(metric, metrics, index["systems"]) for metric in DISTORTION],
+        tables=[_table(metrics, systems) for systems in index["tables"]],
         likelihood=[row for metric in LIKELIHOOD if (row := _single(metric, metrics))],
         speed=_speed_rows(metrics, index["sample_rate"]),
+        overview=_existing(directory, "figures/overview.png"),
         bars=_existing(directory, "figures/metrics.png"),
         curves="figures/loss_curves.png" if panels else None,
         config=config.read_text(encoding="utf-8") if config.is_file() else None,
@@ -66,12 +69,21 @@ def write_report(
     return path
 
 
-def _across(metric: Metric, metrics: Mapping[str, float | None], systems: Sequence[str]) -> dict:
-    """One row of the table: a cell per system."""
-    cells = [_cell(metric, metrics, f"{system}/{metric.key}") for system in systems]
-    if "recording" in systems and metric.better == "lower":
-        cells[list(systems).index("recording")] = {"text": "0", "quiet": True, "interval": None}
-    return {"metric": metric, "cells": cells}
+def _table(metrics: Mapping[str, float | None], systems: Sequence[str]) -> dict:
+    """The table of systems that were measured on the same speech; the first system is the recording.
+
+    A metric that no system has is left out: its package is not installed.
+    """
+    keys = {metric: [f"{system}/{metric.key}" for system in systems] for metric in DISTORTION}
+    rows = []
+    for metric, of_systems in keys.items():
+        if any(key in metrics for key in of_systems):
+            cells = [_cell(metric, metrics, key) for key in of_systems]
+            if metric.of_recording is not None:
+                factor = 100 if metric.percent else 1
+                cells[0] = {"text": f"{factor * metric.of_recording:g}", "quiet": True, "interval": None}
+            rows.append({"metric": metric, "cells": cells})
+    return {"systems": systems, "rows": rows, "seconds": metrics.get(f"{systems[0]}/{EXTENT.key}")}
 
 
 def _single(metric: Metric, metrics: Mapping[str, float | None]) -> dict | None:

@@ -24,7 +24,7 @@ from wavegen.flows import (
     StandardNormal,
     UniformDequantization,
 )
-from wavegen.metrics.registry import DENSITY
+from wavegen.metrics.density_registry import DENSITY
 from wavegen.training.density_check import check_density
 
 small_density = runpy.run_path(str(Path(__file__).with_name("small_density.py")))

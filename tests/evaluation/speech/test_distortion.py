@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from wavegen.audio.pitch import PitchTrack
-from wavegen.evaluation.speech.distortion import tally_utterance
+from wavegen.evaluation.speech.distortion import tally_systems, tally_utterance
 from wavegen.evaluation.tally import Tally
+from wavegen.metrics.distortion_registry import DISTORTION
 from wavegen.metrics.metric import Spoken
 
 
@@ -31,34 +32,25 @@ def track(hz, voiced):
     return PitchTrack(np.full(len(voiced), float(hz)), np.asarray(voiced, float))
 
 
-def tallied(estimate, reference, estimate_pitch, reference_pitch):
+def tallied(estimate, reference, estimate_pitch, reference_pitch, **options):
     tally = Tally()
     spoken = Spoken(estimate, reference, RATE, estimate_pitch, reference_pitch)
-    tally_utterance("student", spoken, tally)
-    names = ["level_rms", "level_rms_voiced", "harmonicity_db", "log_spectral_distance_db"]
-    names += [
-        "log_spectral_distance_db_without_pauses",
-        "mel_cepstral_distortion_db",
-        "f0_rmse_hz",
-        "voicing_error",
-    ]
-    return {name: entries[0] for name in names if (entries := tally.entries(f"student/{name}"))}
+    tally_utterance("student", spoken, tally, **options)
+    keys = [metric.key for metric in DISTORTION]
+    return {key: entries[0] for key in keys if (entries := tally.entries(f"student/{key}"))}
 
 
-def test_the_recording_gets_only_what_is_not_zero_by_definition():
+def test_the_recording_gets_only_what_is_not_given_by_definition():
     recording, pitch = tone(100), track(100, np.ones(100))
-    values = tallied(recording, recording, pitch, pitch)
-    assert values.keys() == {"level_rms", "level_rms_voiced", "harmonicity_db"}
-    assert values["level_rms"] == (pytest.approx(recording.square().mean().sqrt().item()), 100)
-
-
-def test_a_copy_is_at_distance_zero():
-    recording, pitch = tone(100), track(100, np.ones(100))
-    values = tallied(recording.clone(), recording, pitch, pitch)
-    assert len(values) == 8
-    for name, (value, _) in values.items():
-        if name not in ("level_rms", "level_rms_voiced", "harmonicity_db"):
-            assert value == pytest.approx(0.0, abs=1e-5), name
+    own, copy = (tallied(recording, recording, pitch, pitch, is_recording=is_it) for is_it in (True, False))
+    measured = {metric.key for metric in DISTORTION if metric.of_recording is None and metric.is_available}
+    assert own.keys() == measured
+    by_definition = {m.key: m.of_recording for m in DISTORTION if m.of_recording is not None}
+    assert by_definition.keys() - copy.keys() == {"phone_accuracy_relative"}
+    for key in by_definition.keys() & copy.keys():
+        value = copy[key][0]
+        # A steady tone has no spectrum that moves.
+        assert value == pytest.approx(by_definition[key], abs=1e-5) or key == "global_variance_db", key
 
 
 def test_errors_of_pitch_are_in_hertz_and_shares_of_frames():
@@ -74,4 +66,24 @@ def test_a_vowel_that_was_swallowed_counts_by_the_recordings_voicing():
     recording, swallowed = tone(100), tone(100)
     swallowed[: 50 * 40] = 0
     values = tallied(swallowed, recording, track(100, ~voiced), track(100, voiced))
-    assert values["level_rms_voiced"] == (0.0, 50) and values["level_rms"][0] > 0.1
+    level_db, weight = values["voiced_level_db"]
+    assert weight == 50 and level_db < -60, "as silent as 16 bits can be"
+    values = tallied(swallowed, recording, track(100, ~voiced), track(100, ~voiced))
+    assert values["voiced_level_db"] == (pytest.approx(0.0), 50)
+
+
+def test_a_ratio_to_the_recording_is_that_of_both_means(corpus):
+    """Of two utterances: phones of both are counted together, for the system as for the recording."""
+    pytest.importorskip("pocketsphinx")
+    utterances = list(corpus.utterances("test"))
+    recordings = [utterance.waveform for utterance in utterances]
+    noisy = [x + 0.1 * x.std() * torch.randn(x.shape) for x in recordings]
+    tally = Tally()
+    spoken = {"recording": recordings, "student": noisy, "copy": recordings}
+    tally_systems(spoken, utterances, corpus.sample_rate, tally, pitch=corpus.pitch, sentences={})
+    metrics = tally.metrics(seed=0)
+    own, of_recording = (metrics[f"{name}/phone_accuracy"] for name in ("student", "recording"))
+    assert metrics["student/phone_accuracy_relative"] == pytest.approx(own / of_recording)
+    assert metrics["copy/phone_accuracy_relative"] == pytest.approx(1)
+    assert "recording/phone_accuracy_relative" not in metrics
+    assert metrics["student/sentence_choice"] is None, "there are no other sentences"

@@ -1,7 +1,16 @@
 import pytest
 import torch
 
-from wavegen.evaluation.speech.systems import GriffinLim, Recording, Student, Teacher, WhiteNoise, seed_of
+from wavegen.audio.world import has_world
+from wavegen.evaluation.speech.systems import (
+    Recording,
+    Shuffled,
+    Student,
+    Teacher,
+    WhiteNoise,
+    baselines,
+    seed_of,
+)
 from wavegen.evaluation.speech.test_set import beginning
 from wavegen.runs.voice import load_voice
 
@@ -19,20 +28,21 @@ def test_systems_follow_their_seed_and_keep_the_level(corpus, run_directory):
 
 def test_every_system_has_a_name_and_is_as_long_as_the_recording(corpus, run_directory):
     utterances = [
-        beginning(u, 400 * (i + 1), corpus.hop_samples) for i, u in enumerate(corpus.utterances("test"))
+        beginning(u, 2000 * (i + 1), corpus.hop_samples) for i, u in enumerate(corpus.utterances("test"))
     ]
     voice = load_voice(run_directory)
     systems = [
         Recording(),
-        GriffinLim(sample_rate=corpus.sample_rate, seed=0),
-        WhiteNoise(seed=0),
         Teacher(voice.teacher, seed=0),
         Student(voice.student, seed=0),
+        *baselines(corpus.sample_rate, 0),
     ]
-    assert [s.name for s in systems] == ["recording", "griffin_lim", "white_noise", "teacher", "student"]
+    names = ["recording", "teacher", "student", "world", "griffin_lim", "shuffled", "white_noise"]
+    assert [s.name for s in systems] == [name for name in names if name != "world" or has_world()]
     for system in systems:
         waveforms = system.synthesize(utterances)
-        assert [w.shape for w in waveforms] == [(400,), (800,)] and all(w.isfinite().all() for w in waveforms)
+        assert [w.shape for w in waveforms] == [(2000,), (4000,)]
+        assert all(w.isfinite().all() for w in waveforms)
 
 
 def test_noise_is_that_of_the_utterance_whoever_speaks_beside_it(corpus):
@@ -49,3 +59,13 @@ def test_the_temperature_is_the_students_noise(corpus, run_directory):
     calm, again = (Student(student, seed=seed, temperature=0.0).synthesize(utterances)[0] for seed in (0, 1))
     torch.testing.assert_close(calm, again)
     assert not torch.equal(calm, Student(student, seed=0).synthesize(utterances)[0])
+
+
+def test_another_sentence_is_the_next_recording_repeated_or_cut(corpus):
+    first, second = corpus.utterances("test")
+    first, second = (beginning(*pair, corpus.hop_samples) for pair in ((first, 400), (second, 240)))
+    long, short = Shuffled().synthesize([first, second])
+    assert torch.equal(long, torch.cat([second.waveform, second.waveform[:160]]))
+    assert torch.equal(short, first.waveform[:240])
+    (alone,) = Shuffled().synthesize([first])
+    assert torch.equal(alone, torch.cat([first.waveform[200:], first.waveform[:200]]))

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from wavegen.cli.composition import compose_config
 from wavegen.errors import UserError
 from wavegen.evaluation.speech.evaluate import evaluate_voice
-from wavegen.evaluation.speech.test_set import default_output, open_corpus
+from wavegen.evaluation.speech.test_set import beginning, default_output, first_seconds, open_corpus
 from wavegen.resources import resource_directory
 
 NO_CHOICE = OmegaConf.create({"directory": None})
@@ -74,3 +74,29 @@ def test_both_recipes_offer_every_setting_of_an_evaluation(recipe, words):
     config = compose_config(recipe, words, configs=resource_directory("configs"))
     given = {"voice", "corpus", "output_directory", "seed", "pitch", "run_directory", "progress"}
     assert set(config.evaluation) == inspect.signature(evaluate_voice).parameters.keys() - given
+
+
+def test_a_limit_keeps_whole_utterances_from_the_first_on(corpus):
+    utterances = list(corpus.utterances("test"))
+    rate, hop_samples = corpus.sample_rate, corpus.hop_samples
+    lengths = [utterance.waveform.shape[-1] for utterance in utterances]
+    for seconds, expected in (
+        (None, lengths),
+        (sum(lengths) / rate, lengths),
+        (sum(lengths) / rate - 0.01, lengths[:1]),
+        (0.1, [800]),
+        (0.0, [hop_samples]),
+    ):
+        chosen = first_seconds(utterances, seconds, rate, hop_samples)
+        assert [utterance.waveform.shape[-1] for utterance in chosen] == expected, seconds
+    assert first_seconds([], 1.0, rate, hop_samples) == []
+
+
+def test_a_beginning_has_the_phones_that_end_within_it(corpus):
+    utterance = next(corpus.utterances("test"))
+    cut = beginning(utterance, corpus.sample_rate // 2, corpus.hop_samples)
+    assert cut.phones == [phone for phone in utterance.phones if phone.end_s <= 0.5] and cut.phones
+    silence = dataclasses.replace(utterance.phones[0], phone="_")
+    pausing = dataclasses.replace(utterance, phones=[silence, *utterance.phones[1:]])
+    (left,) = beginning(pausing, corpus.sample_rate // 100, corpus.hop_samples).phones
+    assert left == dataclasses.replace(silence, end_s=0.01), "what is left of a pause"

@@ -3,33 +3,28 @@
 import json
 import os
 import platform
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from wavegen.audio.pitch import PitchTrack
-from wavegen.audio.waveform import GRID_STEP, to_grid, write_waveform
-from wavegen.data.speech.corpus import Corpus, Utterance
+from wavegen.audio.world import has_world
+from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.evaluation.speech.distortion import tally_utterance
+from wavegen.evaluation.speech.comparison import comparisons, speak
+from wavegen.evaluation.speech.distortion import tally_systems
+from wavegen.evaluation.speech.examples import write_examples
 from wavegen.evaluation.speech.likelihood import tally_divergence, tally_linear_predictor, tally_teacher
+from wavegen.evaluation.speech.sentences import corpus_sentences
 from wavegen.evaluation.speech.speed import samples_per_second, uncached_samples_per_second
-from wavegen.evaluation.speech.systems import GriffinLim, Recording, Student, System, Teacher, WhiteNoise
-from wavegen.evaluation.speech.test_set import beginning, load_utterances
+from wavegen.evaluation.speech.systems import Recording, Student, System, Teacher, baselines
+from wavegen.evaluation.speech.test_set import first_seconds, load_utterances
 from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
-from wavegen.metrics.metric import Spoken
+from wavegen.metrics.distortion_registry import DISTORTION, EXTENT, RECOGNISER
 from wavegen.report.page import counted
-from wavegen.report.speech_figures import (
-    RANGE_DB,
-    metrics_figure,
-    pitch_figure,
-    spectrogram_figure,
-    spectrogram_peak,
-)
+from wavegen.report.speech_figures import RANGE_DB, metrics_figure, overview_figure
 from wavegen.report.speech_page import write_report
 from wavegen.runs.voice import Voice, require_match
 
@@ -41,8 +36,9 @@ def evaluate_voice(
     *,
     seed: int = 0,
     max_utterances: int | None = None,
-    max_spoken_utterances: int = 4,
-    max_teacher_seconds: float = 8.0,
+    max_spoken_utterances: int | None = None,
+    max_teacher_seconds: float | None = 90.0,
+    max_shown_utterances: int | None = 4,
     teacher_temperature: float = 1.0,
     student_temperature: float = 1.0,
     pitch: Callable[..., PitchTrack] | None = None,
@@ -51,9 +47,9 @@ def evaluate_voice(
 ) -> dict[str, float | None]:
     """Evaluate the voice, write the metrics and the report into ``output_directory``, return the metrics.
 
-    Likelihoods and the KL are computed on the whole test utterances. All systems synthesise the beginnings of
-    the first few test utterances, up to ``max_teacher_seconds`` in total, and are compared there, after
-    rounding and clipping to 16 bits.
+    All systems synthesise the test utterances whole and are compared after rounding and clipping to 16 bits.
+    A teacher, which may be slow, can be limited to the first ``max_teacher_seconds``. Then all others have a
+    second set of metrics, measured on the teacher's utterances only (``SYSTEM_beside_teacher/…``).
 
     Args:
         voice: with a teacher, a student, or both; metrics of a missing one are left out.
@@ -62,16 +58,19 @@ def evaluate_voice(
             ``figures/``.
         seed: of noise, sampling, and bootstrap.
         max_utterances: of the test part; None for all.
-        max_spoken_utterances: utterances that are synthesised, compared and shown.
-        max_teacher_seconds: of speech in total, divided equally among these utterances.
+        max_spoken_utterances: test utterances that are synthesised and compared; None for all.
+        max_teacher_seconds: that the teacher speaks: the first utterances, whole, of at most this length in
+            total, or the beginning of the first one; None for all.
+        max_shown_utterances: utterances with players and figures; None for all.
         teacher_temperature, student_temperature: of the sampling; 1 samples the model.
         pitch: F0 tracker for recordings and estimates; None for the corpus's tracker.
         run_directory: with the configuration and curves for the report; None for the output directory.
         progress: show bars.
 
     Returns:
-        Flat ``system/metric`` keys with ``…_low`` and ``…_high`` for every mean over utterances; None if a
-        value could not be measured.
+        Flat ``system/metric`` keys with ``…_low`` and ``…_high`` for every mean over utterances, and
+        ``system/measured_s``, the seconds of speech behind them; None if a value could not be measured.
+        Metrics and systems whose package is not installed are left out.
 
     Raises:
         UserError: if the corpus does not match the voice or has no test utterances, or a model's waveform is
@@ -101,35 +100,51 @@ def evaluate_voice(
         metrics["student/samples_per_second"] = rate
     if voice.teacher is not None and voice.student is not None:
         tally_divergence(voice.student, voice.teacher, utterances, seed, tally, progress=progress)
-    systems += [GriffinLim(sample_rate=sample_rate, seed=seed), WhiteNoise(seed=seed)]
+    models = [system.name for system in systems]
+    systems += baselines(sample_rate, seed)
 
     chosen = utterances[:max_spoken_utterances]
-    share = max(hop_samples, round(max_teacher_seconds / len(chosen) * sample_rate))
-    spoken = [beginning(utterance, share, hop_samples) for utterance in chosen]
+    of_teacher = first_seconds(chosen, max_teacher_seconds, sample_rate, hop_samples)
+    spoken = speak(systems, chosen, of_teacher)
+    compared = comparisons(spoken, chosen, of_teacher, models=models)
     tracker = pitch or corpus.pitch
-    entries = compare_systems(systems, spoken, sample_rate, output, tally, pitch=tracker)
+    missing = missing_packages()
+    sentences = {} if RECOGNISER in missing else corpus_sentences(corpus)
+    for comparison in compared:
+        tally_systems(
+            comparison.spoken,
+            comparison.utterances,
+            sample_rate,
+            tally,
+            pitch=tracker,
+            sentences=sentences,
+        )
+        seconds = comparison.num_samples / sample_rate
+        metrics |= {f"{name}/{EXTENT.key}": seconds for name in comparison.spoken}
     metrics = tally.metrics(seed=seed) | metrics
 
-    names = [system.name for system in systems]
-    metrics_figure(metrics, names, output / "figures" / "metrics.png")
-    for entry, whole in zip(entries, chosen, strict=True):
-        entry["cut_short"] = entry["duration_s"] < whole.waveform.shape[-1] / sample_rate
+    shown = chosen[:max_shown_utterances]
+    heard = {name: waveforms[: len(shown)] for name, waveforms in spoken.items()}
+    metrics_figure(metrics, list(compared[-1].spoken), output / "figures" / "metrics.png")
+    overview_figure({name: heard[name] for name in models}, sample_rate, output / "figures" / "overview.png")
     cores = counted(os.cpu_count() or 1, f"{platform.machine()} core")
     index = {
         "sample_rate": sample_rate,
         "seed": seed,
         "corpus": corpus.name,
-        "systems": names,
+        "systems": list(spoken),
+        "tables": [list(comparison.spoken) for comparison in compared],
         "num_utterances": len(utterances),
         "range_db": round(RANGE_DB),
         "machine": f"{cores} ({torch.get_num_threads()} used by torch)",
         "setup": {
-            "Spoken": f"{counted(len(spoken), 'utterance')}, up to {share / sample_rate:.1f} s each",
+            "Spoken": f"{counted(len(chosen), 'utterance')}, {metrics['recording/' + EXTENT.key]:.1f} s",
             "Temperature": f"teacher {teacher_temperature:g}, student {student_temperature:g}",
             "Pitch tracker": type(tracker).__name__,
             "torch": torch.__version__,
+            "Not installed": ", ".join(missing) or "–",
         },
-        "utterances": entries,
+        "utterances": write_examples(heard, shown, sample_rate, output, pitch=tracker),
     }
     listing = json.dumps(index, indent=1, ensure_ascii=False)
     write_bytes(output / "samples" / "index.json", listing.encode())
@@ -138,66 +153,10 @@ def evaluate_voice(
     return metrics
 
 
-def compare_systems(
-    systems: Sequence[System],
-    utterances: Sequence[Utterance],
-    sample_rate: int,
-    output: Path,
-    tally: Tally,
-    *,
-    pitch: Callable[..., PitchTrack],
-) -> list[dict]:
-    """Synthesise all utterances with every system; writes sounds and figures, and tallies the distances.
-
-    The first system is the reference. Returns the report's entry of each utterance.
-    """
-    spoken = {system.name: system.synthesize(utterances) for system in systems}
-    entries = []
-    for number, utterance in enumerate(utterances):
-        reference = utterance.waveform
-        peak = spectrogram_peak(reference, sample_rate)
-        slug = f"{number:02d}_{re.sub(r'[^A-Za-z0-9_-]+', '_', utterance.id)}"
-        tracks: dict[str, PitchTrack] = {}
-        samples: dict[str, str] = {}
-        spectrograms: dict[str, str] = {}
-        for name, waveforms in spoken.items():
-            is_reference = name == systems[0].name
-            estimate = reference if is_reference else as_written(waveforms[number], name)
-            tracks[name] = pitch(estimate.numpy(), sample_rate, reference.shape[-1] * 200 // sample_rate)
-            tally_utterance(
-                name,
-                Spoken(
-                    waveform=estimate,
-                    reference=reference,
-                    sample_rate=sample_rate,
-                    pitch=tracks[name],
-                    reference_pitch=tracks[systems[0].name],
-                ),
-                tally,
-            )
-            samples[name] = f"samples/{slug}_{name}.wav"
-            spectrograms[name] = f"figures/{slug}_{name}.png"
-            write_waveform(output / samples[name], estimate, sample_rate)
-            spectrogram_figure(estimate, sample_rate, peak=peak, path=output / spectrograms[name])
-        contours = f"figures/{slug}_pitch.png"
-        pitch_figure(
-            {name: track for name, track in tracks.items() if name != "white_noise"}, output / contours
-        )
-        entries.append(
-            {
-                "id": utterance.id,
-                "text": utterance.text,
-                "duration_s": reference.shape[-1] / sample_rate,
-                "samples": samples,
-                "spectrograms": spectrograms,
-                "pitch": contours,
-            }
-        )
-    return entries
-
-
-def as_written(waveform: Tensor, name: str) -> Tensor:
-    """The waveform as a 16-bit file has it; raises UserError if it is not finite."""
-    if not torch.isfinite(waveform).all():
-        raise UserError(f"evaluate: the {name}'s waveform contains NaN or infinity, expected finite samples.")
-    return to_grid(waveform.float()).clamp(-1.0, 1.0 - GRID_STEP)
+def missing_packages() -> list[str]:
+    """The packages of metrics and baselines that are not installed; says so if it is the recogniser."""
+    packages = dict.fromkeys(metric.package for metric in DISTORTION if not metric.is_available)
+    missing = [package for package in packages if package] + ([] if has_world() else ["pyworld"])
+    if RECOGNISER in missing:
+        print(f"evaluate: {RECOGNISER} is not installed, so phones and sentences heard are not measured.")
+    return missing

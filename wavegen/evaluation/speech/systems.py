@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wavegen.audio.griffin_lim import griffin_lim_from_mel
+from wavegen.audio.world import has_world, world_resynthesis
 from wavegen.data.speech.corpus import Utterance
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
@@ -58,6 +59,36 @@ class GriffinLim:
         ]
 
 
+class World:
+    """The recording taken apart and put together again by the WORLD vocoder."""
+
+    name = "world"
+
+    def __init__(self, *, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return [world_resynthesis(utterance.waveform, self.sample_rate) for utterance in utterances]
+
+
+class Shuffled:
+    """The recording of the next utterance, repeated or cut to the length: speech that says something else.
+
+    The floor of metrics of intelligibility. For a single utterance its own, shifted by half its length.
+    """
+
+    name = "shuffled"
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        waveforms = []
+        for index, utterance in enumerate(utterances):
+            other = utterances[(index + 1) % len(utterances)].waveform
+            if len(utterances) == 1:
+                other = other.roll(len(other) // 2)
+            waveforms.append(other[torch.arange(utterance.waveform.shape[-1]) % len(other)])
+        return waveforms
+
+
 class WhiteNoise:
     """Gaussian noise at the recording's level; a metric that prefers it is not useful."""
 
@@ -73,6 +104,12 @@ class WhiteNoise:
             noise = torch.randn(utterance.waveform.shape, generator=generator)
             waveforms.append(noise * level_rms(utterance.waveform))
         return waveforms
+
+
+def baselines(sample_rate: int, seed: int) -> list[System]:
+    """The systems without a model, from the best to noise; WORLD only where it is installed."""
+    world: list[System] = [World(sample_rate=sample_rate)] if has_world() else []
+    return [*world, GriffinLim(sample_rate=sample_rate, seed=seed), Shuffled(), WhiteNoise(seed=seed)]
 
 
 class Teacher:

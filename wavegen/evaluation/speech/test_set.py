@@ -1,13 +1,14 @@
 """Opens the corpus for an evaluation and loads its utterances, encoded by the voice's encoder."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from wavegen.audio.pitch import FRAME_S
 from wavegen.data.speech.corpus import Corpus, Utterance
 from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.errors import UserError
@@ -74,7 +75,40 @@ def load_utterances(
 
 
 def beginning(utterance: Utterance, num_samples: int, hop_samples: int) -> Utterance:
-    """The utterance's first ``num_samples`` samples, rounded down to whole frames, with their features."""
+    """The utterance's first ``num_samples`` samples, rounded down to whole frames, with their features.
+
+    It keeps the phones that end within them, and what is left of a silence.
+    """
     num_frames = min(num_samples, utterance.waveform.shape[-1]) // hop_samples
-    waveform = utterance.waveform[: num_frames * hop_samples]
-    return replace(utterance, waveform=waveform, context=utterance.context.cut(0, num_frames))
+    end_s = num_frames * FRAME_S
+    phones = [
+        replace(phone, end_s=min(phone.end_s, end_s)) if phone.is_silence else phone
+        for phone in utterance.phones
+        if phone.start_s < end_s and (phone.is_silence or phone.end_s <= end_s + 1e-6)
+    ]
+    return replace(
+        utterance,
+        phones=phones,
+        waveform=utterance.waveform[: num_frames * hop_samples],
+        context=utterance.context.cut(0, num_frames),
+    )
+
+
+def first_seconds(
+    utterances: Sequence[Utterance], max_seconds: float | None, sample_rate: int, hop_samples: int
+) -> list[Utterance]:
+    """The first utterances, whole, of at most ``max_seconds`` in total; None for all.
+
+    If already the first one is longer, its beginning.
+    """
+    if max_seconds is None:
+        return list(utterances)
+    left = round(max_seconds * sample_rate)
+    chosen: list[Utterance] = []
+    for utterance in utterances:
+        left -= utterance.waveform.shape[-1]
+        if left < 0:
+            break
+        chosen.append(utterance)
+    num_samples = max(hop_samples, round(max_seconds * sample_rate))
+    return chosen or [beginning(utterance, num_samples, hop_samples) for utterance in utterances[:1]]
