@@ -104,6 +104,7 @@ def main() -> None:
     configs = resource_directory("configs")
     names = sorted({path.stem for path in (configs / "term").glob("[!_]*.yaml")} - {"perceptual"})
     words = [f"term=[{','.join(names)}]", f"teacher={arguments.model}", f"student={arguments.model}"]
+    words += ["source_filter=none"]  # its own cost is that of another stage
     config = compose_config("distill", words, configs=configs)
     config.voice = {"sample_rate": SAMPLE_RATE, "hop_samples": HOP_SAMPLES, "num_features": NUM_FEATURES}
     step = make_step(config, arguments.batch_size, arguments.segment_s)

@@ -7,7 +7,7 @@ import torch
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.encoder import FeatureEncoder
-from wavegen.linguistics.layout import PITCH_COLUMNS, Column, FeatureLayout
+from wavegen.linguistics.layout import CONTOUR_COLUMNS, Column, FeatureLayout
 from wavegen.linguistics.phone_layout import PhoneLayout
 from wavegen.linguistics.phone_targets import PhoneTargets
 
@@ -30,7 +30,7 @@ def test_the_phone_of_each_frame_is_read_back_from_the_encoded_features():
 
 @dataclasses.dataclass(frozen=True)
 class Nameless(FeatureLayout):
-    columns = (Column("stress", ("none", "some")), Column("phone"), *PITCH_COLUMNS)
+    columns = (Column("stress", ("none", "some")), Column("phone"), *CONTOUR_COLUMNS)
 
 
 def test_a_layout_without_phones_is_refused():
