@@ -22,6 +22,11 @@ LIKELIHOOD = (
         ),
     ),
     bits(
+        "source_filter/bits_per_sample",
+        title="Source-filter",
+        explanation="The cost of the same samples under filter and pulses, which the features determine.",
+    ),
+    bits(
         "teacher/bits_per_sample",
         title="Teacher",
         explanation="The cost of the same samples under the teacher. A uniform distribution costs 16.",
@@ -30,6 +35,11 @@ LIKELIHOOD = (
         "linear_predictor/bits_per_sample_without_pauses",
         title="Linear predictor, without pauses",
         explanation="The baseline for speech only.",
+    ),
+    bits(
+        "source_filter/bits_per_sample_without_pauses",
+        title="Source-filter, without pauses",
+        explanation="The cost of speech only.",
     ),
     bits(
         "teacher/bits_per_sample_without_pauses",
@@ -46,6 +56,18 @@ LIKELIHOOD = (
         "teacher/shuffled_gap_bits",
         title="Saving by the right features",
         explanation="The difference. At zero the teacher ignores the text.",
+        better="higher",
+    ),
+    bits(
+        "source_filter/bits_per_sample_shuffled",
+        title="Source-filter, with another sentence's features",
+        explanation="The same samples, but the model has the features of other words.",
+        better="higher",
+    ),
+    bits(
+        "source_filter/shuffled_gap_bits",
+        title="Saving by the right features, source-filter",
+        explanation="The difference.",
         better="higher",
     ),
     nats(

@@ -5,9 +5,9 @@ import torch
 
 from wavegen.evaluation.speech.likelihood import (
     another_context,
+    tally_bits,
     tally_divergence,
     tally_linear_predictor,
-    tally_teacher,
 )
 from wavegen.evaluation.tally import Tally
 from wavegen.linguistics.context import SpeechContext
@@ -55,7 +55,7 @@ def test_a_teacher_that_does_not_listen_has_no_gap(corpus):
             return torch.distributions.Normal(torch.zeros_like(x), 0.5)
 
     tally, utterances = Tally(), list(corpus.utterances("test"))
-    tally_teacher(Deaf(), utterances, corpus.sample_rate, tally)
+    tally_bits("teacher", Deaf(), utterances, corpus.sample_rate, tally)
     assert [value for value, _ in tally.entries("teacher/shuffled_gap_bits")] == [0.0, 0.0]
     for (value, weight), utterance in zip(tally.entries("teacher/bits_per_sample"), utterances, strict=True):
         log_prob = torch.distributions.Normal(0, 0.5).log_prob(utterance.waveform).double()

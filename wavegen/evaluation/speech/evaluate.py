@@ -15,10 +15,17 @@ from wavegen.errors import UserError
 from wavegen.evaluation.speech.comparison import comparisons, speak
 from wavegen.evaluation.speech.distortion import tally_systems
 from wavegen.evaluation.speech.examples import write_examples
-from wavegen.evaluation.speech.likelihood import tally_divergence, tally_linear_predictor, tally_teacher
+from wavegen.evaluation.speech.likelihood import tally_bits, tally_divergence, tally_linear_predictor
 from wavegen.evaluation.speech.sentences import corpus_sentences
 from wavegen.evaluation.speech.speed import samples_per_second, uncached_samples_per_second
-from wavegen.evaluation.speech.systems import Recording, Student, System, Teacher, baselines
+from wavegen.evaluation.speech.systems import (
+    Recording,
+    SourceFilterVoice,
+    Student,
+    System,
+    Teacher,
+    baselines,
+)
 from wavegen.evaluation.speech.test_set import first_seconds, load_utterances
 from wavegen.evaluation.tally import Tally, as_json
 from wavegen.files import write_bytes
@@ -52,7 +59,7 @@ def evaluate_voice(
     second set of metrics, measured on the teacher's utterances only (``SYSTEM_beside_teacher/…``).
 
     Args:
-        voice: with a teacher, a student, or both; metrics of a missing one are left out.
+        voice: with any of source-filter model, teacher and student; metrics of a missing one are left out.
         corpus: any prepared corpus with the voice's sample rate and feature layout.
         output_directory: gets ``metrics.json``, ``report.html``, ``samples/`` (with ``index.json``),
             ``figures/``.
@@ -87,8 +94,12 @@ def evaluate_voice(
 
     tally_linear_predictor(load_utterances(voice, corpus, "train"), utterances, sample_rate, tally)
     systems: list[System] = [Recording()]
+    if voice.source_filter is not None:
+        density = voice.source_filter.density
+        tally_bits("source_filter", density, utterances, sample_rate, tally, progress=progress)
+        systems.append(SourceFilterVoice(voice.source_filter, seed=seed))
     if voice.teacher is not None:
-        tally_teacher(voice.teacher, utterances, sample_rate, tally, progress=progress)
+        tally_bits("teacher", voice.teacher, utterances, sample_rate, tally, progress=progress)
         systems.append(Teacher(voice.teacher, seed=seed, temperature=teacher_temperature, progress=progress))
         rate = uncached_samples_per_second(voice.teacher, utterances[0], hop_samples)
         metrics["teacher_uncached/samples_per_second"] = rate

@@ -24,8 +24,9 @@ LINEAR_PREDICTION_SECONDS = 300.0
 
 
 @torch.inference_mode()
-def tally_teacher(
-    teacher: SequentialModel,
+def tally_bits(
+    name: str,
+    model: SequentialModel,
     utterances: Sequence[Utterance],
     sample_rate: int,
     tally: Tally,
@@ -35,21 +36,24 @@ def tally_teacher(
     """Bits per sample of the recordings' exact 16-bit mass: total, in speech only, with wrong conditioning.
 
     The wrong conditioning is that of the next utterance, repeated to the right length; for a single utterance
-    its own, shifted by half its length. ``shuffled_gap_bits`` is the difference: at zero the teacher does not
+    its own, shifted by half its length. ``shuffled_gap_bits`` is the difference: at zero the model does not
     use its conditioning.
+
+    Args:
+        name: of the model in the metrics' keys.
     """
-    listed = tqdm(utterances, desc="teacher's bits", unit="utterance", disable=not progress, leave=False)
+    listed = tqdm(utterances, desc=f"{name}'s bits", unit="utterance", disable=not progress, leave=False)
     for index, utterance in enumerate(listed):
         waveform = utterance.waveform
         speech = speech_samples(waveform, sample_rate)
         wrong = another_context(utterances, index)
-        bits = BITS * _log_prob(teacher, waveform, utterance.context)
-        shuffled = BITS * _log_prob(teacher, waveform, wrong)
+        bits = BITS * _log_prob(model, waveform, utterance.context)
+        shuffled = BITS * _log_prob(model, waveform, wrong)
         count, spoken = waveform.shape[-1], int(speech.sum())
-        tally.add("teacher/bits_per_sample", bits.mean(), count)
-        tally.add("teacher/bits_per_sample_without_pauses", bits[speech].mean(), spoken)
-        tally.add("teacher/bits_per_sample_shuffled", shuffled.mean(), count)
-        tally.add("teacher/shuffled_gap_bits", (shuffled - bits).mean(), count)
+        tally.add(f"{name}/bits_per_sample", bits.mean(), count)
+        tally.add(f"{name}/bits_per_sample_without_pauses", bits[speech].mean(), spoken)
+        tally.add(f"{name}/bits_per_sample_shuffled", shuffled.mean(), count)
+        tally.add(f"{name}/shuffled_gap_bits", (shuffled - bits).mean(), count)
 
 
 def tally_linear_predictor(
@@ -109,18 +113,18 @@ def tally_divergence(
 
 
 def another_context(utterances: Sequence[Utterance], index: int) -> SpeechContext:
-    """The next utterance's context, repeated or cut to the frames of this one; see ``tally_teacher``."""
+    """The next utterance's context, repeated or cut to the frames of this one; see ``tally_bits``."""
     other = utterances[(index + 1) % len(utterances)].context
     if len(utterances) == 1:
         other = other.roll(other.num_frames // 2)
     return other.take(torch.arange(utterances[index].context.num_frames) % other.num_frames)
 
 
-def _log_prob(teacher: SequentialModel, waveform: Tensor, context: SpeechContext) -> Tensor:
+def _log_prob(model: SequentialModel, waveform: Tensor, context: SpeechContext) -> Tensor:
     """Log-probability of each sample in nats, ``(time,)`` float64."""
-    device = next(teacher.parameters()).device
+    device = next(model.parameters()).device
     batch = waveform.unsqueeze(0).to(device)
-    log_prob = teacher.conditionals(batch, _batched(context, device)).log_prob(batch)
+    log_prob = model.conditionals(batch, _batched(context, device)).log_prob(batch)
     return log_prob[0].double().cpu()
 
 

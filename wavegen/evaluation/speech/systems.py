@@ -18,6 +18,7 @@ from wavegen.data.speech.corpus import Utterance
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
+from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
@@ -125,6 +126,19 @@ class Teacher:
 
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
         return _speak(self.sampler, self.teacher, utterances, self.seed, progress=self.progress)
+
+
+class SourceFilterVoice:
+    """The source-filter model: an all-pole filter, excited by harmonics and noise."""
+
+    name = "source_filter"
+
+    def __init__(self, model: SourceFilter, *, seed: int) -> None:
+        self.voice, self.seed = model.voice, seed
+        self.sampler = ParallelSampler(self.voice)
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        return _speak(self.sampler, self.voice, utterances, self.seed)
 
 
 class Student:
