@@ -110,3 +110,11 @@ def test_only_scored_samples_count_and_the_excess_is_logged():
     assert before.log["excess_level_db"].item() == pytest.approx(20 * math.log10(2), abs=1e-3)
     sample[:, 3000:] = 7.0
     assert term(SimpleNamespace(sample=sample, recording=recording, mask=mask)).value == before.value
+
+
+def test_powers_keep_their_digits_under_autocast():
+    recording, sample = noise(2, 0.5).float(), 1.001 * noise(2, 0.5).float()
+    term = level(recording)
+    whole = term.log_ratio(sample, recording)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(term.log_ratio(sample, recording), whole)

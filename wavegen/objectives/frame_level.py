@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from wavegen.audio.spectra import mel_filterbank
@@ -94,7 +95,9 @@ class FrameLevel(nn.Module):
         filters = mel_filterbank(self.sample_rate, fft_size=fft_size, num_mels=self.num_bands).to(estimate)
         filters = filters / filters.sum(-1, keepdim=True)  # means over the bins of a band
         floor = unit.square() * 10 ** (self.floor_db / 10)
-        return ((filters @ reference.square() + floor) / (filters @ estimate.square() + floor)).log()
+        with torch.autocast(estimate.device.type, enabled=False):  # bfloat16 has two digits
+            powers = [filters @ magnitude.square() + floor for magnitude in (reference, estimate)]
+        return (powers[0] / powers[1]).log()
 
 
 def itakura_saito(log_ratio: Tensor) -> Tensor:
