@@ -39,9 +39,13 @@ class FrameLevel(nn.Module):
       :math:`\sigma^2 \log(10)/20` above its median: 3.5 dB at 5.5 dB.
     * A squared difference of log powers over long windows removes the first bias, not the second.
     * h removes both. As a function of :math:`\hat P` it is the Bregman divergence of −log, so its expectation
-      is smallest where :math:`\hat P` is the *mean power* of the recordings. The sample's own scatter makes
-      it smallest at :math:`g^2 = E P \cdot E \hat P^{-1}`: with K independent values in a power, a factor of
-      K/(K − 1), a few per cent in the narrowest band of a window of 100 ms.
+      is smallest where :math:`\hat P` is the *mean power* of the recordings, if the sample's level is steady.
+
+    **Where it is too loud.** The sample's own scatter, independent of the recording's, makes the expectation
+    smallest at :math:`g^2 = E P \cdot E \hat P^{-1}`. With K independent values in a power, that is a factor
+    of K/(K − 1), a few per cent in the narrowest band of a window of 100 ms. But a student whose formants are
+    still misplaced has errors of several decibels in a band, and answers that much too loud. Longer windows
+    reduce it.
 
     Args:
         sample_rate: of the waveforms, Hz.
