@@ -276,8 +276,8 @@ def test_every_real_recipe_has_help_and_a_configuration(capsys: pytest.CaptureFi
 
 
 TEACHER_GROUPS = (
-    "its groups are corpus, front_end, layout, prosody, conditioning, teacher, "
-    "optimisation@teacher_training, trainer"
+    "its groups are corpus, front_end, layout, prosody, conditioning, source_filter, teacher, "
+    "optimisation@source_filter_training, optimisation@teacher_training, trainer"
 )
 
 
@@ -289,8 +289,8 @@ TEACHER_GROUPS = (
         ("flow flow_modle=glow", "flow has no key 'flow_modle'; did you mean flow_model?"),
         (
             "distill max_step=3",
-            "distill has no key 'max_step'; did you mean teacher_training.max_steps or "
-            "student_training.max_steps?",
+            "distill has no key 'max_step'; did you mean source_filter_training.max_steps or "
+            "teacher_training.max_steps or student_training.max_steps?",
         ),
         ("teacher student=tiny", f"the recipe teacher has no group student; {TEACHER_GROUPS}"),
         ("teacher +student=tiny", f"the recipe teacher has no group student; {TEACHER_GROUPS}"),
