@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -30,6 +32,19 @@ def test_what_is_made_of_the_projects_own_layers_passes(teacher, student):
     check_finite(teacher)
     check_settings("float32", None)
     check_settings("bfloat16", 1)
+
+
+def test_a_teacher_of_the_excitation_passes_if_its_head_maps_the_parameters(make_teacher, make_source_filter):
+    teacher = make_teacher(LogisticMixtureHead(2, -9.0), source_filter=make_source_filter(4, 3)).float()
+    check_teacher(teacher)
+    check_teacher(copy.deepcopy(teacher))
+    teacher.conditioner.affine = LogisticMixtureHead(2, -9.0).affine
+    with pytest.raises(Unsupported, match="^conditioner.affine is not the method of the head$"):
+        check_teacher(teacher)
+    teacher.conditioner.wavenet.output[2].negative_slope = 0.1
+    teacher.conditioner.affine = teacher.head.affine
+    with pytest.raises(Unsupported, match="^conditioner.wavenet.output.2 has the slope 0.1$"):
+        check_teacher(teacher)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

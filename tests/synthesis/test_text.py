@@ -73,9 +73,9 @@ def test_teacher_speaks_as_long_on_the_16_bit_grid(voice):
 def test_the_named_model_speaks(voice):
     assert isinstance(sampler_of(voice, "student", 1.0), ParallelSampler)
     assert isinstance(sampler_of(voice, "teacher", 1.0), SequentialSampler)
-    with pytest.raises(UserError, match="model must be 'student' or 'teacher', got 'parrot'"):
+    with pytest.raises(UserError, match="model must be one of teacher, student, source_filter, got 'parrot'"):
         speak(voice, "Oh.", model="parrot")
-    with pytest.raises(UserError, match="no student; it has a teacher: use model=teacher"):
+    with pytest.raises(UserError, match="this voice has no student: use model=teacher"):
         speak(dataclasses.replace(voice, student=None), "Oh.")
 
 

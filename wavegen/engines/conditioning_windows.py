@@ -110,7 +110,7 @@ class ConditioningWindows:
         stop = min(start + self.window_samples, num_samples)
         samples, frames = torch.zeros(batch_size, stop - start, 0), torch.zeros(batch_size, 0, 0)
         if self.hop_samples:
-            self._check_length(context, num_samples)
+            check_length(context, num_samples, self.hop_samples)
             first, last = start // self.hop_samples, -(-stop // self.hop_samples)
             # One more frame on each side if it exists; at the ends the parts repeat their last frame.
             before, after = min(first, 1), LOOKAHEAD_FRAMES
@@ -127,9 +127,14 @@ class ConditioningWindows:
                 frames = nn.functional.pad(channels, ends, mode="replicate").transpose(1, 2).contiguous()
         return Window(start, stop, samples, frames)
 
-    def _check_length(self, context: SpeechContext | None, num_samples: int) -> None:
-        if context and context.num_frames * self.hop_samples < num_samples:
-            raise UserError(
-                f"the context covers {context.num_frames * self.hop_samples} samples ({context.num_frames} "
-                f"frames), expected at least {num_samples}"
-            )
+
+def check_length(context: SpeechContext | None, num_samples: int, hop_samples: int) -> None:
+    """
+    Raises:
+        UserError: if the frames of the context cover fewer than ``num_samples``.
+    """
+    if context and context.num_frames * hop_samples < num_samples:
+        raise UserError(
+            f"the context covers {context.num_frames * hop_samples} samples ({context.num_frames} frames), "
+            f"expected at least {num_samples}"
+        )

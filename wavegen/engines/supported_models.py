@@ -9,6 +9,7 @@ from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHe
 from wavegen.engines.conditioning_windows import Unsupported
 from wavegen.engines.precision import PRECISIONS
 from wavegen.errors import UserError
+from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
 from wavegen.models.speech.student import WaveNetStudent
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.residual_layer import GatedResidualLayer
@@ -75,6 +76,10 @@ def check_teacher(model: nn.Module) -> None:
     conditioner = getattr(model, "conditioner", None)
     if type(conditioner) is LinearPrediction:
         conditioner = conditioner.conditioner
+    elif type(conditioner) is ExcitationConditioner:
+        if conditioner.affine != getattr(model.head, "affine", None):
+            raise Unsupported("conditioner.affine is not the method of the head")
+        conditioner = conditioner.wavenet
     if conditioner is None:
         raise Unsupported(f"the teacher is a {type(model).__name__}")
     check_wavenet(conditioner, {module: name for name, module in model.named_modules()})

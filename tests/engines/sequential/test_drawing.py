@@ -26,11 +26,13 @@ class Head(NamedTuple):
 
 
 @njit
-def _draw_all(net, parameters, temperature, uniforms, noise, predictions, out):
+def _draw_all(net, parameters, temperature, uniforms, noise, locs, log_scales, scales, out):
     stride = parameters.size // out.size
     for i in range(out.size):
         t = np.float32(temperature)
-        out[i] = draw(net, parameters, i * stride, t, uniforms[i], noise[i], predictions[i])
+        out[i] = draw(
+            net, parameters, i * stride, t, uniforms[i], noise[i], locs[i], log_scales[i], scales[i]
+        )
 
 
 @njit
@@ -40,7 +42,7 @@ def _pick_all(logits, temperature, uniforms, out):
         out[i] = pick(logits, i * count, count, np.float32(temperature), uniforms[i])
 
 
-def drawn(head, parameters, u_component, noise, temperature, predictions):
+def drawn(head, parameters, u_component, noise, temperature, locs, log_scales=None):
     mu_law = isinstance(head, MuLawHead)
     net = Head(
         MU_LAW if mu_law else MIXTURE if isinstance(head, LogisticMixtureHead) else NORMAL,
@@ -53,7 +55,9 @@ def drawn(head, parameters, u_component, noise, temperature, predictions):
     )
     out = np.zeros(len(parameters), np.float32)
     flat = parameters.numpy().ravel().copy()
-    _draw_all(net, flat, temperature, u_component.numpy(), noise.numpy(), predictions.numpy(), out)
+    log_scales = torch.zeros_like(locs) if log_scales is None else log_scales
+    mapped = (each.numpy() for each in (locs, log_scales, log_scales.exp()))
+    _draw_all(net, flat, temperature, u_component.numpy(), noise.numpy(), *mapped, out)
     return torch.from_numpy(out)
 
 
@@ -63,12 +67,12 @@ def test_a_sample_is_the_heads_own(head, temperature):
     count = 2000
     parameters = torch.randn(count, head.num_parameters) - torch.tensor(2.0)
     u_component, u_value = torch.rand(2, count)
-    predictions = 0.3 * torch.randn(count)
+    locs, log_scales = 0.3 * torch.randn(count), torch.randn(count) - 2.0
     family = bounded_logit if isinstance(head, LogisticMixtureHead) else None
     noise = family(u_value) if family else torch.special.ndtri(open_unit_interval(u_value))
-    law = head(head.shift_loc(parameters, predictions))
+    law = head(head.affine(parameters, locs, log_scales))
     expected = law.sample_from_uniforms(u_component, u_value, temperature)
-    found = drawn(head, parameters, u_component, noise, temperature, predictions)
+    found = drawn(head, parameters, u_component, noise, temperature, locs, log_scales)
     # a value next to the edge of a step may fall on its other side
     assert (found - expected).abs().max() <= 1.01 * head.step
     assert (found == expected).float().mean() > 0.98

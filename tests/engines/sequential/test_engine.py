@@ -63,7 +63,7 @@ HEADS = {
 }
 
 
-def make_teacher(head, parts=(), linear_prediction_order=0, **sizes):
+def make_teacher(head, parts=(), *, linear_prediction_order=0, source_filter=None, **sizes):
     wavenet = functools.partial(
         WaveNet,
         **{
@@ -77,7 +77,12 @@ def make_teacher(head, parts=(), linear_prediction_order=0, **sizes):
             **sizes,
         },
     )
-    teacher = WaveNetTeacher(head=head, wavenet=wavenet, linear_prediction_order=linear_prediction_order)
+    teacher = WaveNetTeacher(
+        head=head,
+        wavenet=wavenet,
+        linear_prediction_order=linear_prediction_order,
+        source_filter=source_filter,
+    )
     with torch.no_grad():
         for parameter in teacher.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -179,6 +184,82 @@ def test_speaks_what_the_reference_speaks(head, order, temperature):
     assert temperature == 0 or expected.unique().numel() > 20
     for row, length in zip(spoken, lengths.tolist(), strict=True):
         assert not row[length:].any()
+
+
+@pytest.fixture
+def make_excited_teacher(make_source_filter):
+    """A teacher of the excitation of a source-filter model with the given head and parts."""
+
+    def make(head="mixture", parts="phase and frames", **sizes):
+        source_filter = make_source_filter(HOP, FEATURES).float()
+        return make_teacher(HEADS[head](), PARTS[parts](), source_filter=source_filter, **sizes)
+
+    return make
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0])
+@pytest.mark.parametrize("parts", ["none", "phase and frames"])
+@pytest.mark.parametrize("head", ["mixture", "normal"])
+def test_an_excitation_is_spoken_as_by_the_reference(make_excited_teacher, head, parts, temperature):
+    """Without conditioning of the net, its windows do not begin with frames of the source-filter model."""
+    teacher = make_excited_teacher(head, parts)
+    lengths, context = torch.tensor([300, 180, 128, 7, 1]), make_context(5, 300)
+    uniforms = torch.rand(2, 300, 5, generator=torch.Generator().manual_seed(3))
+    spoken = TeacherEngine(teacher).speak(context, lengths, uniforms, temperature=temperature)
+    reference = ReferenceSampler(teacher, temperature=temperature)
+    expected = reference.sample(context, lengths, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-4)
+    assert temperature == 0 or (expected.std() > 0.02 and expected.unique().numel() > 20)
+    assert (spoken == expected).float().mean() > 0.98
+    for row, length in zip(spoken, lengths.tolist(), strict=True):
+        assert not row[length:].any()
+
+
+@pytest.mark.parametrize("head", ["mixture", "normal"])
+def test_conditionals_of_an_excitation_are_the_models_own(make_excited_teacher, head):
+    teacher = make_excited_teacher(head)
+    x, context = torch.randint(-3000, 3000, (2, 90)) / 32768, make_context(2, 90)
+    expected = teacher.conditionals(x, context).log_prob(x)
+    assert expected.std() > 0.1
+    told = TeacherEngine(teacher).conditionals(x, context).log_prob(x)
+    torch.testing.assert_close(told, expected, rtol=1e-4, atol=1e-3)
+    rounded = TeacherEngine(teacher, precision="bfloat16").conditionals(x, context).log_prob(x)
+    assert 1e-5 < (rounded - expected).abs().mean() < 0.01
+
+
+def test_what_was_spoken_has_the_law_of_the_model(make_excited_teacher):
+    """Over windows: the cumulative probabilities of what was spoken are uniform under the model itself."""
+    teacher = make_excited_teacher("normal")
+    context, uniforms = make_context(8, 600), torch.rand(2, 600, 8)
+    spoken = TeacherEngine(teacher).speak(context, torch.tensor([600] * 8), uniforms)
+    probability = teacher.conditionals(spoken, context).continuous.cdf(spoken)
+    clipped = spoken.abs() > 0.999
+    # of the uniforms that were drawn, to within the grid
+    difference = (probability - uniforms[1].T)[~clipped]
+    assert clipped.float().mean() < 0.01 and difference.abs().mean() < 0.002
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_threads_change_no_bit_of_an_excitation(make_excited_teacher, precision):
+    teacher = make_excited_teacher()
+    for batch in (1, 4):
+        lengths = torch.arange(200, 200 - 17 * batch, -17)
+        context, uniforms = make_context(batch, 200), torch.rand(2, 200, batch)
+        first, *others = (
+            TeacherEngine(teacher, precision=precision, num_threads=threads).speak(context, lengths, uniforms)
+            for threads in (1, 2, 3)
+        )
+        for other in others:
+            assert torch.equal(first, other)
+
+
+def test_an_excitation_needs_a_context_that_is_long_enough(make_excited_teacher):
+    engine = TeacherEngine(make_excited_teacher(parts="none"))
+    lengths, uniforms = torch.tensor([41]), torch.rand(2, 41, 1)
+    with pytest.raises(UserError, match="covers 40 samples"):
+        engine.speak(make_context(1, 40), lengths, uniforms)
+    with pytest.raises(UserError, match="'features' but got no context"):
+        engine.speak(None, lengths, uniforms)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

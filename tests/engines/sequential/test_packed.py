@@ -78,6 +78,17 @@ def test_a_linear_predictor_is_taken_along_and_the_net_behind_it_packed():
     assert packed.wavenet is teacher.conditioner.conditioner
 
 
+def test_a_net_of_the_excitation_is_packed_without_its_source_filter_model(make_source_filter):
+    plain = PackedTeacher(small_teacher(), FLOAT32)
+    assert plain.excitation is None
+    assert (plain.net([]).reads_excitation, plain.net([]).order) == (False, 0)
+    teacher = small_teacher(source_filter=make_source_filter().float())
+    packed = PackedTeacher(teacher, FLOAT32)
+    net = packed.net([])
+    assert packed.excitation is teacher.conditioner and packed.wavenet is teacher.conditioner.wavenet
+    assert (net.reads_excitation, net.order, len(net.prediction)) == (True, 5, 0)
+
+
 def test_conditioning_at_sample_rate_is_packed_column_by_column(make_teacher):
     teacher = make_teacher(NormalHead(-6.0)).float().requires_grad_(False)
     packed = PackedTeacher(teacher, FLOAT32)

@@ -5,9 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from wavegen.distributions.heads import NormalHead
+from wavegen.engines.sequential.state import IDENTITY, WaveformMap
 
 one_group = runpy.run_path(str(Path(__file__).with_name("one_group.py")))
-small_teacher, group_of, prepare = (one_group[name] for name in ("small_teacher", "group_of", "prepare"))
+small_teacher, group_of, prepare, run = (
+    one_group[name] for name in ("small_teacher", "group_of", "prepare", "run")
+)
 
 
 @pytest.mark.parametrize("columns", [1, 3, 20])
@@ -38,8 +44,41 @@ def test_a_feed_has_the_samples_before_the_window_first():
     group.waveform[:, -4:] = [[1, 2, 3, 4], [5, 6, 7, 8]]
     prepare(group, 10, 16, batch_size=3)
     *_, feed, stage, first, last, num_stages, counters = next(iter(group.stages()))
+    assert feed.inputs is feed.waveform and feed.map is IDENTITY
     assert (feed.start, feed.stop, feed.history) == (10, 16, 4)
     assert feed.waveform.shape == (2, 4 + 6)
     assert feed.waveform[:, :4].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]] and not feed.waveform[:, 4:].any()
     assert feed.hop_samples == 0 and feed.conditioning.size == 0 and not feed.given
     assert (stage, first, last, num_stages) == (0, 0, 3, 1) and counters[0] == 11
+
+
+def test_the_excitation_is_what_the_map_makes_the_waveform_of(make_source_filter):
+    """Frames of four samples, in windows that begin within a frame, against the definition of the map."""
+    teacher = small_teacher(NormalHead(-6.0), source_filter=make_source_filter().float())
+    group, order = group_of(teacher, [0, 2]), 5
+    taps, shift, log_scale = 0.2 * torch.randn(3, 4, order), 0.1 * torch.randn(3, 14), torch.randn(3, 14) - 3
+    spoken, excitation = [], []
+    for start, stop in ((0, 6), (6, 14)):
+        first, last = start // 4, -(-stop // 4)
+        here = slice(start, stop)
+        map = WaveformMap(
+            taps[:, first:last].numpy(),
+            4 * first,
+            4,
+            *(each[:, here].contiguous().numpy() for each in (shift, log_scale, log_scale.exp())),
+        )
+        prepare(group, start, stop, batch_size=3)
+        noise = torch.randn(stop - start, 3).numpy()
+        group.to_speak(np.zeros_like(noise), noise, 1.0, map)
+        run(group)
+        spoken.append(group.spoken)
+        excitation.append(group.inputs[:, group.history :])
+    x, found = np.concatenate(spoken, 1).astype(np.float64), np.concatenate(excitation, 1)
+    for column, member in enumerate([0, 2]):
+        past = np.concatenate([np.zeros(order), x[column]])
+        for t in range(14):
+            prediction = past[t : t + order] @ taps[member, t // 4].numpy()
+            location = shift[member, t].item() + prediction
+            scale = np.exp(log_scale[member, t].item())
+            assert abs(found[column, t] - (x[column, t] - location) / scale) < 1e-5
+    assert x.std() > 0.01

@@ -33,14 +33,17 @@ def pick(logits, first, count, temperature, uniform):
 
 
 @njit(**OPTIONS, forceinline=True)
-def draw(net, parameters, first, temperature, uniform, noise, prediction):
-    """A sample of one column, like ``sample_from_uniforms`` of the head's distribution."""
+def draw(net, parameters, first, temperature, uniform, noise, loc, log_scale, scale):
+    """A sample of one column, like ``sample_from_uniforms`` of the head's distribution.
+
+    ``loc``, ``log_scale`` and ``scale``, its exponential, map the parameters as ``affine`` of the head does.
+    """
     count = net.num_components
     if net.head == MU_LAW:
         return net.levels[pick(parameters, first, len(net.levels), temperature, uniform)]
     index = pick(parameters, first, count, temperature, uniform) if net.head == MIXTURE else 0
-    loc = first + (count if net.head == MIXTURE else 0) + index
-    log_scale = max(parameters[loc + count], np.float32(net.min_log_scale))
-    value = parameters[loc] + prediction + temperature * np.float32(math.exp(log_scale)) * noise
+    place = first + (count if net.head == MIXTURE else 0) + index
+    log_spread = max(parameters[place + count] + log_scale, np.float32(net.min_log_scale))
+    value = loc + scale * parameters[place] + temperature * np.float32(math.exp(log_spread)) * noise
     step, low, high = np.float32(net.step), np.float32(net.low), np.float32(net.high)
     return min(max(low + step * np.rint((value - low) / step), low), high)

@@ -13,7 +13,9 @@ from wavegen.distributions.precision import bounded_logit, open_unit_interval
 from wavegen.engines.conditioning_windows import ConditioningWindows, Window
 from wavegen.engines.sequential.kernel import run_stage
 from wavegen.engines.sequential.packed import MIXTURE, PackedTeacher
+from wavegen.engines.sequential.state import IDENTITY
 from wavegen.engines.sequential.utterance_group import UtteranceGroup
+from wavegen.engines.sequential.waveform_maps import WaveformMaps
 from wavegen.engines.supported_models import check_settings
 from wavegen.engines.torch_threads import one_torch_thread
 from wavegen.engines.vector.tiles import BFLOAT16_WEIGHTS, FLOAT32
@@ -33,7 +35,8 @@ _LEAST_BYTES_TO_SHARE = 1 << 20
 
 
 class TeacherEngine:
-    """Runs any teacher of a ``WaveNet``, with or without a linear predictor, and a head of this project.
+    """Runs any teacher of a ``WaveNet`` and a head of this project, plain, with a linear predictor, or of the
+    excitation of a source-filter model.
 
     Equals the model's own step form up to float32 rounding: the same uniforms give the same samples. The
     weights are packed when the engine is created; later changes of the model have no effect.
@@ -57,6 +60,7 @@ class TeacherEngine:
         self.packed = PackedTeacher(model, PRECISIONS[precision])
         self.windows = ConditioningWindows(self.packed.wavenet.conditioning)
         self.net = self.packed.net(self.windows.sample_columns)
+        self.maps = WaveformMaps(self.packed.excitation) if self.packed.excitation else None
 
     @torch.inference_mode()
     @torch.autocast("cpu", enabled=False)
@@ -98,7 +102,7 @@ class TeacherEngine:
         bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)
         with bar:
             while spoken < num_samples:
-                block = self._speak_window(windows, lengths, draws, temperature)
+                block = self._speak_window(windows, context, lengths, draws, temperature)
                 spoken += block.shape[1]
                 bar.update(block.shape[1])
                 yield block
@@ -109,6 +113,7 @@ class TeacherEngine:
     def _speak_window(
         self,
         windows: Iterator[tuple[Window, list[UtteranceGroup]]],
+        context: SpeechContext | None,
         lengths: Tensor,
         draws: tuple[np.ndarray, np.ndarray],
         temperature: float,
@@ -116,9 +121,10 @@ class TeacherEngine:
         """The next window of every utterance; between windows, torch has the caller's settings."""
         with torch.autocast(self.device.type, enabled=False):  # it may be called within a training step
             window, groups = next(windows)
+            map = self.maps.window(context, window.start, window.stop) if self.maps else IDENTITY
         u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
         for group in groups:
-            group.to_speak(u_component, noise, temperature)
+            group.to_speak(u_component, noise, temperature, map)
         _run_all(groups)
         block = torch.zeros(len(lengths), window.stop - window.start)
         for group in groups:
@@ -130,15 +136,16 @@ class TeacherEngine:
     @torch.autocast("cpu", enabled=False)
     @one_torch_thread()
     def parameters(self, x: Tensor, context: SpeechContext | None = None) -> Tensor:
-        """The conditioner's parameters of every sample given the previous ones, computed step by step.
+        """The net's parameters of every sample given the previous ones, computed step by step.
 
         Args:
-            x: ``(batch, time)``, the waveform as the model observes it.
+            x: ``(batch, time)``, the waveform as the model observes it; of a teacher with a source-filter
+                model, its excitation.
             context: as for :meth:`speak`.
 
         Returns:
-            ``(batch, time, num_parameters)``, without the contribution of a linear predictor, which depends
-            on ``x`` only.
+            ``(batch, time, num_parameters)``, without the contribution of a linear predictor or a
+            source-filter model.
         """
         x = x.float().cpu().contiguous()
         recorded = x.new_zeros(*x.shape, self.net.parameter_width).numpy()
@@ -156,6 +163,11 @@ class TeacherEngine:
         """p(x_t | x_<t, context) for every t, like the model's method; used for rounded weights."""
         observed = getattr(self.model.head, "observed", None)
         x = x if observed is None else observed(x)
+        if self.packed.excitation is not None:
+            density = self.packed.excitation.source_filter.density
+            loc, log_scale, excitation = density.locate(x.to(self.device), context)
+            parameters = self.parameters(excitation, context)
+            return self.model.head(self.packed.excitation.affine(parameters, loc.cpu(), log_scale.cpu()))
         parameters = self.parameters(x, context)
         if isinstance(self.model.conditioner, LinearPrediction):
             prediction = self.model.conditioner.predict(x.to(self.device)).cpu()

@@ -19,7 +19,7 @@ from wavegen.engines.vector.memory_access import peek, poke
 from wavegen.engines.vector.products import OPTIONS, add_product
 from wavegen.engines.vector.vector_code import LANES
 
-_ZERO = np.float32(0)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @njit(**OPTIONS, forceinline=True)
@@ -131,6 +131,39 @@ def read_out(net, memory):
     )  # fmt: skip
 
 
+@njit(**OPTIONS, forceinline=True)
+def locate(taps, start, hop_samples, shift, waveform, c, i, t, j):
+    """The location of sample ``t`` of a column before the net: ``shift`` plus the prediction, in float64.
+
+    A filter with narrow resonances adds large terms of both signs.
+    """
+    order, frame = taps.shape[2], (t - start) // hop_samples
+    total = np.float64(shift[c, j])
+    for tap in range(order):
+        total += np.float64(taps[c, frame, tap]) * np.float64(waveform[c, i - order + tap])
+    return total
+
+
+@njit(**OPTIONS, forceinline=True)
+def speak(net, memory, feed, t):
+    """Draw sample ``t`` of every column, and find the next input of the net."""
+    waveform, map, j = feed.waveform, feed.map, t - feed.start
+    i, order = feed.history + j, len(net.prediction)
+    for c in range(len(memory.flowing_offsets)):
+        located, loc, log_scale, scale = np.float64(0), _ZERO, _ZERO, _ONE
+        for tap in range(order):
+            loc += net.prediction[tap] * waveform[c, i - order + tap]
+        if net.reads_excitation:
+            located = locate(map.taps, map.start, map.hop_samples, map.shift, waveform, c, i, t, j)
+            loc, log_scale, scale = np.float32(located), map.log_scale[c, j], map.scale[c, j]
+        waveform[c, i] = draw(
+            net, memory.parameters, c * net.parameter_width, np.float32(feed.temperature),
+            feed.u_component[j, c], feed.noise[j, c], loc, log_scale, scale,
+        )  # fmt: skip
+        if net.reads_excitation:
+            feed.inputs[c, i] = (waveform[c, i] - located) / scale
+
+
 @njit(**OPTIONS)
 def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
     """Compute one stage's part of a window: layers ``first … last − 1``.
@@ -138,7 +171,7 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
     Stage s may compute the samples before ``counters[s]``; for stage 0 the previous sample must be known.
     """
     columns, mixed = len(memory.flowing_offsets), net.residual_width + net.skip_width
-    flowing, waveform, history, order = memory.flowing, feed.waveform, feed.history, len(net.prediction)
+    flowing, inputs, history = memory.flowing, feed.inputs, feed.history
     places = memory.places[stage]
     for layer in range(first, last):
         # Blocks of different layers end at different samples, which spreads their work over time.
@@ -150,7 +183,7 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
             wait_for(counters, stage * COUNTER_STRIDE, t + 1)
         if stage == 0:
             for c in range(columns):
-                previous = waveform[c, i - 1]
+                previous = inputs[c, i - 1]
                 for r in range(net.residual_width):
                     lifted = peek(net.lift_weight, r) * previous + peek(net.lift_bias, r)
                     poke(flowing, c * mixed + r, lifted)
@@ -160,20 +193,13 @@ def _run_stage(net, memory, feed, stage, first, last, num_stages, counters):
             pass_layer(net, memory, layer, t)
         if stage == num_stages - 1:
             read_out(net, memory)
-            for c in range(columns):
-                prediction = _ZERO
-                for tap in range(order):
-                    prediction += net.prediction[tap] * waveform[c, i - order + tap]
-                place = c * net.parameter_width
-                if len(feed.recorded):
+            if not feed.given:
+                speak(net, memory, feed, t)
+            else:
+                for c in range(columns):
+                    place = c * net.parameter_width
                     for p in range(net.parameter_width):
                         feed.recorded[c, t - feed.start, p] = memory.parameters[place + p]
-                if not feed.given:
-                    j = t - feed.start
-                    waveform[c, i] = draw(
-                        net, memory.parameters, place, np.float32(feed.temperature), feed.u_component[j, c],
-                        feed.noise[j, c], prediction,
-                    )  # fmt: skip
         if num_stages > 1:
             if stage == num_stages - 1:
                 write_counter(counters, 0, t + 2)

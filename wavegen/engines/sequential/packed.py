@@ -12,6 +12,7 @@ from wavegen.engines.vector.packed_matrix import padded
 from wavegen.engines.vector.panels import Arena, gate_order, output_order, pack_tall_panels, take
 from wavegen.engines.vector.tiles import FLOAT32
 from wavegen.engines.vector.vector_code import LANES
+from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.wavenet import WaveNet
 
@@ -27,7 +28,9 @@ class TeacherNet(NamedTuple):
     ``conditioning[l]`` the projection of the sample-rate conditioning, all onto ``2 · gate_width`` channels
     (16 of the signal, the 16 that gate them, and so on); ``mix[l]`` onto ``residual_width + skip_width``
     channels. ``rows``: the numbers of rows (inputs, or pairs of them) of a tap, of the conditioning, of the
-    mix and of the two output layers.
+    mix and of the two output layers. ``prediction``: taps that add to the location, oldest sample first;
+    ``reads_excitation``: whether the net reads the excitation, of which the waveform is a ``WaveformMap``
+    instead. Either location depends on ``order`` samples.
     """
 
     weights: np.ndarray
@@ -52,6 +55,8 @@ class TeacherNet(NamedTuple):
     hidden_bias: np.ndarray
     slope: np.ndarray
     prediction: np.ndarray
+    reads_excitation: bool
+    order: int
     head: int
     num_components: int
     min_log_scale: float
@@ -66,6 +71,7 @@ class PackedTeacher:
 
     Attributes:
         wavenet: the conditioner that was packed.
+        excitation: the conditioner around it that maps its excitation to the waveform, or None.
         gate_bias: ``(layers, 2 * gate_width)``.
         projections: of every layer's conditioning, ``(layers, 2 * gate_width, channels)``.
     """
@@ -85,6 +91,9 @@ class PackedTeacher:
         conditioner, taps = model.conditioner, np.zeros(0, np.float32)
         if type(conditioner) is LinearPrediction:
             taps, conditioner = _numbers(conditioner.taps), conditioner.conditioner
+        self.excitation: ExcitationConditioner | None = None
+        if type(conditioner) is ExcitationConditioner:
+            self.excitation, conditioner = conditioner, conditioner.wavenet
         self.wavenet: WaveNet = conditioner
         layers = conditioner.layers
         first = layers[0]
@@ -150,6 +159,8 @@ class PackedTeacher:
             output_bias=take(second.bias, whole_vectors(second.out_channels)),
             slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
             prediction=self._taps,
+            reads_excitation=self.excitation is not None,
+            order=self.excitation.source_filter.filter.order if self.excitation else len(self._taps),
             head=KINDS[type(head)],
             num_components=getattr(head, "num_components", 1),
             min_log_scale=float(getattr(head, "min_log_scale", 0.0)),

@@ -37,13 +37,39 @@ class Memory(NamedTuple):
     places: np.ndarray
 
 
+class WaveformMap(NamedTuple):
+    r"""The map from the excitation that a net models to the waveform, in a window; float32.
+
+    .. math:: x_t = \mu_t + S_t \varepsilon_t, \qquad
+              \mu_t = \text{shift}_t + \sum_i a_i[n_t] x_{t-i}
+
+    ``taps``: ``(columns, frames, order)``, that of the oldest sample first. The first frame begins at sample
+    ``start`` and has ``hop_samples``. ``shift``, ``log_scale``, ``scale``: ``(columns, samples)``, from the
+    first sample of the window on. All are empty if the net models the waveform itself.
+    """
+
+    taps: np.ndarray
+    start: int
+    hop_samples: int
+    shift: np.ndarray
+    log_scale: np.ndarray
+    scale: np.ndarray
+
+
+_NONE = np.zeros((0, 0), np.float32)
+IDENTITY = WaveformMap(np.zeros((0, 0, 0), np.float32), 0, 1, _NONE, _NONE, _NONE)
+"""The map of a net that models the waveform itself."""
+
+
 class Feed(NamedTuple):
     """The inputs of a window, and the waveform that it writes.
 
-    ``waveform``: ``(columns, history + samples)``, first the samples before the window. ``given``: whether
-    the window's samples are given, so that only parameters are computed. ``recorded``: ``(columns, samples,
-    parameter_width)``, receives the parameters of every sample; or empty. ``u_component``, ``noise``:
-    ``(samples, columns)``, the uniform that selects a component and the standard deviate of its value.
+    ``waveform``: ``(columns, history + samples)``, first the samples before the window. ``inputs``: of the
+    net, the same shape: the excitation, or the same array as ``waveform``. ``map``: between the two.
+    ``given``: whether the net's inputs are given, so that only parameters are computed. ``recorded``:
+    ``(columns, samples, parameter_width)``, receives the parameters of every sample; or empty.
+    ``u_component``, ``noise``: ``(samples, columns)``, the uniform that selects a component and the standard
+    deviate of its value.
     ``conditioning``: flat ``(columns, samples, conditioning_width)``. ``frames``: flat ``(columns,
     num_frames, layers, 2 · gate_width)``, projected, with one more frame on each side of the window.
     ``kernel``: flat ``(3, hop_samples)``; ``hop_samples`` is 0 without conditioning at frame rate.
@@ -53,6 +79,8 @@ class Feed(NamedTuple):
     stop: int
     history: int
     waveform: np.ndarray
+    inputs: np.ndarray
+    map: WaveformMap
     given: bool
     recorded: np.ndarray
     u_component: np.ndarray

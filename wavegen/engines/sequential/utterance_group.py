@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wavegen.engines.conditioning_windows import Window
 from wavegen.engines.sequential.packed import TeacherNet
-from wavegen.engines.sequential.state import Feed, Memory
+from wavegen.engines.sequential.state import IDENTITY, Feed, Memory, WaveformMap
 from wavegen.engines.signals import COUNTER_STRIDE
 from wavegen.engines.vector.packed_matrix import aligned_zeros
 from wavegen.engines.vector.tiles import SHAPES
@@ -30,8 +30,9 @@ class UtteranceGroup:
 
     def __init__(self, net: TeacherNet, members: np.ndarray, starts: np.ndarray, bounds: list[int]) -> None:
         self.net, self.members, self.starts, self.bounds = net, members, starts, bounds
-        self.history = max(1, len(net.prediction))
+        self.history = max(1, net.order)
         self.waveform = np.zeros((len(members), self.history), np.float32)
+        self.inputs = self.waveform.copy() if net.reads_excitation else self.waveform
         self.memory = _memory(net, starts, len(bounds) - 1)
 
     def truncate(self, columns: int) -> None:
@@ -40,6 +41,7 @@ class UtteranceGroup:
             return
         before, rings, ring_next = len(self.members), self.memory.rings, self.memory.ring_next
         self.members, self.waveform = self.members[:columns], self.waveform[:columns]
+        self.inputs = self.inputs[:columns] if self.net.reads_excitation else self.waveform
         self.starts = self.starts[:columns]
         if columns:
             self.memory = _memory(self.net, self.starts, len(self.bounds) - 1)
@@ -52,13 +54,15 @@ class UtteranceGroup:
         columns, size = len(self.members), window.stop - window.start
         conditioning = np.zeros((columns, size, self.net.conditioning_width), np.float32)
         conditioning[..., : window.samples.shape[-1]] = window.samples.numpy()[self.members]
-        history, unset = self.waveform[:, -self.history :], np.zeros((columns, size), np.float32)
-        self.waveform = np.concatenate([history, unset], axis=1)
+        self.waveform = self._extended(self.waveform, size)
+        self.inputs = self._extended(self.inputs, size) if self.net.reads_excitation else self.waveform
         self._window = Feed(
             start=window.start,
             stop=window.stop,
             history=self.history,
             waveform=self.waveform,
+            inputs=self.inputs,
+            map=IDENTITY,
             given=False,
             recorded=np.zeros((0, 0, 0), np.float32),
             u_component=np.zeros((0, 0), np.float32),
@@ -71,8 +75,18 @@ class UtteranceGroup:
             hop_samples=kernel.shape[1],
         )
 
-    def to_speak(self, u_component: np.ndarray, noise: np.ndarray, temperature: float) -> None:
-        """Set the window to draw its samples from ``(samples, batch)`` uniforms and standard deviates."""
+    def to_speak(
+        self, u_component: np.ndarray, noise: np.ndarray, temperature: float, map: WaveformMap = IDENTITY
+    ) -> None:
+        """Set the window to draw its samples from ``(samples, batch)`` uniforms and standard deviates.
+
+        ``map``: of the whole batch, if the net reads the excitation.
+        """
+        if self.net.reads_excitation:
+            parts = {
+                name: getattr(map, name)[self.members] for name in ("taps", "shift", "log_scale", "scale")
+            }
+            self._window = self._window._replace(map=map._replace(**parts))
         self._window = self._window._replace(
             u_component=np.ascontiguousarray(u_component[:, self.members]),
             noise=np.ascontiguousarray(noise[:, self.members]),
@@ -80,11 +94,16 @@ class UtteranceGroup:
         )
 
     def to_read(self, given: np.ndarray) -> None:
-        """Set the window's samples to ``given (batch, samples)`` and record their parameters."""
+        """Set the window's inputs of the net to ``given (batch, samples)`` and record their parameters."""
         columns, size = len(self.members), given.shape[1]
-        self.waveform[:, self.history :] = given[self.members]
+        self.inputs[:, self.history :] = given[self.members]
         recorded = np.zeros((columns, size, self.net.parameter_width), np.float32)
         self._window = self._window._replace(given=True, recorded=recorded)
+
+    def _extended(self, signal: np.ndarray, size: int) -> np.ndarray:
+        """The last samples of a signal as history, and room for ``size`` samples."""
+        unset = np.zeros((len(signal), size), np.float32)
+        return np.concatenate([signal[:, -self.history :], unset], axis=1)
 
     @property
     def spoken(self) -> np.ndarray:
