@@ -5,6 +5,7 @@ BESIDE_TEACHER = "_beside_teacher"
 
 SYSTEM_TITLES = {
     "recording": "Recording",
+    "source_filter": "Source-filter",
     "teacher": "Teacher",
     "student": "Student",
     "world": "WORLD",
@@ -15,6 +16,7 @@ SYSTEM_TITLES = {
 
 SYSTEM_NOTES = {
     "recording": "The original recording, from the test part of the corpus, which the models have not seen.",
+    "source_filter": "Pulses and noise through a filter, without a WaveNet, from the same phones and pitch.",
     "teacher": "The WaveNet, one sample after another, from the utterance's phones, timing and pitch.",
     "student": "The distilled network, all samples at once, from the same phones, timing and pitch.",
     "world": "The recording analysed and resynthesised by the WORLD vocoder: what pulses and noise can do.",
@@ -25,6 +27,7 @@ SYSTEM_NOTES = {
 
 SYSTEM_COLOURS = {
     "recording": "#30343b",
+    "source_filter": "#2a9d8f",
     "teacher": "#1769aa",
     "student": "#d1495b",
     "world": "#8f6f3e",

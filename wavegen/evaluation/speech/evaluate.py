@@ -37,7 +37,7 @@ def evaluate_voice(
     seed: int = 0,
     max_utterances: int | None = None,
     max_spoken_utterances: int | None = None,
-    max_teacher_seconds: float | None = 90.0,
+    max_teacher_seconds: float | None = 20.0,
     max_shown_utterances: int | None = 4,
     teacher_temperature: float = 1.0,
     student_temperature: float = 1.0,
@@ -52,7 +52,8 @@ def evaluate_voice(
     second set of metrics, measured on the teacher's utterances only (``SYSTEM_beside_teacher/…``).
 
     Args:
-        voice: with a teacher, a student, or both; metrics of a missing one are left out.
+        voice: with a teacher, a student, a source-filter model, or several; metrics of a missing one are left
+            out.
         corpus: any prepared corpus with the voice's sample rate and feature layout.
         output_directory: gets ``metrics.json``, ``report.html``, ``samples/`` (with ``index.json``),
             ``figures/``.
@@ -87,6 +88,8 @@ def evaluate_voice(
 
     tally_linear_predictor(load_utterances(voice, corpus, "train"), utterances, sample_rate, tally)
     systems: list[System] = [Recording()]
+    if voice.source_filter is not None:
+        systems.append(Student(voice.source_filter.voice, seed=seed, name="source_filter"))
     if voice.teacher is not None:
         tally_teacher(voice.teacher, utterances, sample_rate, tally, progress=progress)
         systems.append(Teacher(voice.teacher, seed=seed, temperature=teacher_temperature, progress=progress))

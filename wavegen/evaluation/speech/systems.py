@@ -128,12 +128,12 @@ class Teacher:
 
 
 class Student:
-    """The student, all samples at once."""
+    """The student, or another model (``name``) that speaks all samples at once."""
 
-    name = "student"
-
-    def __init__(self, student: ParallelModel, *, seed: int, temperature: float = 1.0) -> None:
-        self.student, self.seed = student, seed
+    def __init__(
+        self, student: ParallelModel, *, seed: int, temperature: float = 1.0, name: str = "student"
+    ) -> None:
+        self.student, self.seed, self.name = student, seed, name
         self.sampler = ParallelSampler(student, temperature=temperature)
 
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
