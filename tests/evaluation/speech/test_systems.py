@@ -5,7 +5,6 @@ from wavegen.audio.world import has_world
 from wavegen.evaluation.speech.systems import (
     Recording,
     Shuffled,
-    SourceFilterVoice,
     Student,
     Teacher,
     WhiteNoise,
@@ -75,8 +74,10 @@ def test_another_sentence_is_the_next_recording_repeated_or_cut(corpus):
 def test_a_source_filter_model_speaks_each_utterance_at_its_length(corpus, make_source_filter):
     model = make_source_filter(corpus.hop_samples, corpus.encoder.layout.num_features).float()
     utterances = list(corpus.utterances("test"))
-    first, again = (SourceFilterVoice(model, seed=0).synthesize(utterances) for _ in range(2))
+    first, again = (
+        Student(model.voice, seed=0, name="source_filter").synthesize(utterances) for _ in range(2)
+    )
     assert [len(waveform) for waveform in first] == [len(utterance.waveform) for utterance in utterances]
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
-    other = SourceFilterVoice(model, seed=1).synthesize(utterances)
+    other = Student(model.voice, seed=1).synthesize(utterances)
     assert not torch.equal(first[0], other[0])

@@ -1,7 +1,11 @@
 """Computes the registry's metrics of the systems' waveforms beside the recordings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from wavegen.audio.pitch import PitchTrack
@@ -9,9 +13,26 @@ from wavegen.data.speech.corpus import Utterance
 from wavegen.evaluation.speech.sentences import choice_of
 from wavegen.evaluation.tally import Tally
 from wavegen.linguistics.arpabet import Words
+from wavegen.linguistics.phones import TimedPhone
 from wavegen.metrics.distortion_registry import DISTORTION
 from wavegen.metrics.frames import FRAME_RATE
 from wavegen.metrics.metric import Spoken
+from wavegen.workers import available_cores, map_in_processes
+
+# Less speech is measured sooner than another process starts.
+SECONDS_PER_PROCESS = 60.0
+
+Value = tuple[str, float, int]
+"""The key of a metric, one utterance's value, and its weight in a mean."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """One utterance by all systems: waveforms ``(samples,)`` by system, the recording first."""
+
+    id: str
+    phones: Sequence[TimedPhone]
+    waveforms: Mapping[str, np.ndarray]
 
 
 def tally_systems(
@@ -22,6 +43,7 @@ def tally_systems(
     *,
     pitch: Callable[..., PitchTrack],
     sentences: Mapping[str, Words],
+    num_jobs: int | None = None,
 ) -> None:
     """Add ``system/…`` for all utterances, and the ratios to the recording.
 
@@ -32,39 +54,55 @@ def tally_systems(
         tally: gets values with their weights.
         pitch: F0 tracker for recordings and systems.
         sentences: of the corpus, by id, for the recogniser's choice; empty for none.
+        num_jobs: number of processes; None for as many as there are cores and speech for. The values do not
+            depend on it.
     """
-    reference_system = next(iter(spoken))
-    for number, utterance in enumerate(utterances):
-        recording = utterance.waveform
-        choice = choice_of(utterance, sentences)
-
-        def track(waveform: Tensor, recording: Tensor = recording) -> PitchTrack:
-            return pitch(waveform.numpy(), sample_rate, recording.shape[-1] * FRAME_RATE // sample_rate)
-
-        reference_pitch = track(recording)
-        for system, waveforms in spoken.items():
-            is_recording = system == reference_system
-            spoken_here = Spoken(
-                waveform=waveforms[number],
-                reference=recording,
-                sample_rate=sample_rate,
-                pitch=reference_pitch if is_recording else track(waveforms[number]),
-                reference_pitch=reference_pitch,
-                phones=utterance.phones,
-                choice=choice,
-            )
-            tally_utterance(system, spoken_here, tally, is_recording=is_recording)
+    items = [
+        Readings(u.id, u.phones, {name: waveforms[i].numpy() for name, waveforms in spoken.items()})
+        for i, u in enumerate(utterances)
+    ]
+    if num_jobs is None:
+        seconds = len(spoken) * sum(len(u.waveform) for u in utterances) / sample_rate
+        num_jobs = min(available_cores(), int(seconds / SECONDS_PER_PROCESS))
+    measure = partial(measure_utterance, sample_rate=sample_rate, pitch=pitch, sentences=sentences)
+    for _, values in map_in_processes(measure, items, num_jobs=num_jobs, title="metrics", unit="utterance"):
+        for key, value, weight in values:
+            tally.add(key, value, weight)
+    recording, *systems = spoken
     for metric in DISTORTION:
         if metric.relative_to is not None and metric.is_available:
-            for system in spoken:
-                if system != reference_system:
-                    own, others = f"{system}/{metric.relative_to}", f"{reference_system}/{metric.relative_to}"
-                    tally.relate(f"{system}/{metric.key}", own, others)
+            for system in systems:
+                numerator, denominator = (f"{name}/{metric.relative_to}" for name in (system, recording))
+                tally.relate(f"{system}/{metric.key}", numerator, denominator)
 
 
-def tally_utterance(system: str, spoken: Spoken, tally: Tally, *, is_recording: bool = False) -> None:
-    """Add ``system/…`` for one utterance; for the recording only what is not given by definition."""
-    for metric in DISTORTION:
-        known = is_recording and metric.of_recording is not None
-        if metric.function is not None and metric.is_available and not known:
-            tally.add(f"{system}/{metric.key}", metric.function(spoken), spoken.count(metric.over))
+def measure_utterance(
+    readings: Readings,
+    *,
+    sample_rate: int,
+    pitch: Callable[..., PitchTrack],
+    sentences: Mapping[str, Words],
+) -> list[Value]:
+    """``system/…`` of one utterance; for the recording only what is not given by definition."""
+    choice = choice_of(readings.id, readings.phones, sentences)
+    waveforms = {name: torch.from_numpy(waveform) for name, waveform in readings.waveforms.items()}
+    recording = next(iter(waveforms))
+    num_frames = len(waveforms[recording]) * FRAME_RATE // sample_rate
+    tracks = {name: pitch(waveform.numpy(), sample_rate, num_frames) for name, waveform in waveforms.items()}
+    values = []
+    for system, waveform in waveforms.items():
+        spoken = Spoken(
+            waveform=waveform,
+            reference=waveforms[recording],
+            sample_rate=sample_rate,
+            pitch=tracks[system],
+            reference_pitch=tracks[recording],
+            phones=readings.phones,
+            choice=choice,
+        )
+        for metric in DISTORTION:
+            known = system == recording and metric.of_recording is not None
+            if metric.function is not None and metric.is_available and not known:
+                weight = spoken.count(metric.over)
+                values.append((f"{system}/{metric.key}", float(metric.function(spoken)), weight))
+    return values

@@ -20,7 +20,6 @@ from wavegen.evaluation.speech.sentences import corpus_sentences
 from wavegen.evaluation.speech.speed import samples_per_second, uncached_samples_per_second
 from wavegen.evaluation.speech.systems import (
     Recording,
-    SourceFilterVoice,
     Student,
     System,
     Teacher,
@@ -44,7 +43,7 @@ def evaluate_voice(
     seed: int = 0,
     max_utterances: int | None = None,
     max_spoken_utterances: int | None = None,
-    max_teacher_seconds: float | None = 90.0,
+    max_teacher_seconds: float | None = 20.0,
     max_shown_utterances: int | None = 4,
     teacher_temperature: float = 1.0,
     student_temperature: float = 1.0,
@@ -97,7 +96,7 @@ def evaluate_voice(
     if voice.source_filter is not None:
         density = voice.source_filter.density
         tally_bits("source_filter", density, utterances, sample_rate, tally, progress=progress)
-        systems.append(SourceFilterVoice(voice.source_filter, seed=seed))
+        systems.append(Student(voice.source_filter.voice, seed=seed, name="source_filter"))
     if voice.teacher is not None:
         tally_bits("teacher", voice.teacher, utterances, sample_rate, tally, progress=progress)
         systems.append(Teacher(voice.teacher, seed=seed, temperature=teacher_temperature, progress=progress))

@@ -1,13 +1,14 @@
 """The sentences among which a recogniser chooses: the right one and others of the same corpus."""
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wavegen.data.speech.corpus import Corpus, Utterance
+from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.cuts import phones_of
-from wavegen.evaluation.speech.systems import seed_of
 from wavegen.linguistics.arpabet import Words, arpabet_words
+from wavegen.linguistics.phones import TimedPhone
 from wavegen.metrics.recognition import SentenceChoice
 
 NUM_SENTENCES = 100
@@ -28,16 +29,18 @@ def corpus_sentences(corpus: Corpus) -> dict[str, Words]:
     return {id_: words for words, id_ in sentences.items()}
 
 
-def choice_of(utterance: Utterance, sentences: Mapping[str, Words]) -> SentenceChoice | None:
-    """The choice among the utterance's sentence, which is the first, and up to 99 others.
+def choice_of(
+    id_: str, phones: Sequence[TimedPhone], sentences: Mapping[str, Words]
+) -> SentenceChoice | None:
+    """The choice among the sentence of an utterance, which is the first, and up to 99 others.
 
     The others depend on the utterance's id alone. None if there are none, or if what is said is no sentence
     of the corpus, such as the beginning of one.
     """
-    own = arpabet_words(utterance.phones)
+    own = arpabet_words(phones)
     others = [words for words in sentences.values() if words != own]
     if not others or len(others) == len(sentences):
         return None
     number = min(NUM_SENTENCES - 1, len(others))
-    drawn = np.random.default_rng(seed_of(utterance, 0)).choice(len(others), number, replace=False)
+    drawn = np.random.default_rng(zlib.crc32(id_.encode())).choice(len(others), number, replace=False)
     return SentenceChoice([own, *(others[index] for index in drawn)])

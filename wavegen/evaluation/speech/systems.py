@@ -18,7 +18,6 @@ from wavegen.data.speech.corpus import Utterance
 from wavegen.linguistics.context import SpeechContext
 from wavegen.metrics.level import level_rms
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
-from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 
@@ -128,26 +127,13 @@ class Teacher:
         return _speak(self.sampler, self.teacher, utterances, self.seed, progress=self.progress)
 
 
-class SourceFilterVoice:
-    """The source-filter model: an all-pole filter, excited by harmonics and noise."""
-
-    name = "source_filter"
-
-    def __init__(self, model: SourceFilter, *, seed: int) -> None:
-        self.voice, self.seed = model.voice, seed
-        self.sampler = ParallelSampler(self.voice)
-
-    def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
-        return _speak(self.sampler, self.voice, utterances, self.seed)
-
-
 class Student:
-    """The student, all samples at once."""
+    """The student, or another model (``name``) that speaks all samples at once."""
 
-    name = "student"
-
-    def __init__(self, student: ParallelModel, *, seed: int, temperature: float = 1.0) -> None:
-        self.student, self.seed = student, seed
+    def __init__(
+        self, student: ParallelModel, *, seed: int, temperature: float = 1.0, name: str = "student"
+    ) -> None:
+        self.student, self.seed, self.name = student, seed, name
         self.sampler = ParallelSampler(student, temperature=temperature)
 
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Tensor]:
