@@ -1,10 +1,10 @@
 """Measure a trained voice on test utterances and write a listening report.
 
 The voice's models speak test utterances from their true phones, timing, pitch and loudness. They are compared
-with the recording and with systems without a model, from a vocoder to white noise. The recipe writes metrics.json, samples/*.wav, figures/*.png and
-report.html, which opens in any browser and needs no network. The default corpus is the run's own; give a
-prepared one (corpus.directory=DIR) or another one to prepare (corpus=…). Results for another corpus are
-written to a separate folder in the run.
+with the recording and with systems without a model, from a vocoder to white noise. The recipe writes
+metrics.json, samples/*.wav, figures/*.png and report.html, which opens in any browser and needs no network.
+The default corpus is the run's own; give a prepared one (corpus.directory=DIR) or another one to prepare
+(corpus=…). Results for another corpus are written to a separate folder in the run.
 
 Examples:
   wavegen evaluate checkpoint=runs/distill-espeak-8000
