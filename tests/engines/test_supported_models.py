@@ -1,19 +1,24 @@
 import copy
+import functools
 
 import pytest
 import torch
 from torch import nn
 
 from wavegen.distributions.heads import LogisticMixtureHead
+from wavegen.distributions.normal import Normal
 from wavegen.engines.conditioning_windows import Unsupported
 from wavegen.engines.supported_models import (
     check_finite,
     check_float32,
     check_settings,
+    check_speaker,
     check_student,
     check_teacher,
 )
 from wavegen.errors import UserError
+from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.wavenet import WaveNet
 
 
 @pytest.fixture
@@ -45,6 +50,35 @@ def test_a_teacher_of_the_excitation_passes_if_its_head_maps_the_parameters(make
     teacher.conditioner.affine = teacher.head.affine
     with pytest.raises(Unsupported, match="^conditioner.wavenet.output.2 has the slope 0.1$"):
         check_teacher(teacher)
+
+
+@pytest.fixture
+def source_filter(make_source_filter):
+    return make_source_filter().float()
+
+
+def test_a_source_filter_voice_passes_alone_and_behind_flows(source_filter):
+    check_speaker(source_filter.voice)
+    wavenet = functools.partial(
+        WaveNet, dilations=[1], residual_channels=2, gate_channels=2, skip_channels=0, output_channels=2
+    )
+    voice = [source_filter.filter, source_filter.mixture]
+    student = WaveNetStudent(wavenets=[wavenet], family=Normal, hop_samples=40, voice=voice)
+    check_speaker(student)
+    student.voice.members[1].hop_samples = 20
+    with pytest.raises(Unsupported, match=r"members.0 has 40 samples per frame, .*members.1 has 20$"):
+        check_speaker(student)
+
+
+def test_other_voices_are_named(source_filter):
+    with pytest.raises(Unsupported, match="^bijection is made of LinearPrediction, PulseSource, not"):
+        check_speaker(source_filter.density)
+    with pytest.raises(Unsupported, match=r"weight is float64$"):
+        check_speaker(source_filter.double().voice)
+    source_filter.float().mixture.parameter_source.hidden[0].p = 0.1
+    check_speaker(source_filter.voice.eval())
+    with pytest.raises(Unsupported, match=r"members.1.parameter_source.hidden.0 drops inputs while training"):
+        check_speaker(source_filter.voice.train())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -7,6 +7,7 @@ import torch
 
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
+from wavegen.engines.parallel.noise_windows import NoiseWindows
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis import parallel
@@ -204,3 +205,28 @@ def test_memory_does_not_grow_with_the_length(student, make_float_context):
 
     # Noise alone, were it kept, would take four bytes a sample.
     assert peak(80_000) - peak(10_000) < 140_000
+
+
+def test_the_voice_of_a_source_filter_model_streams(make_source_filter, speech_context):
+    voice, context = make_source_filter(4).float().voice, speech_context(2, 1300).to(torch.float32)
+    sampler, num_samples = ParallelSampler(voice, precision="auto"), 5199
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = sampler.sample(context, torch.tensor([num_samples] * 2), generator=seeded())
+    noise = NoiseWindows(voice, 2, num_samples, seeded(), 1.0)
+    with torch.no_grad():
+        drawn = torch.cat(list(noise.blocks(4096)), 1)
+        expected, _ = voice.rsample_with_conditionals(drawn, context)
+    assert (whole - expected).abs().max() < 1e-5 * expected.abs().max()
+    for block_samples in (None, 999):
+        blocks = list(sampler.stream(context, num_samples, generator=seeded(), block_samples=block_samples))
+        assert torch.equal(torch.cat(blocks, 1), whole)
+
+
+def test_a_voice_that_the_engine_cannot_run_speaks_in_pytorch(make_source_filter, speech_context):
+    voice, context = make_source_filter(4).voice, speech_context(1, 10)  # in float64
+    with pytest.warns(UserWarning, match=r"PyTorch.*float64"):
+        spoken = ParallelSampler(voice).sample(context, torch.tensor([40]), generator=seeded())
+    with torch.no_grad():
+        expected, _ = voice.rsample_with_conditionals(voice.noise((1, 40), seeded()), context)
+    assert torch.equal(spoken, expected)

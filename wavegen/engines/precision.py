@@ -40,6 +40,6 @@ def settled_precision(precision: str, speaker: str) -> str:
 def explain_precision(precision: str, speaker: str) -> str:
     """The precision and the reason for it: "bfloat16, the fastest here"."""
     if speaker == "source_filter":
-        return "float32"  # it has no engine
+        return "float32"  # the only precision of its engine
     reason = "the fastest here" if precision == AUTO else "as configured"
     return f"{settled_precision(precision, speaker)}, {reason}"

@@ -9,8 +9,13 @@ from wavegen.distributions.heads import LogisticMixtureHead, MuLawHead, NormalHe
 from wavegen.engines.conditioning_windows import Unsupported
 from wavegen.engines.precision import PRECISIONS
 from wavegen.errors import UserError
+from wavegen.flows.causal_affine import CausalAffineSeries
+from wavegen.flows.linear_prediction import LinearPrediction as FilterOfFrames
 from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
+from wavegen.models.speech.mixed_source import MixedSource
+from wavegen.models.speech.source_filter import AffineNoise
 from wavegen.models.speech.student import WaveNetStudent
+from wavegen.nets.frame_net import FrameNet
 from wavegen.nets.linear_prediction import LinearPrediction
 from wavegen.nets.residual_layer import GatedResidualLayer
 from wavegen.nets.wavenet import WaveNet
@@ -57,18 +62,53 @@ def check_student(student: nn.Module) -> None:
     """Raise Unsupported, with the layer's name, if the parallel engine cannot run the student."""
     if type(student) is not WaveNetStudent:
         raise Unsupported(f"the student is a {type(student).__name__}")
-    if student.voice is not None:
-        raise Unsupported("the student has a source-filter model behind its flows")
     names = {module: name for name, module in student.named_modules()}
+    if student.voice is not None:
+        check_voice(student.voice, names)
     for step in student.steps:
         wavenet = step.conditioner
         check_wavenet(wavenet, names)
         if wavenet.training and wavenet.input_dropout.p > 0:
             raise Unsupported(f"{names[wavenet.input_dropout]} drops inputs while training")
     check_float32(student)
-    for name, parameter in student.named_parameters():
+    check_on_cpu(student)
+
+
+def check_speaker(model: nn.Module) -> None:
+    """Raise Unsupported, with the part's name, if no engine can run a student or a source-filter voice."""
+    if type(model) is AffineNoise:
+        check_voice(model.bijection, {module: name for name, module in model.named_modules()})
+    else:
+        check_student(model)
+
+
+def check_on_cpu(model: nn.Module) -> None:
+    """Raise Unsupported, with the parameter's name, if a parameter is on another device."""
+    for name, parameter in model.named_parameters():
         if parameter.device.type != "cpu":
             raise Unsupported(f"{name} is on {parameter.device.type}")
+
+
+def check_voice(voice: nn.Module, names: dict[nn.Module, str]) -> None:
+    """Raise Unsupported if the source-filter engine cannot run the bijections of a voice."""
+    _check_type(voice, CausalAffineSeries, names)
+    kinds = [type(member) for member in voice.members]
+    if kinds != [FilterOfFrames, MixedSource]:
+        made_of = ", ".join(kind.__name__ for kind in kinds)
+        raise Unsupported(f"{names[voice]} is made of {made_of}, not of a LinearPrediction and a MixedSource")
+    filter, mixture = voice.members
+    if filter.hop_samples != mixture.hop_samples:
+        raise Unsupported(
+            f"{names[filter]} has {filter.hop_samples} samples per frame, {names[mixture]} has "
+            f"{mixture.hop_samples}"
+        )
+    for member in voice.members:
+        _check_type(member.parameter_source, FrameNet, names)
+        for module in member.modules():
+            if isinstance(module, nn.Dropout) and module.training and module.p > 0:
+                raise Unsupported(f"{names[module]} drops inputs while training")
+    check_float32(voice)
+    check_on_cpu(voice)
 
 
 def check_teacher(model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Limits torch to one thread while an engine computes."""
+"""What of torch an engine sets while it computes: one thread, no gradients, no autocast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,3 +23,10 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """No gradients, no autocast, one torch thread: precision and threads are the engine's own."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), one_torch_thread():
+        yield

@@ -13,7 +13,8 @@ from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.parallel.engine import StudentEngine, StudentSpeech
 from wavegen.engines.parallel.noise_windows import NOISE_SAMPLES, NoiseWindows
 from wavegen.engines.precision import CHOICES, settled_precision
-from wavegen.engines.supported_models import check_finite, check_settings, check_student
+from wavegen.engines.source_filter.engine import VoiceEngine, VoiceSpeech
+from wavegen.engines.supported_models import check_finite, check_settings, check_speaker
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel
@@ -25,19 +26,21 @@ STREAM_SAMPLES = 512
 
 
 class ParallelSampler:
-    """Synthesis by a student; the waveform is neither rounded nor clipped.
+    """Synthesis by a student, or by the voice of a source-filter model; the waveform is neither rounded nor
+    clipped.
 
-    A :class:`~wavegen.models.speech.student.WaveNetStudent` in float32 on the CPU runs in the compiled engine
-    (compiled at the first use on a machine, which takes some seconds). Any other student runs in PyTorch; one
-    warning gives the reason. The waveform depends only on the seed: it is bit-identical for any number of
-    threads and any block size.
+    A :class:`~wavegen.models.speech.student.WaveNetStudent` or a voice in float32 on the CPU runs in a
+    compiled engine (compiled at the first use on a machine, which takes some seconds). Any other student runs
+    in PyTorch; one warning gives the reason. The waveform depends only on the seed: it is bit-identical for
+    any number of threads and any block size.
 
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
         temperature: scales the noise; 1 samples the model.
-        precision: of the engine's matrix products: "float32", "bfloat16" or "auto". bfloat16 rounds both
-            factors to 8 bits of mantissa (sums stay in float32) and is up to twice as fast on CPUs with
-            bfloat16 instructions. auto selects the faster one on this CPU; the attribute has the choice.
+        precision: of the matrix products of a student's engine: "float32", "bfloat16" or "auto". bfloat16
+            rounds both factors to 8 bits of mantissa (sums stay in float32) and is up to twice as fast on
+            CPUs with bfloat16 instructions. auto selects the faster one on this CPU; the attribute has the
+            choice.
         num_threads: of the engine; None for the cores that this process may use.
 
     Raises:
@@ -57,7 +60,7 @@ class ParallelSampler:
         self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False
         module = cast(nn.Module, student)
-        self._cache = EngineCache(module, partial(check_student, module), self._pack)
+        self._cache = EngineCache(module, partial(check_speaker, module), self._pack)
 
     def sample(
         self,
@@ -134,14 +137,14 @@ class ParallelSampler:
         noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
         return _spoken(speech, noise, block_samples or engine.window_samples)
 
-    def _pack(self) -> StudentEngine:
+    def _pack(self) -> StudentEngine | VoiceEngine:
         check_finite(self._cache.model)
+        if isinstance(self.student, AffineNoise):
+            return VoiceEngine(self.student.bijection)
         student = cast(WaveNetStudent, self.student)  # it was checked before
         return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 
-    def _engine(self) -> StudentEngine | None:
-        if isinstance(self.student, AffineNoise):
-            return None  # without a WaveNet, PyTorch is fast enough
+    def _engine(self) -> StudentEngine | VoiceEngine | None:
         try:
             return self._cache.get()
         except Unsupported as reason:
@@ -153,7 +156,9 @@ class ParallelSampler:
             return None
 
 
-def _spoken(speech: StudentSpeech, noise: NoiseWindows, block_samples: int) -> Generator[Tensor, None, None]:
+def _spoken(
+    speech: StudentSpeech | VoiceSpeech, noise: NoiseWindows, block_samples: int
+) -> Generator[Tensor, None, None]:
     try:
         for block in noise.blocks(block_samples):
             yield speech.advance(block)

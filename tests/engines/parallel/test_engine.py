@@ -214,6 +214,33 @@ def test_dropped_inputs_are_not_passed_over():
     assert largest_error(student.eval(), None, student.noise((1, 50))) < 1e-4
 
 
+def voiced_student_of(nets, parts, source_filter):
+    """A student with the voice of a source-filter model behind its flows."""
+    wavenets = [functools.partial(WaveNet, conditioning=[part() for part in parts], **net) for net in nets]
+    voice = [source_filter.float().filter, source_filter.mixture]
+    student = WaveNetStudent(wavenets=wavenets, family=Logistic, hop_samples=HOP, voice=voice)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return student.requires_grad_(False)
+
+
+def test_a_voice_behind_the_flows_is_spoken_too(make_source_filter):
+    """Windows of the flows are of 32 frames, those of the voice of 128."""
+    parts = [PARTS["shared"], PARTS["phase"]]
+    student = voiced_student_of([net(), net()], parts, make_source_filter(HOP, 3))
+    noise, context = student.noise((2, 1300)), context_of(2, 330)
+    assert largest_error(student, context, noise) < 1e-4
+    speak = functools.partial(spoken, student, context, noise)
+    expected = speak(num_threads=1)
+    for num_threads, pieces in ((1, 7), (2, 1300), (3, 513)):
+        assert torch.equal(speak(num_threads=num_threads, pieces=pieces), expected)
+    shorter = spoken(student, context, noise[:, :900], [900, 130], num_threads=2)
+    torch.testing.assert_close(shorter[0], expected[0, :900], rtol=0, atol=1e-5)
+    torch.testing.assert_close(shorter[1, :130], expected[1, :130], rtol=0, atol=1e-5)
+    assert not shorter[1, 130:].any()
+
+
 def test_a_context_that_does_not_fit_is_refused():
     student = student_of([net()], [PARTS["shared"]])
     with pytest.raises(UserError, match="batch of 2, expected 1"):

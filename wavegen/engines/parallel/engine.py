@@ -1,8 +1,7 @@
 """The parallel engine: computes a student's waveform window by window, in constant memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from wavegen.engines.parallel import tables as at
 from wavegen.engines.parallel.kernel import Span, run_student
 from wavegen.engines.parallel.packed import PackedStudent
 from wavegen.engines.signals import COUNTER_STRIDE
-from wavegen.engines.torch_threads import one_torch_thread
+from wavegen.engines.source_filter.engine import VoiceEngine
+from wavegen.engines.torch_threads import plain_arithmetic
 from wavegen.engines.vector.packed_matrix import aligned_zeros
 from wavegen.engines.vector.panels import PANEL
 from wavegen.errors import UserError
@@ -32,15 +32,10 @@ CAPACITY = 2048
 _FINISHED = np.iinfo(np.int64).max
 
 
-@contextmanager
-def plain_arithmetic() -> Iterator[None]:
-    """No gradients, no autocast, one torch thread: precision and threads are the engine's own."""
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False), one_torch_thread():
-        yield
-
-
 class StudentEngine:
     """A student with packed weights; ``start`` begins a batch of utterances.
+
+    The voice of a source-filter model behind the flows runs in an engine of its own, always in float32.
 
     For noise z it computes x = g(z; context) like ``student.rsample_with_conditionals``, up to rounding: sums
     have another order. The result is bit-identical for any number of threads and any block size.
@@ -69,6 +64,7 @@ class StudentEngine:
         self.num_threads = num_threads or available_cores()
         self.block = block_samples or min(self.num_threads * BLOCK_SAMPLES, CAPACITY)
         self.packed = PackedStudent(student, precision=precision, capacity=max(CAPACITY, self.block))
+        self.voice = None if student.voice is None else VoiceEngine(student.voice)
 
     @property
     def window_samples(self) -> int:
@@ -102,6 +98,7 @@ class StudentSpeech:
         self.context, self.lengths = context, list(lengths)
         self.time, self._window = 0, -1
         self._utterances = [_Utterance(self.packed) for _ in self.lengths]
+        self._voice = None if engine.voice is None else engine.voice.start(context, lengths)
         for flow in self.packed.flows:
             constants = flow.windows.constants(context, len(self.lengths))
             for utterance, row in zip(self._utterances, constants, strict=True):
@@ -133,11 +130,13 @@ class StudentSpeech:
                     lines[:, 0] = lines[:, inside]
             begin += count
             self.time += count
-        return spoken
+        return spoken if self._voice is None else self._voice.advance(spoken)
 
     def close(self) -> None:
         """End the threads and free the buffers."""
         self._threads.shutdown()
+        if self._voice is not None:
+            self._voice.close()
         self._utterances, self._scratch, self.context = [], [], None
         self.packed = None  # type: ignore[assignment]  # a closed engine is not used again
 

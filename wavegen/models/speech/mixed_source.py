@@ -94,20 +94,29 @@ class MixedSource(CausalAffine):
         cycles, voiced = entry(context, "cycles").double(), entry(context, "voiced") > 0.5
         if not voiced.any():
             return shares.new_zeros(len(cycles), num_samples)
-        f0_hz, nyquist_hz = self._f0_hz(cycles), self.sample_rate / 2
+        amplitude = self.amplitudes(shares, self.f0_hz(cycles), voiced)
+        return self._sum_harmonics(amplitude, cycles)[:, :num_samples]
+
+    def amplitudes(self, shares: Tensor, f0_hz: Tensor, voiced: Tensor) -> Tensor:
+        """Of the harmonics of each frame, ``(batch, frames, harmonics)``.
+
+        Args:
+            shares: of noise, ``(batch, frames, num_bands)``.
+            f0_hz: ``(batch, frames)``, float64.
+            voiced: ``(batch, frames)``, whether a frame is voiced; at least one must be.
+        """
+        nyquist_hz = self.sample_rate / 2
         num_harmonics = max(int(nyquist_hz / float(f0_hz[voiced].min())), 1)
-        multiples = torch.arange(1, num_harmonics + 1, dtype=torch.float64, device=shares.device)
-        frequency_hz = f0_hz[..., None] * multiples  # (batch, frames, harmonics)
+        frequency_hz = f0_hz[..., None] * _multiples(num_harmonics, f0_hz)
         position = (frequency_hz / nyquist_hz).clamp(max=1) * (self.num_bands - 1)
         left = position.long().clamp(max=self.num_bands - 2)
         fraction = (position - left).to(shares.dtype)
         share = shares.gather(-1, left) * (1 - fraction) + shares.gather(-1, left + 1) * fraction
         fade = ((nyquist_hz - frequency_hz) / FADE_HZ).clamp(0, 1) * voiced[..., None]
         largest = (fade * 2 * (f0_hz[..., None] / self.sample_rate).sqrt()).to(shares.dtype)
-        amplitude = (1 - share).clamp(min=1e-8).sqrt() * largest
-        return self._sum_harmonics(amplitude, cycles, multiples)[:, :num_samples]
+        return (1 - share).clamp(min=1e-8).sqrt() * largest
 
-    def _sum_harmonics(self, amplitude: Tensor, cycles: Tensor, multiples: Tensor) -> Tensor:
+    def _sum_harmonics(self, amplitude: Tensor, cycles: Tensor) -> Tensor:
         """Amplitudes ``(batch, frames, harmonics)`` are interpolated between frame centres.
 
         The interpolation weighs products with the amplitudes of three frames. So the amplitudes of single
@@ -115,13 +124,13 @@ class MixedSource(CausalAffine):
         """
         phase = interpolate(cycles, self.hop_samples).unflatten(-1, (-1, self.hop_samples))
         angle = 2 * torch.pi * (phase - phase.floor())
-        waves = torch.cos(angle.to(amplitude.dtype)[..., None] * multiples.to(amplitude.dtype))
+        waves = torch.cos(angle.to(amplitude.dtype)[..., None] * _multiples(amplitude.shape[-1], amplitude))
         products = waves @ neighbours(amplitude.transpose(1, 2)).permute(0, 2, 1, 3)
         weights = linear_interpolation(self.hop_samples).to(products).T
         return (products * weights).sum(-1).flatten(1)
 
-    def _f0_hz(self, cycles: Tensor) -> Tensor:
-        """F0 in each frame: the cycles since the previous frame.
+    def f0_hz(self, cycles: Tensor) -> Tensor:
+        """F0 in each frame, ``(batch, frames)`` as cycles: the cycles since the previous frame.
 
         In frames that repeat the last one, which pad shorter members of a batch, it stays as it was.
         """
@@ -156,3 +165,8 @@ class MixedSource(CausalAffine):
         noise = all_pole_filter(z * torch.exp(log_gain), taps, self.hop_samples)
         mixed = self.harmonics(context, shares, z.shape[-1]) + noise
         return mixed * torch.exp(log_level), log_level + log_gain
+
+
+def _multiples(count: int, like: Tensor) -> Tensor:
+    """1, 2, … count."""
+    return torch.arange(1, count + 1, dtype=like.dtype, device=like.device)
