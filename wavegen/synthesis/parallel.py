@@ -140,7 +140,7 @@ class ParallelSampler:
     def _pack(self) -> StudentEngine | VoiceEngine:
         check_finite(self._cache.model)
         if isinstance(self.student, AffineNoise):
-            return VoiceEngine(self.student.bijection)
+            return VoiceEngine(self.student.bijection, num_threads=self.num_threads)
         student = cast(WaveNetStudent, self.student)  # it was checked before
         return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 

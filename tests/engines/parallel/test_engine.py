@@ -226,14 +226,14 @@ def voiced_student_of(nets, parts, source_filter):
 
 
 def test_a_voice_behind_the_flows_is_spoken_too(make_source_filter):
-    """Windows of the flows are of 32 frames, those of the voice of 128."""
+    """Windows of the flows are of 32 frames, those of the voice of 256."""
     parts = [PARTS["shared"], PARTS["phase"]]
     student = voiced_student_of([net(), net()], parts, make_source_filter(HOP, 3))
     noise, context = student.noise((2, 1300)), context_of(2, 330)
     assert largest_error(student, context, noise) < 1e-4
     speak = functools.partial(spoken, student, context, noise)
     expected = speak(num_threads=1)
-    for num_threads, pieces in ((1, 7), (2, 1300), (3, 513)):
+    for num_threads, pieces in ((1, 7), (2, 1300), (3, 1025)):
         assert torch.equal(speak(num_threads=num_threads, pieces=pieces), expected)
     shorter = spoken(student, context, noise[:, :900], [900, 130], num_threads=2)
     torch.testing.assert_close(shorter[0], expected[0, :900], rtol=0, atol=1e-5)

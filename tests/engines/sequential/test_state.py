@@ -65,6 +65,7 @@ def test_the_excitation_is_what_the_map_makes_the_waveform_of(make_source_filter
             taps[:, first:last].numpy(),
             4 * first,
             4,
+            start,
             *(each[:, here].contiguous().numpy() for each in (shift, log_scale, log_scale.exp())),
         )
         prepare(group, start, stop, batch_size=3)

@@ -37,7 +37,7 @@ def test_windows_are_those_of_the_whole(conditioner, speech_context, borders):
         np.testing.assert_allclose(map.shift, shift[:, here], atol=1e-6)
         np.testing.assert_allclose(map.log_scale, log_scale[:, here], atol=1e-6)
         np.testing.assert_allclose(map.scale, np.exp(log_scale[:, here]), rtol=1e-6)
-        assert (map.start, map.hop_samples) == (start // 4 * 4, 4)
+        assert (map.start, map.frames_start, map.hop_samples) == (start, start // 4 * 4, 4)
         frames = slice(start // 4, -(-stop // 4))
         np.testing.assert_allclose(map.taps[..., ::-1], taps[:, frames], atol=1e-6)
         for array in (map.shift, map.log_scale, map.scale, map.taps):
@@ -50,3 +50,17 @@ def test_a_short_context_and_none_are_refused(conditioner, speech_context):
         maps.window(speech_context(1, 5), 0, 21)
     with pytest.raises(UserError, match="'features' but got no context"):
         maps.window(None, 0, 20)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_every_window_has_a_map_that_covers_it(conditioner, speech_context, in_thread):
+    context, maps = speech_context(1, 50), WaveformMaps(conditioner)
+    shift, _, taps = (each.numpy() for each in conditioner.step_parameters(context, 199))
+    found = list(maps.of_windows(context, 199, 22, in_thread=in_thread))
+    for index in range(10):
+        map, start, stop = found[index], 22 * index, min(22 * index + 22, 199)
+        np.testing.assert_allclose(
+            map.shift[:, start - map.start : stop - map.start], shift[:, start:stop], atol=1e-6
+        )
+        frame = (stop - 1 - map.frames_start) // 4
+        np.testing.assert_allclose(map.taps[:, frame, ::-1], taps[:, (stop - 1) // 4], atol=1e-6)

@@ -64,7 +64,7 @@ class StudentEngine:
         self.num_threads = num_threads or available_cores()
         self.block = block_samples or min(self.num_threads * BLOCK_SAMPLES, CAPACITY)
         self.packed = PackedStudent(student, precision=precision, capacity=max(CAPACITY, self.block))
-        self.voice = None if student.voice is None else VoiceEngine(student.voice)
+        self.voice = None if student.voice is None else VoiceEngine(student.voice, num_threads=num_threads)
 
     @property
     def window_samples(self) -> int:

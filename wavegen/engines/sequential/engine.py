@@ -1,7 +1,9 @@
 """The sequential engine: synthesis by a causal WaveNet with packed weights, one compiled loop per window."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from wavegen.distributions.precision import bounded_logit, open_unit_interval
 from wavegen.engines.conditioning_windows import ConditioningWindows, Window
 from wavegen.engines.sequential.kernel import run_stage
 from wavegen.engines.sequential.packed import MIXTURE, PackedTeacher
-from wavegen.engines.sequential.state import IDENTITY
+from wavegen.engines.sequential.state import IDENTITY, WaveformMap
 from wavegen.engines.sequential.utterance_group import UtteranceGroup
 from wavegen.engines.sequential.waveform_maps import WaveformMaps
 from wavegen.engines.supported_models import check_settings
@@ -98,11 +100,11 @@ class TeacherEngine:
         """The waveforms of :meth:`speak` in blocks of one conditioning window, as they are computed."""
         num_samples, spoken = int(lengths[0]), 0
         draws = (uniforms[0].numpy(), self._noise(uniforms[1]).numpy())
-        windows = self._run(context, lengths.tolist())
+        windows, maps = self._run(context, lengths.tolist()), self._maps(context, num_samples)
         bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)
-        with bar:
+        with bar, closing(maps):
             while spoken < num_samples:
-                block = self._speak_window(windows, context, lengths, draws, temperature)
+                block = self._speak_window(windows, maps, lengths, draws, temperature)
                 spoken += block.shape[1]
                 bar.update(block.shape[1])
                 yield block
@@ -113,7 +115,7 @@ class TeacherEngine:
     def _speak_window(
         self,
         windows: Iterator[tuple[Window, list[UtteranceGroup]]],
-        context: SpeechContext | None,
+        maps: Iterator[WaveformMap],
         lengths: Tensor,
         draws: tuple[np.ndarray, np.ndarray],
         temperature: float,
@@ -121,7 +123,7 @@ class TeacherEngine:
         """The next window of every utterance; between windows, torch has the caller's settings."""
         with torch.autocast(self.device.type, enabled=False):  # it may be called within a training step
             window, groups = next(windows)
-            map = self.maps.window(context, window.start, window.stop) if self.maps else IDENTITY
+        map = next(maps)
         u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
         for group in groups:
             group.to_speak(u_component, noise, temperature, map)
@@ -184,6 +186,14 @@ class TeacherEngine:
         if self.net.head == MIXTURE:
             return bounded_logit(uniform)
         return torch.special.ndtri(open_unit_interval(uniform))
+
+    def _maps(self, context: SpeechContext | None, num_samples: int) -> Generator[WaveformMap, None, None]:
+        """The map of every window."""
+        if self.maps is None:
+            yield from repeat(IDENTITY)
+        else:
+            length, in_thread = self.windows.window_samples, self.num_threads > 1
+            yield from self.maps.of_windows(context, num_samples, length, in_thread=in_thread)
 
     def _run(
         self, context: SpeechContext | None, lengths: list[int]

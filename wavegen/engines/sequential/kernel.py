@@ -132,13 +132,13 @@ def read_out(net, memory):
 
 
 @njit(**OPTIONS, forceinline=True)
-def locate(taps, start, hop_samples, shift, waveform, c, i, t, j):
-    """The location of sample ``t`` of a column before the net: ``shift`` plus the prediction, in float64.
+def locate(map, waveform, c, i, t):
+    """The location of sample ``t`` of a column before the net: shift plus prediction, in float64.
 
     A filter with narrow resonances adds large terms of both signs.
     """
-    order, frame = taps.shape[2], (t - start) // hop_samples
-    total = np.float64(shift[c, j])
+    taps, frame = map.taps, (t - map.frames_start) // map.hop_samples
+    order, total = taps.shape[2], np.float64(map.shift[c, t - map.start])
     for tap in range(order):
         total += np.float64(taps[c, frame, tap]) * np.float64(waveform[c, i - order + tap])
     return total
@@ -154,8 +154,9 @@ def speak(net, memory, feed, t):
         for tap in range(order):
             loc += net.prediction[tap] * waveform[c, i - order + tap]
         if net.reads_excitation:
-            located = locate(map.taps, map.start, map.hop_samples, map.shift, waveform, c, i, t, j)
-            loc, log_scale, scale = np.float32(located), map.log_scale[c, j], map.scale[c, j]
+            located = locate(map, waveform, c, i, t)
+            loc, log_scale = np.float32(located), map.log_scale[c, t - map.start]
+            scale = map.scale[c, t - map.start]
         waveform[c, i] = draw(
             net, memory.parameters, c * net.parameter_width, np.float32(feed.temperature),
             feed.u_component[j, c], feed.noise[j, c], loc, log_scale, scale,

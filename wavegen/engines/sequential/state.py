@@ -44,20 +44,21 @@ class WaveformMap(NamedTuple):
               \mu_t = \text{shift}_t + \sum_i a_i[n_t] x_{t-i}
 
     ``taps``: ``(columns, frames, order)``, that of the oldest sample first. The first frame begins at sample
-    ``start`` and has ``hop_samples``. ``shift``, ``log_scale``, ``scale``: ``(columns, samples)``, from the
-    first sample of the window on. All are empty if the net models the waveform itself.
+    ``frames_start`` and has ``hop_samples``. ``shift``, ``log_scale``, ``scale``: ``(columns, samples)``,
+    from sample ``start`` on. All are empty if the net models the waveform itself.
     """
 
     taps: np.ndarray
-    start: int
+    frames_start: int
     hop_samples: int
+    start: int
     shift: np.ndarray
     log_scale: np.ndarray
     scale: np.ndarray
 
 
 _NONE = np.zeros((0, 0), np.float32)
-IDENTITY = WaveformMap(np.zeros((0, 0, 0), np.float32), 0, 1, _NONE, _NONE, _NONE)
+IDENTITY = WaveformMap(np.zeros((0, 0, 0), np.float32), 0, 1, 0, _NONE, _NONE, _NONE)
 """The map of a net that models the waveform itself."""
 
 

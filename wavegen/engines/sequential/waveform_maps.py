@@ -1,11 +1,21 @@
 """Computes the map from a teacher's excitation to its waveform, window by window."""
 
+from collections.abc import Generator
+from contextlib import closing
+from itertools import repeat
+
+import numpy as np
 import torch
 
+from wavegen.engines.computed_ahead import computed_ahead
 from wavegen.engines.conditioning_windows import check_length
 from wavegen.engines.sequential.state import WaveformMap
+from wavegen.engines.torch_threads import plain_arithmetic
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
+
+WINDOWS_AT_ONCE = 4
+"""Windows whose map is computed at once: with fewer, more of the nets' work is for the frames around them."""
 
 
 class WaveformMaps:
@@ -20,9 +30,24 @@ class WaveformMaps:
 
     def __init__(self, conditioner: ExcitationConditioner) -> None:
         self.conditioner = conditioner
+        self.device_type = next(conditioner.parameters()).device.type
         self.hop_samples = conditioner.source_filter.hop_samples
         self.lookahead_frames = conditioner.source_filter.lookahead_frames
 
+    def of_windows(
+        self, context: SpeechContext | None, num_samples: int, window_samples: int, *, in_thread: bool
+    ) -> Generator[WaveformMap, None, None]:
+        """For every window a map that covers it, among others; ``in_thread`` computes the next one ahead."""
+        length = window_samples * WINDOWS_AT_ONCE
+
+        def compute(index: int) -> WaveformMap:
+            return self.window(context, index * length, min((index + 1) * length, num_samples))
+
+        with closing(computed_ahead(compute, -(-num_samples // length), in_thread=in_thread)) as maps:
+            for map in maps:
+                yield from repeat(map, WINDOWS_AT_ONCE)
+
+    @plain_arithmetic()
     def window(self, context: SpeechContext | None, start: int, stop: int) -> WaveformMap:
         """The map of the samples ``start … stop − 1`` of every utterance of a batch.
 
@@ -34,18 +59,20 @@ class WaveformMaps:
         first, last = start // hop, -(-stop // hop)
         begin = max(0, first - lookahead)
         excerpt = context.cut(begin, last + lookahead) if context else None
-        shift, log_scale, taps = self.conditioner.step_parameters(excerpt, stop - begin * hop)
+        with torch.autocast(self.device_type, enabled=False):  # it may be called within a training step
+            shift, log_scale, taps = self.conditioner.step_parameters(excerpt, stop - begin * hop)
         here = slice(start - begin * hop, None)
         shift, log_scale = shift[:, here], log_scale[:, here]
         return WaveformMap(
             taps=_numbers(taps[:, first - begin : last - begin].flip(-1)),
-            start=first * hop,
+            frames_start=first * hop,
             hop_samples=hop,
+            start=start,
             shift=_numbers(shift),
             log_scale=_numbers(log_scale),
             scale=_numbers(log_scale.exp()),
         )
 
 
-def _numbers(tensor: torch.Tensor):
+def _numbers(tensor: torch.Tensor) -> np.ndarray:
     return tensor.float().cpu().contiguous().numpy()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wavegen.engines.computed_ahead import computed_ahead
 from wavegen.engines.source_filter.kernel import filter_noise
 from wavegen.engines.source_filter.tables import WINDOW_FRAMES, Tables, VoiceTables
 from wavegen.engines.supported_models import check_voice
@@ -13,6 +14,7 @@ from wavegen.engines.torch_threads import plain_arithmetic
 from wavegen.errors import UserError
 from wavegen.flows.causal_affine import CausalAffineSeries
 from wavegen.linguistics.context import SpeechContext
+from wavegen.workers import available_cores
 
 
 class VoiceEngine:
@@ -24,14 +26,15 @@ class VoiceEngine:
     Args:
         voice: a series of a ``LinearPrediction`` and a ``MixedSource``, float32, on the CPU. PyTorch
             computes its nets, a window of frames at a time.
+        num_threads: if above 1, the next window is computed in a thread of its own.
 
     Raises:
         Unsupported: if the engine cannot run a part of the voice; names it.
     """
 
-    def __init__(self, voice: CausalAffineSeries) -> None:
+    def __init__(self, voice: CausalAffineSeries, *, num_threads: int | None = None) -> None:
         check_voice(voice, {module: name for name, module in voice.named_modules()})
-        self.voice = voice
+        self.voice, self.num_threads = voice, num_threads or available_cores()
 
     @property
     def window_samples(self) -> int:
@@ -62,7 +65,9 @@ class VoiceSpeech:
         if context and context.batch_size != len(lengths):
             raise UserError(f"the context has a batch of {context.batch_size}, expected {len(lengths)}")
         filter, mixture = engine.voice.members
-        self._source = VoiceTables(filter, mixture, context, max(lengths))
+        source = VoiceTables(filter, mixture, context, max(lengths))
+        num_windows = -(-max(lengths) // engine.window_samples)
+        self._coming = computed_ahead(source.window, num_windows, in_thread=engine.num_threads > 1)
         self._tables: Tables | None = None
         self.lengths, self.time, self._window = list(lengths), 0, -1
         self.window_samples, self.hop_samples = engine.window_samples, filter.hop_samples
@@ -93,7 +98,8 @@ class VoiceSpeech:
 
     def close(self) -> None:
         """Free the buffers."""
-        self._tables, self._source = None, None  # type: ignore[assignment]  # closed speech is not used again
+        self._coming.close()
+        self._tables = None
         self._noise_past = self._past = np.zeros((0, 0))
 
     def _enter(self, index: int) -> None:
@@ -102,4 +108,4 @@ class VoiceSpeech:
             for past in (self._noise_past, self._past):
                 order = past.shape[1] - self.window_samples
                 past[:, :order] = past[:, self.window_samples :]
-        self._tables, self._window = self._source.window(index), index
+        self._tables, self._window = next(self._coming), index

@@ -57,9 +57,12 @@ def sum_harmonics(amplitudes, cycles, hop_samples, scratch, sums):
     _sum_harmonics(amplitudes, cycles, hop_samples, scratch, sums)
 
 
-@njit(**INNER)
+@njit(**{**INNER, "fastmath": {"contract", "nsz", "reassoc"}})
 def _predicted(taps, frame, past, t):
-    """The prediction of sample t from its past; ``past`` begins ``order`` samples before sample 0."""
+    """The prediction of sample t from its past; ``past`` begins ``order`` samples before sample 0.
+
+    The sum of a sample is vectorised, in an order that depends on the number of taps only.
+    """
     total = 0.0
     for i in range(taps.shape[1]):
         total += np.float64(taps[frame, i]) * past[t + i]

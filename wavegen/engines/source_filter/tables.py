@@ -8,12 +8,13 @@ from torch.nn import functional
 
 from wavegen.engines.conditioning_windows import check_length
 from wavegen.engines.source_filter.kernel import sum_harmonics
+from wavegen.engines.torch_threads import plain_arithmetic
 from wavegen.flows.linear_prediction import LinearPrediction
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.mixed_source import MixedSource
 from wavegen.nets.conditioning import entry
 
-WINDOW_FRAMES = 128
+WINDOW_FRAMES = 256
 """Frames of a window: with fewer, more of the nets' work is for the frames around it."""
 
 
@@ -62,6 +63,7 @@ class VoiceTables:
             filter.parameter_source.context_frames, mixture.parameter_source.context_frames
         )
 
+    @plain_arithmetic()
     def window(self, index: int) -> Tables:
         """The tables of window number ``index``."""
         hop, first = self.hop_samples, index * WINDOW_FRAMES
