@@ -144,7 +144,7 @@ def test_a_choice_runs_for_two_steps(file, corpus_overrides, tmp_path):
         assert (corpus.name, len(list(corpus.utterances("test")))) == (plain.corpus.name, 1)
         return
     words += [f"run={tmp_path / 'run'}"]
-    stages = [stage for stage in STAGES[recipe] if stage != "source_filter" or "source_filter" in plain]
+    stages = [stage for stage in STAGES[recipe] if stage != "source_filter" or plain.source_filter]
     words += [word for stage in STAGES[recipe] for word in brief(stage)]
     if name == "perceptual":
         words += [f"classifier_checkpoint={a_classifier(words, tmp_path / 'classifier')}"]
