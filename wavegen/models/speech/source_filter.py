@@ -109,7 +109,9 @@ class SourceFilter(nn.Module):
 
     @property
     def lookahead_frames(self) -> int:
-        """Frames of features before and after a frame on which its parameters depend."""
-        return max(
-            self.filter.parameter_source.context_frames, self.mixture.parameter_source.context_frames, 1
-        )
+        """Frames of features before and after a sample's own on which it depends.
+
+        Those of the nets, and one for the interpolation between frames.
+        """
+        nets = self.filter.parameter_source, self.mixture.parameter_source
+        return 1 + max(net.context_frames for net in nets)

@@ -90,7 +90,7 @@ class WaveNetStudent(Flow):
         """Frames of features after a frame that a sample depends on; 1 for the upsampling."""
         if self.voice is None:
             return 1
-        return max(1, *(member.parameter_source.context_frames for member in self.voice.members))
+        return 1 + max(member.parameter_source.context_frames for member in self.voice.members)
 
     def train(self, mode: bool = True) -> "WaveNetStudent":
         """The voice is frozen and stays in evaluation mode."""
