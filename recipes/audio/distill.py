@@ -48,7 +48,7 @@ def main(config: DictConfig) -> None:
         teacher = train_teacher(config, corpus, run)
     else:
         teacher = copy_teacher(corpus, run, teacher_voice)
-    train_student(config, corpus, run, teacher)
+    train_student(config, corpus, run, teacher, teacher_voice)
     end_other_processes()
     evaluate_voice(load_voice(run), corpus, run, seed=config.seed, **config.evaluation)
     print(f"Listen: {run / 'report.html'}")

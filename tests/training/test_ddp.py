@@ -13,6 +13,7 @@ from wavegen.runs.voice import load_voice
 NARROW = """
 teacher.wavenet.dilations.num_layers=2 teacher.wavenet.residual_channels=8 teacher.wavenet.gate_channels=8
 teacher.wavenet.skip_channels=8 teacher.wavenet.output_channels=8
+source_filter.filter.parameters.hidden_channels=8 source_filter.mixture.parameters.hidden_channels=8
 """.split()
 SETTINGS = """
 segment_s=0.05 batch_size=2 max_steps=2 validate_every_steps=1 dev_batches=1 num_workers=0
@@ -26,6 +27,7 @@ WORDS = [
     "corpus.num_jobs=1",
 ]
 WORDS += [*NARROW, *(f"teacher_training.{setting}" for setting in SETTINGS)]
+WORDS += [f"source_filter_training.{setting}" for setting in SETTINGS]
 DISTILL = [f"student_training.{setting}" for setting in SETTINGS]
 DISTILL += ["evaluation.max_spoken_utterances=1", "evaluation.max_utterances=1"]
 DISTILL += ["evaluation.max_teacher_seconds=1"]

@@ -124,12 +124,19 @@ def copy_teacher(corpus: Corpus, run: Path, teacher_voice: Voice) -> nn.Module:
     return teacher
 
 
-def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module) -> nn.Module:
+def train_student(
+    config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Module, teacher_voice: Voice | None = None
+) -> nn.Module:
     """Distil the teacher into the configured student, or load it if the run already contains it.
 
     The student of a teacher with a source-filter model has that model's voice behind its flows.
+
+    Args:
+        teacher_voice: the voice that the teacher came from; None if it was trained with this configuration.
     """
     settings = config.student_training
+    # Not from the run's manifest, which another process may be writing.
+    described = teacher_config(config) if teacher_voice is None else teacher_voice.config["teacher"]
 
     def build_student(model_config: dict[str, Any]) -> nn.Module:
         student = build_model(model_config, source="student")
@@ -153,7 +160,7 @@ def train_student(config: DictConfig, corpus: Corpus, run: Path, teacher: nn.Mod
             **optimisation(settings),
         ),
         lambda student: max(student.receptive_field, teacher.receptive_field),
-        model_config=student_config(config, read_manifest(run)["models"]["teacher"]),
+        model_config=student_config(config, described),
         config=config,
         corpus=corpus,
         run=run,
