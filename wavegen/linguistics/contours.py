@@ -1,12 +1,13 @@
 """The contours of an utterance: pitch and loudness of every frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wavegen.audio.closures import aligned_closures
 from wavegen.audio.glottal import cycles_from_f0, cycles_from_pulses
 from wavegen.audio.loudness import loudness_db
-from wavegen.audio.pitch import PitchTrack, PitchTracker
+from wavegen.audio.pitch import PitchTrack, PitchTracker, frame_centres_s
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Contours:
 
 
 def contours_of(waveform: np.ndarray, sample_rate: int, num_frames: int, pitch: PitchTracker) -> Contours:
-    """The contours of a recording ``(samples,)``."""
+    """The contours of a recording ``(samples,)``; the tracker's pulses are moved to the glottal closures."""
     track = pitch(waveform, sample_rate, num_frames)
+    periods_s = 1 / np.interp(track.pulses_s, frame_centres_s(num_frames), track.f0_hz)
+    track = replace(track, pulses_s=aligned_closures(waveform, sample_rate, track.pulses_s, periods_s))
     return Contours(track, loudness_db(waveform, sample_rate, num_frames))

@@ -21,7 +21,7 @@ from wavegen.linguistics.phones import TimedPhone
 from wavegen.linguistics.prosody.prosody import Prosody
 from wavegen.untrusted.parts import restore
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SPLITS = ("train", "dev", "test")
 
 
