@@ -23,6 +23,12 @@ class Contours:
     pitch: PitchTrack
     loudness_db: np.ndarray
 
+    @classmethod
+    def of_columns(cls, columns: np.ndarray) -> "Contours":
+        """From the columns ``(frames, 4)`` in which compact frames end; glottal pulses are not among them."""
+        log_f0, voiced, _, loudness_db = columns.T.astype(np.float64)
+        return cls(PitchTrack(np.exp(log_f0), voiced), loudness_db)
+
     def columns(self) -> dict[str, np.ndarray]:
         """Values by name of column; cycles come from glottal pulses if the track has any."""
         f0_hz, voiced, pulses_s = self.pitch.f0_hz, self.pitch.voiced, self.pitch.pulses_s

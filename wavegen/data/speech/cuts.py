@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from lhotse import CutSet, MonoCut, NumpyFilesWriter, Recording, SupervisionSegment, validate
+from lhotse.array import TemporalArray
 from lhotse.serialization import load_jsonl
 from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
@@ -48,19 +49,14 @@ def write_cut_files(
     write_waveform(directory / audio, waveform, sample_rate)
     recording = Recording.from_file(directory / audio, recording_id=id_)
     recording = fastcopy(recording, sources=[fastcopy(recording.sources[0], source=str(audio))])
-    try:
-        writer = NumpyFilesWriter(directory / FRAMES)
-        stored = writer.store_array(id_, frames, frame_shift=FRAME_S, temporal_dim=0, start=0.0)
-    except OSError as error:
-        raise UserError(f"cannot write {directory / FRAMES}: {error.strerror or error}") from error
+    stored = _write_frames(directory, id_, frames)
     supervision = SupervisionSegment(
         id=id_,
         recording_id=id_,
         start=0.0,
         duration=recording.duration,
         text=text,
-        alignment={"phone": [_alignment(phone) for phone in phones]},
-        custom={name: [getattr(phone, name) for phone in phones] for name in _OF_PHONES},
+        **_of_phones(phones),
     )
     return MonoCut(
         id=id_,
@@ -69,12 +65,38 @@ def write_cut_files(
         channel=0,
         recording=recording,
         supervisions=[supervision],
-        custom={FRAMES: fastcopy(stored, array=fastcopy(stored.array, storage_path=FRAMES))},
+        custom={FRAMES: stored},
     )
 
 
-def _alignment(phone: TimedPhone) -> AlignmentItem:
-    return AlignmentItem(phone.phone, round(phone.start_s, 6), round(phone.duration_s, 6))
+def write_other_phones(
+    directory: Path, cut: dict[str, Any], frames: np.ndarray, phones: Sequence[TimedPhone]
+) -> dict[str, Any]:
+    """Replaces the frames of an utterance in ``directory``; returns its cut with the new phones.
+
+    Raises:
+        UserError: if they cannot be written.
+    """
+    changed = MonoCut.from_dict(copy.deepcopy(cut))
+    _write_frames(directory, changed.id, frames)
+    changed.supervisions = [fastcopy(changed.supervisions[0], **_of_phones(phones))]
+    return changed.to_dict()
+
+
+def _write_frames(directory: Path, id_: str, frames: np.ndarray) -> TemporalArray:
+    try:
+        writer = NumpyFilesWriter(directory / FRAMES)
+        stored = writer.store_array(id_, frames, frame_shift=FRAME_S, temporal_dim=0, start=0.0)
+    except OSError as error:
+        raise UserError(f"cannot write {directory / FRAMES}: {error.strerror or error}") from error
+    return fastcopy(stored, array=fastcopy(stored.array, storage_path=FRAMES))
+
+
+def _of_phones(phones: Sequence[TimedPhone]) -> dict[str, Any]:
+    """The fields of a supervision that hold its phones."""
+    items = [AlignmentItem(p.phone, round(p.start_s, 6), round(p.duration_s, 6)) for p in phones]
+    custom = {name: [getattr(phone, name) for phone in phones] for name in _OF_PHONES}
+    return {"alignment": {"phone": items}, "custom": custom}
 
 
 def write_cuts(path: Path, cuts: Iterable[dict[str, Any]]) -> None:

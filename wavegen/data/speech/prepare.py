@@ -12,6 +12,7 @@ from wavegen.data.speech.cuts import files_of, read_cut, write_cuts
 from wavegen.data.speech.files import write_json
 from wavegen.data.speech.names import printable
 from wavegen.data.speech.preparation import Preparation, arguments_of
+from wavegen.data.speech.retiming import retimed
 from wavegen.data.speech.sources.source import CorpusItem, CorpusSource
 from wavegen.data.speech.splits import split_ids
 from wavegen.data.speech.utterance_maker import UtteranceMaker
@@ -84,6 +85,7 @@ def prepare_corpus(
     preparation.keep(directory)
 
     splits = split_ids(list(records), preparation.seed, preparation.num_dev, preparation.num_test)
+    records = retimed(records, splits["train"], preparation, directory, num_jobs)
     for split, ids in splits.items():
         write_cuts(directory / f"{split}.cuts.jsonl.gz", [records[id_]["cut"] for id_ in ids])
     training = [records[id_] for id_ in splits["train"]]

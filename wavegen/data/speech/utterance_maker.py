@@ -89,7 +89,10 @@ class UtteranceMaker:
             "num_frames": num_frames,
             "notes": list(rendition.notes),
             "unknown_phones": settings.layout.num_unknown(rendition.phones),
-            "prosody": summary_of(settings.prosody, rendition.phones, contours, rendition.spoken),
+            "estimated": rendition.estimated,
+            "prosody": None
+            if rendition.estimated  # retiming adds it
+            else summary_of(settings.prosody, rendition.phones, contours, rendition.spoken),
             "cut": cut.to_dict(),
         }
         settings.keep(self.directory)

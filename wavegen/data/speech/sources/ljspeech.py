@@ -25,7 +25,7 @@ _RENAMED = "recordings whose ids are not valid file names have other ids in the 
 
 @dataclass(frozen=True)
 class LjspeechCorpus:
-    """Recordings with text; phone timings by dynamic time warping from a front end's synthetic speech.
+    """Recordings with text; estimated timings by dynamic time warping from a front end's synthetic speech.
 
     Args:
         front_end: provides the synthetic speech and the pronunciation.
@@ -102,7 +102,7 @@ class LjspeechCorpus:
         except UserError as error:
             raise SkippedUtterance(f"{path}: {error}") from error
         notes = [_MIXED_DOWN] * (num_channels > 1) + [_RENAMED] * (item.id != item.name)
-        return Rendition(waveform, sample_rate, phones, spoken, tuple(notes))
+        return Rendition(waveform, sample_rate, phones, spoken, tuple(notes), estimated=True)
 
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
         """The texts of ``metadata.csv``, and the reasons for skipping lines, both by id."""

@@ -41,6 +41,7 @@ class Rendition:
         spoken: the front end's speech of the same text, from which a prosody starts; None if the waveform is
             that speech.
         notes: changes made to the audio, reported once for the whole corpus.
+        estimated: whether the times are estimates, which models of the corpus's own phones can improve.
     """
 
     waveform: np.ndarray
@@ -48,6 +49,7 @@ class Rendition:
     phones: list[TimedPhone]
     spoken: Pronunciation | None = None
     notes: tuple[str, ...] = field(default=())
+    estimated: bool = False
 
 
 class CorpusSource(Protocol):
