@@ -1,27 +1,24 @@
 """Hidden Markov models of the phones of one voice: they time the phones of its recordings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import librosa
 import numpy as np
 import torch
-from numba import njit
 
 from wavegen.audio.pitch import FRAME_S
 from wavegen.audio.resampling import resample
 from wavegen.audio.spectra import mel_spectrogram
+from wavegen.linguistics.phone_chain import NUM_STATES, PhoneChain, best_states
 from wavegen.linguistics.phones import SILENCE, TimedPhone
 
-NUM_STATES = 3
-"""Of each phone: beginning, middle and end. So a phone lasts at least three frames."""
 _RATE, _HOP = 16000, 80
 _NUM_CEPSTRA = 13
 _RANGE_DB = 70.0
 _VARIANCE_FLOOR = 0.05  # of the variance of all frames
 _PRIOR_FRAMES = 5  # weight of the variance of all frames in that of a state
 _SHORTEST_PAUSE_S = 0.05
-_IMPOSSIBLE = -1e30
 
 Example = tuple[np.ndarray, Sequence[TimedPhone]]
 
@@ -84,7 +81,7 @@ class PhoneModels:
             examples: observations ``(frames, observations)`` and phones with approximate times, from 0 s on.
             num_iterations: of Viterbi training.
         """
-        chains = [_Chain.of(phones) for _, phones in examples]
+        chains = [PhoneChain.of(phones) for _, phones in examples]
         observed = [observations for observations, _ in examples]
         states = [
             chain.states_at(len(observations)) for chain, observations in zip(chains, observed, strict=True)
@@ -97,7 +94,7 @@ class PhoneModels:
 
     @classmethod
     def _of_states(
-        cls, chains: Sequence["_Chain"], observed: Sequence[np.ndarray], states: Sequence[np.ndarray]
+        cls, chains: Sequence[PhoneChain], observed: Sequence[np.ndarray], states: Sequence[np.ndarray]
     ) -> "PhoneModels":
         """Moments of the frames of each state, and of its visits."""
         symbols = tuple(sorted({symbol for chain in chains for symbol in chain.symbols} | {SILENCE}))
@@ -134,7 +131,7 @@ class PhoneModels:
             observations: ``(frames, observations)``.
             phones: in order; their times are ignored.
         """
-        chain = _Chain.of(phones)
+        chain = PhoneChain.of(phones)
         if len(observations) < chain.least_frames:
             return list(phones)
         units = self._best_states(chain, observations) // NUM_STATES
@@ -149,7 +146,7 @@ class PhoneModels:
                 aligned.append(replace(chain.phones[unit], start_s=float(start_s), end_s=float(end_s)))
         return aligned
 
-    def _best_states(self, chain: "_Chain", observations: np.ndarray) -> np.ndarray:
+    def _best_states(self, chain: PhoneChain, observations: np.ndarray) -> np.ndarray:
         """The state of every frame, ``(frames,)``: NUM_STATES · unit + state."""
         index = {symbol: i for i, symbol in enumerate(self.symbols)}
         unit = np.array([index.get(symbol, len(self.symbols)) for symbol in chain.symbols])
@@ -159,7 +156,7 @@ class PhoneModels:
             np.append(table, np.full((1, NUM_STATES), np.log(0.5)), 0)[state[1], state[0]]
             for table in (self.log_stay, self.log_move)
         )
-        return _viterbi(log_probs, stay, move, np.repeat(chain.optional, NUM_STATES), NUM_STATES)
+        return best_states(log_probs, stay, move, np.repeat(chain.optional, NUM_STATES), NUM_STATES)
 
     def _log_probs(self, observations: np.ndarray) -> np.ndarray:
         """``(frames, symbols + 1, 3)``; the last symbol stands for a phone that was not seen."""
@@ -171,87 +168,3 @@ class PhoneModels:
         linear, quadratic = (means * precision).reshape(-1, shape[-1]), precision.reshape(-1, shape[-1])
         inner = observations @ linear.T - 0.5 * observations**2 @ quadratic.T
         return inner.reshape(len(observations), *constant.shape) + constant
-
-
-@dataclass(frozen=True)
-class _Chain:
-    """The phones of an utterance in order, with a pause wherever there may be one.
-
-    Args:
-        phones: with silences of no duration where a pause may be inserted.
-        optional: whether a unit may be skipped, ``(phones,)``.
-    """
-
-    phones: tuple[TimedPhone, ...]
-    optional: np.ndarray
-
-    @classmethod
-    def of(cls, phones: Sequence[TimedPhone]) -> "_Chain":
-        units = tuple(_with_possible_pauses(phones))
-        return cls(units, np.array([unit.is_silence for unit in units]))
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        return tuple(phone.phone for phone in self.phones)
-
-    @property
-    def least_frames(self) -> int:
-        return NUM_STATES * int((~self.optional).sum())
-
-    def states_at(self, num_frames: int) -> np.ndarray:
-        """States by the phones' own times, each phone divided into equal parts."""
-        centres_s = (np.arange(num_frames) + 0.5) * FRAME_S
-        starts_s = np.array([phone.start_s for phone in self.phones])
-        ends_s = np.array([phone.end_s for phone in self.phones])
-        unit = np.clip(np.searchsorted(starts_s, centres_s, side="right") - 1, 0, None)
-        part = (centres_s - starts_s[unit]) / np.maximum(ends_s - starts_s, FRAME_S)[unit]
-        return NUM_STATES * unit + np.clip((NUM_STATES * part).astype(int), 0, NUM_STATES - 1)
-
-
-def _with_possible_pauses(phones: Iterable[TimedPhone]) -> Iterator[TimedPhone]:
-    before = None
-    for phone in phones:
-        if before is None:
-            if not phone.is_silence:
-                yield TimedPhone(SILENCE, phone.start_s, phone.start_s)
-        elif not (phone.is_silence or before.is_silence) and phone.word != before.word:
-            yield TimedPhone(SILENCE, phone.start_s, phone.start_s)
-        yield phone
-        before = phone
-    if before is not None and not before.is_silence:
-        yield TimedPhone(SILENCE, before.end_s, before.end_s)
-
-
-@njit(cache=True, nogil=True)
-def _viterbi(log_probs, stay, move, optional, num_states):
-    """The most probable state of each frame, ``(frames,)``.
-
-    A state is reached from itself or from the state before it; the first state of a unit, if the unit before
-    it is optional, also from the last state of the one before that.
-    """
-    num_frames, size = log_probs.shape
-    score, later = np.full(size, _IMPOSSIBLE), np.empty(size)
-    came_from = np.empty((num_frames, size), np.int32)
-    score[0] = log_probs[0, 0]
-    if optional[0] and size > num_states:
-        score[num_states] = log_probs[0, num_states]
-    for t in range(1, num_frames):
-        for s in range(size):
-            best, source = score[s] + stay[s], s
-            if s > 0 and score[s - 1] + move[s - 1] > best:
-                best, source = score[s - 1] + move[s - 1], s - 1
-            if s % num_states == 0 and s > num_states and optional[s - 1]:
-                skipped = s - num_states - 1
-                if score[skipped] + move[skipped] > best:
-                    best, source = score[skipped] + move[skipped], skipped
-            later[s] = best + log_probs[t, s]
-            came_from[t, s] = source
-        score[:] = later
-    state = size - 1
-    if optional[size - 1] and size > num_states and score[size - num_states - 1] > score[state]:
-        state = size - num_states - 1
-    path = np.empty(num_frames, np.int64)
-    for t in range(num_frames - 1, -1, -1):
-        path[t] = state
-        state = came_from[t, state]
-    return path
