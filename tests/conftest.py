@@ -17,6 +17,7 @@ from wavegen.flows.linear_prediction import LinearPrediction
 from wavegen.interruption import SIGNALS
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
+from wavegen.models.speech.long_term_prediction import LongTermPrediction
 from wavegen.models.speech.mixed_source import MixedSource
 from wavegen.models.speech.pulse_source import PulseSource
 from wavegen.models.speech.source_filter import SourceFilter
@@ -147,10 +148,12 @@ def make_source_filter():
                 conditioning=[GlottalPhase(hop_samples=hop_samples, num_harmonics=2)], hidden_channels=4
             ),
             mixture=MixedSource(parameters=net, num_bands=3, hop_samples=hop_samples, noise_order=3),
+            long_term=LongTermPrediction(parameters=net, hop_samples=hop_samples, reach=1),
             hop_samples=hop_samples,
         )
         with torch.no_grad():
-            for own in (model.filter.parameter_source, model.mixture.parameter_source):
+            parts = (model.filter, model.mixture, model.long_term)
+            for own in (part.parameter_source for part in parts):
                 own.last.weight.mul_(10)
         return model.double().eval()
 

@@ -71,7 +71,9 @@ def test_a_source_filter_voice_passes_alone_and_behind_flows(source_filter):
 
 
 def test_other_voices_are_named(source_filter):
-    with pytest.raises(Unsupported, match="^bijection is made of LinearPrediction, PulseSource, not"):
+    with pytest.raises(
+        Unsupported, match="^bijection is made of LinearPrediction, LongTermPrediction, PulseSource, not"
+    ):
         check_speaker(source_filter.density)
     with pytest.raises(Unsupported, match=r"weight is float64$"):
         check_speaker(source_filter.double().voice)

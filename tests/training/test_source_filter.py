@@ -87,3 +87,49 @@ def test_it_speaks_with_the_voice(training, batch):
     lengths = torch.tensor([200, 240])
     spoken = training.speak(batch.context.select(torch.tensor([0, 1])), lengths, torch.Generator())
     assert spoken.shape == (2, 240) and spoken[0, 200:].abs().max() == 0 and spoken.std() > 0
+
+
+def blowing_up(training, segments, monkeypatch):
+    """The voice amplifies the given segments beyond any number."""
+    flow = type(training.model.voice)
+    generate = flow.rsample_with_conditionals
+    called = []
+
+    def amplified(self, noise, context=None):
+        sample, conditionals = generate(self, noise, context)
+        if len(noise) == 2:
+            factor = torch.ones(2, 1)
+            factor[segments] = torch.inf
+            sample = sample * factor
+        called.append(len(noise))
+        return sample, conditionals
+
+    monkeypatch.setattr(flow, "rsample_with_conditionals", amplified)
+    return called
+
+
+def test_a_segment_whose_filters_amplify_without_bound_trains_the_likelihood_only(
+    training, batch, monkeypatch
+):
+    called = blowing_up(training, [1], monkeypatch)
+    torch.manual_seed(5)
+    loss = training.training_step(batch, 0)
+    loss.backward()
+    assert called == [2, 1]
+    assert all(p.grad.isfinite().all() for p in training.model.parameters() if p.grad is not None)
+    torch.manual_seed(5)
+    noise = training.model.voice.noise((2, 240))
+    sample, _ = training.model.voice.rsample_with_conditionals(
+        noise[:1], batch.context.select(torch.tensor([0]))
+    )
+    power = sample[:, 40:].square().mean() - batch.waveform[:1, 40:].square().mean()
+    assert training.values["train/power"] == pytest.approx(power.item(), rel=1e-4)
+
+
+def test_without_any_calm_segment_only_the_likelihood_is_left(training, batch, monkeypatch):
+    blowing_up(training, [0, 1], monkeypatch)
+    loss = training.training_step(batch, 0)
+    nats = -training.model.density.conditionals(batch.waveform, batch.context).log_prob(batch.waveform)
+    torch.testing.assert_close(loss, nats[batch.mask].mean())
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in training.model.parameters() if p.grad is not None)

@@ -14,6 +14,9 @@ from wavegen.objectives.reduction import scored_part
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.training.module import TrainingModule
 
+LOUDEST = 30.0
+"""A voice beyond 30 times full scale is no sound, but filters that amplify each other's state."""
+
 
 class SourceFilterTraining(TrainingModule):
     r"""Minimises the nats per sample of the density, and distances of the voice from the recording.
@@ -36,12 +39,34 @@ class SourceFilterTraining(TrainingModule):
     def costs(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Nats per sample, and the distances by name."""
         nats = negative_log_likelihood(self.model.density, batch.waveform, batch.context, batch.mask)
-        chosen = torch.arange(min(self.voice_segments, len(batch.waveform)))
-        voice, mask = self.model.voice, batch.mask[chosen]
-        noise = voice.noise(mask.shape)
-        sample, _ = voice.rsample_with_conditionals(noise, batch.context.select(chosen))
-        pair = scored_part(sample, mask), scored_part(batch.waveform[chosen], mask)
+        sample, chosen = self._speak_segments(batch)
+        if not len(chosen):
+            return nats, {name: torch.zeros_like(nats) for name in self.distances}
+        pair = (
+            scored_part(sample, batch.mask[chosen]),
+            scored_part(batch.waveform[chosen], batch.mask[chosen]),
+        )
         return nats, {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
+
+    def _speak_segments(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The voice of the first segments, ``(segments, time)``, and their indices.
+
+        Each frame's filter is stable, but filters that change from frame to frame need not be. Those of the
+        first steps may differ so much that the waveform grows without bound. Such a segment is left out: only
+        its likelihood is trained.
+        """
+        voice, chosen = self.model.voice, torch.arange(min(self.voice_segments, len(batch.waveform)))
+        noise = voice.noise(batch.mask[chosen].shape)
+        sample, _ = voice.rsample_with_conditionals(noise, batch.context.select(chosen))
+        calm = sample.detach().abs().amax(-1) < LOUDEST  # false for NaN
+        if calm.all():
+            return sample, chosen
+        # Computed again without them, because their gradient, 0 · ∞, would not be a number.
+        chosen = chosen[calm.cpu()]
+        if not len(chosen):
+            return sample[:0], chosen
+        again, _ = voice.rsample_with_conditionals(noise[calm], batch.context.select(chosen))
+        return again, chosen
 
     def total(self, nats: Tensor, distances: dict[str, Tensor]) -> Tensor:
         return (

@@ -86,7 +86,9 @@ def test_a_net_of_the_excitation_is_packed_without_its_source_filter_model(make_
     packed = PackedTeacher(teacher, FLOAT32)
     net = packed.net([])
     assert packed.excitation is teacher.conditioner and packed.wavenet is teacher.conditioner.wavenet
-    assert (net.reads_excitation, net.order, len(net.prediction)) == (True, 5, 0)
+    filter, long_term = (getattr(teacher.source_filter, name) for name in ("filter", "long_term"))
+    reached = filter.order + long_term.order
+    assert (net.reads_excitation, net.order, len(net.prediction)) == (True, reached, 0)
 
 
 def test_conditioning_at_sample_rate_is_packed_column_by_column(make_teacher):

@@ -55,18 +55,23 @@ def test_a_feed_has_the_samples_before_the_window_first():
 def test_the_excitation_is_what_the_map_makes_the_waveform_of(make_source_filter):
     """Frames of four samples, in windows that begin within a frame, against the definition of the map."""
     teacher = small_teacher(NormalHead(-6.0), source_filter=make_source_filter().float())
-    group, order = group_of(teacher, [0, 2]), 5
-    taps, shift, log_scale = 0.2 * torch.randn(3, 4, order), 0.1 * torch.randn(3, 14), torch.randn(3, 14) - 3
+    group, order, reach, time = group_of(teacher, [0, 2]), 5, 1, 24
+    frames = {"taps": 0.2 * torch.randn(3, 6, order), "long_term_taps": 0.5 * torch.randn(3, 6, 3)}
+    samples = {name: torch.randn(3, time) for name in ("shift", "log_scale", "log_gain", "fraction")}
+    samples["log_scale"] -= 3
+    samples["scale"], samples["gain"] = samples["log_scale"].exp(), samples.pop("log_gain").exp()
+    samples["fraction"] = samples["fraction"].abs().clamp(max=0.9)
+    lag = torch.randint(reach + 2, 9, (3, time))
+    samples["lag"] = torch.where((lag <= torch.arange(time)) & (lag != 5), lag, 0)
     spoken, excitation = [], []
-    for start, stop in ((0, 6), (6, 14)):
+    for start, stop in ((0, 6), (6, 14), (14, time)):
         first, last = start // 4, -(-stop // 4)
-        here = slice(start, stop)
         map = WaveformMap(
-            taps[:, first:last].numpy(),
-            4 * first,
-            4,
-            start,
-            *(each[:, here].contiguous().numpy() for each in (shift, log_scale, log_scale.exp())),
+            frames_start=4 * first,
+            hop_samples=4,
+            start=start,
+            **{name: each[:, first:last].contiguous().numpy() for name, each in frames.items()},
+            **{name: each[:, start:stop].contiguous().numpy() for name, each in samples.items()},
         )
         prepare(group, start, stop, batch_size=3)
         noise = torch.randn(stop - start, 3).numpy()
@@ -76,10 +81,17 @@ def test_the_excitation_is_what_the_map_makes_the_waveform_of(make_source_filter
         excitation.append(group.inputs[:, group.history :])
     x, found = np.concatenate(spoken, 1).astype(np.float64), np.concatenate(excitation, 1)
     for column, member in enumerate([0, 2]):
-        past = np.concatenate([np.zeros(order), x[column]])
-        for t in range(14):
-            prediction = past[t : t + order] @ taps[member, t // 4].numpy()
-            location = shift[member, t].item() + prediction
-            scale = np.exp(log_scale[member, t].item())
-            assert abs(found[column, t] - (x[column, t] - location) / scale) < 1e-5
-    assert x.std() > 0.01
+        taps, long_term_taps = (each[member].double().numpy() for each in frames.values())
+        own = {name: each[member].double().numpy() for name, each in samples.items()}
+        past, residual = np.concatenate([np.zeros(order), x[column]]), np.zeros(time + reach + 1)
+        for t in range(time):
+            prediction = past[t : t + order] @ taps[t // 4]
+            expected, before = own["shift"][t], t - int(own["lag"][t])
+            if before < t:
+                places = before + own["fraction"][t] + np.arange(-reach, reach + 1)
+                between = np.interp(places, np.arange(-reach, time + 1), np.roll(residual, reach))
+                expected += between @ long_term_taps[t // 4]
+            residual[t] = (x[column, t] - prediction) / own["gain"][t]
+            location = prediction + own["gain"][t] * expected
+            assert abs(found[column, t] - (x[column, t] - location) / own["scale"][t]) < 1e-4
+    assert x.std() > 0.01 and samples["lag"].any()

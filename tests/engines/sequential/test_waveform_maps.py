@@ -29,7 +29,9 @@ def conditioner(make_source_filter):
 def test_windows_are_those_of_the_whole(conditioner, speech_context, borders):
     """Also windows that begin within a frame, and the last, after which frames of the context remain."""
     context, maps = speech_context(2, 52), WaveformMaps(conditioner)
-    shift, log_scale, taps = (each.numpy() for each in conditioner.step_parameters(context, 200))
+    step = conditioner.step_parameters(context, 200)
+    taps, shift, log_scale = (each.numpy() for each in step[:3])
+    assert step.lags.whole.any() and step.long_term_taps.any()
     assert np.abs(np.diff(taps, axis=1)).max() > 0.01 and np.abs(np.diff(log_scale)).max() > 0.1
     for start, stop in zip(borders, borders[1:], strict=False):
         map = maps.window(context, start, stop)
@@ -40,8 +42,14 @@ def test_windows_are_those_of_the_whole(conditioner, speech_context, borders):
         assert (map.start, map.frames_start, map.hop_samples) == (start, start // 4 * 4, 4)
         frames = slice(start // 4, -(-stop // 4))
         np.testing.assert_allclose(map.taps[..., ::-1], taps[:, frames], atol=1e-6)
-        for array in (map.shift, map.log_scale, map.scale, map.taps):
+        np.testing.assert_allclose(map.gain, step.log_gain.exp()[:, here], rtol=1e-6)
+        np.testing.assert_array_equal(map.lag, step.lags.whole[:, here])
+        used = map.lag > 0
+        np.testing.assert_allclose(map.fraction[used], step.lags.fraction[:, here].numpy()[used], atol=1e-6)
+        np.testing.assert_allclose(map.long_term_taps, step.long_term_taps[:, frames], atol=1e-6)
+        for array in (map.shift, map.log_scale, map.scale, map.taps, map.gain, map.fraction):
             assert array.dtype == np.float32 and array.flags.c_contiguous
+        assert map.lag.dtype == np.int64 and map.lag.flags.c_contiguous
 
 
 def test_a_short_context_and_none_are_refused(conditioner, speech_context):
@@ -55,7 +63,7 @@ def test_a_short_context_and_none_are_refused(conditioner, speech_context):
 @pytest.mark.parametrize("in_thread", [False, True])
 def test_every_window_has_a_map_that_covers_it(conditioner, speech_context, in_thread):
     context, maps = speech_context(1, 50), WaveformMaps(conditioner)
-    shift, _, taps = (each.numpy() for each in conditioner.step_parameters(context, 199))
+    taps, shift = (each.numpy() for each in conditioner.step_parameters(context, 199)[:2])
     found = list(maps.of_windows(context, 199, 22, in_thread=in_thread))
     for index in range(10):
         map, start, stop = found[index], 22 * index, min(22 * index + 22, 199)

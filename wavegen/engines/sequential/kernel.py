@@ -132,15 +132,31 @@ def read_out(net, memory):
 
 
 @njit(**OPTIONS, forceinline=True)
-def locate(map, waveform, c, i, t):
-    """The location of sample ``t`` of a column before the net: shift plus prediction, in float64.
+def predict(map, waveform, c, i, t):
+    """The prediction of sample ``t`` of a column by the filter, in float64.
 
     A filter with narrow resonances adds large terms of both signs.
     """
     taps, frame = map.taps, (t - map.frames_start) // map.hop_samples
-    order, total = taps.shape[2], np.float64(map.shift[c, t - map.start])
+    order, total = taps.shape[2], np.float64(0)
     for tap in range(order):
         total += np.float64(taps[c, frame, tap]) * np.float64(waveform[c, i - order + tap])
+    return total
+
+
+@njit(**OPTIONS, forceinline=True)
+def expect_residual(map, residual, c, i, t):
+    """The residual of sample ``t`` that pulses and previous cycle let expect, in float64."""
+    taps, frame = map.long_term_taps, (t - map.frames_start) // map.hop_samples
+    total, lag = np.float64(map.shift[c, t - map.start]), map.lag[c, t - map.start]
+    if lag:
+        first = i - lag - taps.shape[2] // 2
+        fraction = np.float64(map.fraction[c, t - map.start])
+        before = np.float64(residual[c, first])
+        for tap in range(taps.shape[2]):
+            after = np.float64(residual[c, first + tap + 1])
+            total += np.float64(taps[c, frame, tap]) * (before + fraction * (after - before))
+            before = after
     return total
 
 
@@ -150,11 +166,14 @@ def speak(net, memory, feed, t):
     waveform, map, j = feed.waveform, feed.map, t - feed.start
     i, order = feed.history + j, len(net.prediction)
     for c in range(len(memory.flowing_offsets)):
-        located, loc, log_scale, scale = np.float64(0), _ZERO, _ZERO, _ONE
+        located, predicted, gain = np.float64(0), np.float64(0), np.float64(1)
+        loc, log_scale, scale = _ZERO, _ZERO, _ONE
         for tap in range(order):
             loc += net.prediction[tap] * waveform[c, i - order + tap]
         if net.reads_excitation:
-            located = locate(map, waveform, c, i, t)
+            predicted = predict(map, waveform, c, i, t)
+            gain = np.float64(map.gain[c, t - map.start])
+            located = predicted + gain * expect_residual(map, feed.residual, c, i, t)
             loc, log_scale = np.float32(located), map.log_scale[c, t - map.start]
             scale = map.scale[c, t - map.start]
         waveform[c, i] = draw(
@@ -163,6 +182,7 @@ def speak(net, memory, feed, t):
         )  # fmt: skip
         if net.reads_excitation:
             feed.inputs[c, i] = (waveform[c, i] - located) / scale
+            feed.residual[c, i] = (waveform[c, i] - predicted) / gain
 
 
 @njit(**OPTIONS)

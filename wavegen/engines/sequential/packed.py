@@ -109,7 +109,9 @@ class PackedTeacher:
                 [take(layer.conditioning.weight, self._gates)[..., 0] for layer in layers]
             )
         self.precision = precision
-        self._taps, self._head = taps, model.head
+        self._taps, self._head, self._order = taps, model.head, len(taps)
+        if self.excitation is not None:
+            self._order = self.excitation.source_filter.density.receptive_field
 
     def net(self, sample_columns: list[int]) -> TeacherNet:
         """The packed net; the conditioning channels ``sample_columns`` are projected at sample rate."""
@@ -160,7 +162,9 @@ class PackedTeacher:
             slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
             prediction=self._taps,
             reads_excitation=self.excitation is not None,
-            order=self.excitation.source_filter.filter.order if self.excitation else len(self._taps),
+            order=self.excitation.source_filter.density.receptive_field
+            if self.excitation
+            else len(self._taps),
             head=KINDS[type(head)],
             num_components=getattr(head, "num_components", 1),
             min_log_scale=float(getattr(head, "min_log_scale", 0.0)),

@@ -40,12 +40,15 @@ class Memory(NamedTuple):
 class WaveformMap(NamedTuple):
     r"""The map from the excitation that a net models to the waveform, in a window; float32.
 
-    .. math:: x_t = \mu_t + S_t \varepsilon_t, \qquad
-              \mu_t = \text{shift}_t + \sum_i a_i[n_t] x_{t-i}
+    .. math:: x_t = p_t + g_t \Bigl(h_t + \sum_k b_k[n_t] \tilde r(t - T_t + k)\Bigr) + S_t \varepsilon_t,
+              \quad p_t = \sum_i a_i[n_t] x_{t-i}, \quad r_t = (x_t - p_t) / g_t
 
-    ``taps``: ``(columns, frames, order)``, that of the oldest sample first. The first frame begins at sample
-    ``frames_start`` and has ``hop_samples``. ``shift``, ``log_scale``, ``scale``: ``(columns, samples)``,
-    from sample ``start`` on. All are empty if the net models the waveform itself.
+    ``taps``: a, ``(columns, frames, order)``, that of the oldest sample first. ``long_term_taps``: b,
+    ``(columns, frames, 2K + 1)``. The first frame begins at sample ``frames_start`` and has ``hop_samples``.
+    ``shift``, ``log_scale``, ``scale``, ``gain``: ``(columns, samples)``, from sample ``start`` on.
+    ``lag``: how many samples before t the first of the two samples is between which
+    :math:`\tilde r(t - T_t)` lies, int64; 0 for no long-term prediction. ``fraction``: its distance to the
+    first. All are empty if the net models the waveform itself.
     """
 
     taps: np.ndarray
@@ -55,10 +58,23 @@ class WaveformMap(NamedTuple):
     shift: np.ndarray
     log_scale: np.ndarray
     scale: np.ndarray
+    gain: np.ndarray
+    lag: np.ndarray
+    fraction: np.ndarray
+    long_term_taps: np.ndarray
+
+    def of(self, columns: np.ndarray) -> "WaveformMap":
+        """The map of some columns."""
+        arrays = {
+            name: array[columns] for name, array in self._asdict().items() if isinstance(array, np.ndarray)
+        }
+        return self._replace(**arrays)
 
 
-_NONE = np.zeros((0, 0), np.float32)
-IDENTITY = WaveformMap(np.zeros((0, 0, 0), np.float32), 0, 1, 0, _NONE, _NONE, _NONE)
+_NONE, _NO_TAPS = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
+IDENTITY = WaveformMap(
+    _NO_TAPS, 0, 1, 0, _NONE, _NONE, _NONE, _NONE, np.zeros((0, 0), np.int64), _NONE, _NO_TAPS
+)
 """The map of a net that models the waveform itself."""
 
 
@@ -66,7 +82,8 @@ class Feed(NamedTuple):
     """The inputs of a window, and the waveform that it writes.
 
     ``waveform``: ``(columns, history + samples)``, first the samples before the window. ``inputs``: of the
-    net, the same shape: the excitation, or the same array as ``waveform``. ``map``: between the two.
+    net, the same shape: the excitation, or the same array as ``waveform``. ``residual``: r of the map, the
+    same shape, or the same array as ``waveform``. ``map``: between excitation and waveform.
     ``given``: whether the net's inputs are given, so that only parameters are computed. ``recorded``:
     ``(columns, samples, parameter_width)``, receives the parameters of every sample; or empty.
     ``u_component``, ``noise``: ``(samples, columns)``, the uniform that selects a component and the standard
@@ -81,6 +98,7 @@ class Feed(NamedTuple):
     history: int
     waveform: np.ndarray
     inputs: np.ndarray
+    residual: np.ndarray
     map: WaveformMap
     given: bool
     recorded: np.ndarray

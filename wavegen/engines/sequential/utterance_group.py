@@ -1,6 +1,6 @@
 """A group of utterances that one thread (or chain of threads) of the sequential engine computes together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import Tensor
@@ -31,8 +31,8 @@ class UtteranceGroup:
     def __init__(self, net: TeacherNet, members: np.ndarray, starts: np.ndarray, bounds: list[int]) -> None:
         self.net, self.members, self.starts, self.bounds = net, members, starts, bounds
         self.history = max(1, net.order)
-        self.waveform = np.zeros((len(members), self.history), np.float32)
-        self.inputs = self.waveform.copy() if net.reads_excitation else self.waveform
+        self.waveform = self.inputs = self.residual = np.zeros((len(members), self.history), np.float32)
+        self.inputs, self.residual = self._signals(np.zeros_like)
         self.memory = _memory(net, starts, len(bounds) - 1)
 
     def truncate(self, columns: int) -> None:
@@ -41,7 +41,7 @@ class UtteranceGroup:
             return
         before, rings, ring_next = len(self.members), self.memory.rings, self.memory.ring_next
         self.members, self.waveform = self.members[:columns], self.waveform[:columns]
-        self.inputs = self.inputs[:columns] if self.net.reads_excitation else self.waveform
+        self.inputs, self.residual = self._signals(lambda signal: signal[:columns])
         self.starts = self.starts[:columns]
         if columns:
             self.memory = _memory(self.net, self.starts, len(self.bounds) - 1)
@@ -55,13 +55,14 @@ class UtteranceGroup:
         conditioning = np.zeros((columns, size, self.net.conditioning_width), np.float32)
         conditioning[..., : window.samples.shape[-1]] = window.samples.numpy()[self.members]
         self.waveform = self._extended(self.waveform, size)
-        self.inputs = self._extended(self.inputs, size) if self.net.reads_excitation else self.waveform
+        self.inputs, self.residual = self._signals(lambda signal: self._extended(signal, size))
         self._window = Feed(
             start=window.start,
             stop=window.stop,
             history=self.history,
             waveform=self.waveform,
             inputs=self.inputs,
+            residual=self.residual,
             map=IDENTITY,
             given=False,
             recorded=np.zeros((0, 0, 0), np.float32),
@@ -83,10 +84,7 @@ class UtteranceGroup:
         ``map``: of the whole batch, if the net reads the excitation.
         """
         if self.net.reads_excitation:
-            parts = {
-                name: getattr(map, name)[self.members] for name in ("taps", "shift", "log_scale", "scale")
-            }
-            self._window = self._window._replace(map=map._replace(**parts))
+            self._window = self._window._replace(map=map.of(self.members))
         self._window = self._window._replace(
             u_component=np.ascontiguousarray(u_component[:, self.members]),
             noise=np.ascontiguousarray(noise[:, self.members]),
@@ -99,6 +97,12 @@ class UtteranceGroup:
         self.inputs[:, self.history :] = given[self.members]
         recorded = np.zeros((columns, size, self.net.parameter_width), np.float32)
         self._window = self._window._replace(given=True, recorded=recorded)
+
+    def _signals(self, change: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs of the net and residual, changed; of a net of waveforms both are the waveform."""
+        if self.net.reads_excitation:
+            return change(self.inputs), change(self.residual)
+        return self.waveform, self.waveform
 
     def _extended(self, signal: np.ndarray, size: int) -> np.ndarray:
         """The last samples of a signal as history, and room for ``size`` samples."""

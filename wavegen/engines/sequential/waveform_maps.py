@@ -60,17 +60,20 @@ class WaveformMaps:
         begin = max(0, first - lookahead)
         excerpt = context.cut(begin, last + lookahead) if context else None
         with torch.autocast(self.device_type, enabled=False):  # it may be called within a training step
-            shift, log_scale, taps = self.conditioner.step_parameters(excerpt, stop - begin * hop)
-        here = slice(start - begin * hop, None)
-        shift, log_scale = shift[:, here], log_scale[:, here]
+            step = self.conditioner.step_parameters(excerpt, stop - begin * hop)
+        here, frames = slice(start - begin * hop, None), slice(first - begin, last - begin)
         return WaveformMap(
-            taps=_numbers(taps[:, first - begin : last - begin].flip(-1)),
+            taps=_numbers(step.taps[:, frames].flip(-1)),
             frames_start=first * hop,
             hop_samples=hop,
             start=start,
-            shift=_numbers(shift),
-            log_scale=_numbers(log_scale),
-            scale=_numbers(log_scale.exp()),
+            shift=_numbers(step.shift[:, here]),
+            log_scale=_numbers(step.log_scale[:, here]),
+            scale=_numbers(step.log_scale[:, here].exp()),
+            gain=_numbers(step.log_gain[:, here].exp()),
+            lag=step.lags.whole[:, here].cpu().contiguous().numpy(),
+            fraction=_numbers(step.lags.fraction[:, here]),
+            long_term_taps=_numbers(step.long_term_taps[:, frames]),
         )
 
 

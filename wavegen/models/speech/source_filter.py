@@ -12,6 +12,7 @@ from wavegen.distributions.normal import Normal
 from wavegen.flows.causal_affine import CausalAffine, CausalAffineSeries
 from wavegen.flows.flow import Flow
 from wavegen.flows.linear_prediction import LinearPrediction
+from wavegen.models.speech.long_term_prediction import LONGEST_FRAMES, LongTermPrediction
 from wavegen.models.speech.mixed_source import MixedSource
 from wavegen.models.speech.pulse_source import PulseSource
 from wavegen.models.speech.white_noise import Family, WhiteNoise
@@ -72,12 +73,13 @@ class SourceFilter(nn.Module):
     r"""One filter and two sources: pulses, fitted by likelihood, and a mixture, which speaks.
 
     .. math:: x = A^{-1}(g \, e), \qquad
-              e = h + e^{m} \varepsilon \;\text{(pulses)} \quad\text{or}\quad
+              e = B^{-1}(h + e^{m} \varepsilon) \;\text{(pulses)} \quad\text{or}\quad
               e = r (\text{harmonics} + N \varepsilon) \;\text{(mixture)}
 
-    - :attr:`density`: filter and pulses over logistic noise. It gives the exact probability of 16-bit
-      samples. Maximum likelihood fits filter, gain and pulses within minutes; its samples whisper, because
-      pulse marks are not exact to the sample.
+    - :attr:`density`: filter, long-term prediction B and pulses over logistic noise. It gives the exact
+      probability of 16-bit samples. Maximum likelihood fits all its parameters within minutes. Its samples
+      are hoarse: the pulses alone whisper, because pulse marks are not exact to the sample, and the long-term
+      prediction is only as strong as cycles are alike on average.
     - :attr:`voice`: filter and mixture over Gaussian noise. The shares of harmonics and noise and the level r
       are fitted by spectra. It speaks.
 
@@ -88,18 +90,27 @@ class SourceFilter(nn.Module):
         pulses: source of the density.
         mixture: source of the voice.
         hop_samples: samples per frame.
+        long_term: long-term prediction of the density; None for none.
     """
 
     def __init__(
-        self, *, filter: LinearPrediction, pulses: PulseSource, mixture: MixedSource, hop_samples: int
+        self,
+        *,
+        filter: LinearPrediction,
+        pulses: PulseSource,
+        mixture: MixedSource,
+        hop_samples: int,
+        long_term: LongTermPrediction | None = None,
     ) -> None:
         super().__init__()
         self.filter, self.pulses, self.mixture, self.hop_samples = filter, pulses, mixture, hop_samples
+        self.long_term = long_term
 
     @property
     def density(self) -> AffineNoise:
-        """The flow of filter and pulses: a sequential model, for likelihoods."""
-        return AffineNoise(self.filter, self.pulses, family=Logistic, hop_samples=self.hop_samples)
+        """The flow of filter, long-term prediction and pulses: a sequential model, for likelihoods."""
+        predictors = [self.filter, self.long_term] if self.long_term else [self.filter]
+        return AffineNoise(*predictors, self.pulses, family=Logistic, hop_samples=self.hop_samples)
 
     @property
     def voice(self) -> AffineNoise:
@@ -111,7 +122,8 @@ class SourceFilter(nn.Module):
     def lookahead_frames(self) -> int:
         """Frames of features before and after a sample's own on which it depends.
 
-        Those of the nets, and one for the interpolation between frames.
+        Those of the nets or of the longest lag, and one for the interpolation between frames.
         """
-        nets = self.filter.parameter_source, self.mixture.parameter_source
-        return 1 + max(net.context_frames for net in nets)
+        parts = [self.filter, self.mixture] + ([self.long_term] if self.long_term else [])
+        lag = LONGEST_FRAMES if self.long_term else 0
+        return 1 + max(lag, *(part.parameter_source.context_frames for part in parts))
