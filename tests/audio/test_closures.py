@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from wavegen.audio.closures import aligned_closures, prediction_residual
+from wavegen.audio.closures import aligned_closures, polarity, prediction_residual
 
 RATE = 16000
 
@@ -35,9 +35,11 @@ def test_marks_that_drift_are_moved_to_the_closures(polarity, offset_s):
     closures = closures[closures < RATE - 200]
     waveform = polarity * vowel(closures, RATE, rng)
     drift_s = offset_s + np.linspace(-0.0005, 0.0005, len(closures))
-    aligned = aligned_closures(waveform, RATE, closures / RATE + drift_s, np.full(len(closures), 100 / RATE))
+    aligned = aligned_closures(
+        waveform, RATE, (closures + 0.5) / RATE + drift_s, np.full(len(closures), 100 / RATE)
+    )
     # The smoothed peak of a pulse may lie a sample beside it.
-    np.testing.assert_allclose(aligned, closures / RATE, atol=1.1 / RATE)
+    np.testing.assert_allclose(aligned, (closures + 0.5) / RATE, atol=1.1 / RATE)
 
 
 def test_each_voiced_stretch_has_its_own_shift():
@@ -45,13 +47,21 @@ def test_each_voiced_stretch_has_its_own_shift():
     closures = pulse_train(rng, 1.0, 100)
     closures = closures[(closures < 6000) | ((closures > 9000) & (closures < RATE - 200))]
     waveform = vowel(closures, RATE, rng)
-    marks_s = closures / RATE + np.where(closures < 6000, 0.0018, -0.0018)
+    marks_s = (closures + 0.5) / RATE + np.where(closures < 6000, 0.0018, -0.0018)
     aligned = aligned_closures(waveform, RATE, marks_s, np.full(len(closures), 100 / RATE))
-    np.testing.assert_allclose(aligned, closures / RATE, atol=1.1 / RATE)
+    np.testing.assert_allclose(aligned, (closures + 0.5) / RATE, atol=1.1 / RATE)
 
 
 def test_no_mark_is_no_closure():
     assert len(aligned_closures(np.zeros(1600), RATE, np.zeros(0), np.zeros(0))) == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_polarity_is_the_sign_of_the_pulses(sign):
+    rng = np.random.default_rng(3)
+    waveforms = [sign * vowel(pulse_train(rng, 0.5, 100)[:70], 8000, rng) for _ in range(3)]
+    assert polarity(waveforms, RATE) == sign
+    assert polarity([np.zeros(100)], RATE) in (1, -1)
 
 
 @settings(deadline=None, max_examples=30)

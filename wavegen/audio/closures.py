@@ -1,5 +1,7 @@
 """Glottal closures: pitch marks moved to the peaks of the prediction residual."""
 
+from collections.abc import Iterable
+
 import librosa
 import numpy as np
 from numba import njit
@@ -57,13 +59,14 @@ def aligned_closures(
     rate = OVERSAMPLING * sample_rate
     gaps = np.diff(pulses_s) > LONGEST_GAP_PERIODS * periods_s[:-1]
     bounds = [0, *(np.flatnonzero(gaps) + 1), len(pulses_s)]
-    aligned = np.round(pulses_s * rate).astype(np.int64)
+    # Sample i is at the time (i + ½) / sample_rate, as the centre of a frame is in its middle.
+    aligned = np.round((pulses_s - 0.5 / sample_rate) * rate).astype(np.int64)
     for first, last in zip(bounds[:-1], bounds[1:], strict=True):
         periods = periods_s[first:last] * rate
         largest = int(LARGEST_SHIFT_PERIODS * periods.mean())
         aligned[first:last] += _best_shifts(score, aligned[first:last], periods, largest)
     # Marks closer than half a period, which only a faulty track has, may have changed places.
-    return np.maximum.accumulate(np.clip(aligned, 0, len(score) - 1)) / rate
+    return np.maximum.accumulate(np.clip(aligned, 0, len(score) - 1)) / rate + 0.5 / sample_rate
 
 
 def prediction_residual(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -82,14 +85,29 @@ def prediction_residual(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     return np.einsum("nhp,np->nh", inner, taps).reshape(-1)[: len(waveform)]
 
 
+def normalised_residual(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The residual ``(samples,)`` divided by its RMS over the 20 ms around each sample."""
+    residual = prediction_residual(waveform, sample_rate)
+    power = uniform_filter1d(residual**2, round(LEVEL_WINDOW_S * sample_rate), mode="constant")
+    return residual / np.sqrt(power + DITHER**2)
+
+
+def polarity(waveforms: Iterable[np.ndarray], sample_rate: int) -> int:
+    """The sign of the residual at glottal closures, 1 or −1: that of its skewness over all waveforms.
+
+    It depends on the microphone and on what inverted its signal, and is the same for all recordings of one
+    session. No ear hears it.
+    """
+    cubes = sum(float((normalised_residual(waveform, sample_rate) ** 3).sum()) for waveform in waveforms)
+    return -1 if cubes < 0 else 1
+
+
 def _closure_score(
     waveform: np.ndarray, sample_rate: int, pulses_s: np.ndarray, periods_s: np.ndarray
 ) -> np.ndarray:
     """The residual with a moving RMS of 1, positive peaks, and four times the sample rate."""
-    residual = prediction_residual(waveform, sample_rate)
-    power = uniform_filter1d(residual**2, round(LEVEL_WINDOW_S * sample_rate), mode="constant")
-    residual = residual / np.sqrt(power + DITHER**2)
-    times_s = np.arange(len(residual)) / sample_rate
+    residual = normalised_residual(waveform, sample_rate)
+    times_s = (np.arange(len(residual)) + 0.5) / sample_rate
     nearest = np.clip(np.searchsorted(pulses_s, times_s), 0, len(pulses_s) - 1)
     voiced = np.abs(times_s - pulses_s[nearest]) < periods_s[nearest]
     sign = -1.0 if (residual[voiced] ** 3).sum() < 0 else 1.0

@@ -29,6 +29,7 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
 
     def build_model_to_select(model_config: dict[str, Any]) -> nn.Module:
         model = build_model(model_config, source="source_filter")
+        model.mixture.fit_to_data(recordings(corpus))
         best.append(BestOnDev(model))
         return model
 

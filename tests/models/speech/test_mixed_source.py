@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from scipy.signal import welch
+from scipy.signal import lfilter, welch
 from torch import nn
 
 from wavegen.linguistics.context import SpeechContext
@@ -64,6 +64,23 @@ def test_harmonics_peak_at_whole_cycles_with_the_period_of_the_voice():
     torch.testing.assert_close(x[400:2400], x[560:2560], atol=1e-9, rtol=0)
     assert {int(t) % 160 for t in torch.nonzero(x > 0.8 * x.max()).flatten()} <= {158, 159, 0, 1}
     assert x.square()[800:2400].mean().item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_pulses_have_the_polarity_of_the_recordings():
+    """Closures of a recording whose signal was inverted are negative peaks."""
+    mixed, silent = source(-40.0), torch.zeros(1, 40 * HOP, dtype=torch.float64)
+    upright, _ = mixed.inverse(silent, spoken(40))
+    pulses = np.zeros(16000)
+    pulses[::160] = 1.0
+    recording = lfilter([1], [1, -0.9], pulses)
+    mixed.fit_to_data([recording])
+    torch.testing.assert_close(mixed.inverse(silent, spoken(40))[0], upright)
+    mixed.fit_to_data([-recording])
+    inverted, _ = mixed.inverse(silent, spoken(40))
+    torch.testing.assert_close(inverted, -upright)
+    assert "polarity" in mixed.state_dict()
+    x = torch.randn(1, 40 * HOP, dtype=torch.float64)
+    torch.testing.assert_close(mixed.inverse(mixed(x, spoken(40))[0], spoken(40))[0], x)
 
 
 @pytest.mark.parametrize("logits", [-40.0, 0.0, 2.0, [-4.0, -2.0, 0.0, 2.0, 4.0], [4.0, 0.0, -3.0, 0.0, 3.0]])

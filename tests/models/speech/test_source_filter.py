@@ -77,13 +77,26 @@ def test_the_density_s_masses_are_those_of_its_own_location_and_scale(model, con
     torch.testing.assert_close(loc + log_scale.exp() * noise, x)
 
 
-def test_the_density_depends_on_the_past_through_the_filter_only(model, context):
-    x = torch.randn(1, 120, dtype=torch.float64, requires_grad=True)
-    loc, _, _ = model.density.locate(x, context.select(torch.tensor([0])))
-    (gradient,) = torch.autograd.grad(loc[0, 60], x)
-    order = model.filter.order
-    assert torch.nonzero(gradient[0].abs() > 1e-12).flatten().tolist() == list(range(60 - order, 60))
-    assert model.density.receptive_field == order
+def test_the_density_depends_on_the_past_through_its_predictors_only(model, context):
+    """The filter reads its order; with long-term prediction, also around the same phase a cycle earlier."""
+    order, long_term = model.filter.order, model.long_term
+    context = context.select(torch.tensor([0]))
+    steady = SpeechContext(**{**context, "cycles": 0.5 * torch.arange(6, dtype=torch.float64)[None]})
+    x = torch.randn(1, 240, dtype=torch.float64, requires_grad=True)
+
+    def reached(t):
+        loc, _, _ = model.density.locate(x, steady)
+        (gradient,) = torch.autograd.grad(loc[0, t], x)
+        return torch.nonzero(gradient[0].abs() > 1e-12).flatten().tolist()
+
+    nearest, past = list(range(140 - order, 140)), reached(140)
+    lag, reach = 2 * HOP, long_term.reach  # half a cycle a frame
+    assert past[-order:] == nearest
+    assert past[:-order] and min(past) >= 140 - lag - reach - 1 - order
+    assert max(past[:-order]) <= 140 - lag + reach + 1
+    assert model.density.receptive_field == order + long_term.order
+    model.long_term = None
+    assert reached(140) == nearest and model.density.receptive_field == order
 
 
 def test_an_utterance_sounds_in_a_batch_as_it_does_alone(model, context):

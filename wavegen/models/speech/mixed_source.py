@@ -1,12 +1,14 @@
 """The source of the voice: harmonics at the glottal phase, and coloured noise."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wavegen.audio.closures import polarity
 from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.flows.all_pole import all_pole_filter
@@ -27,15 +29,17 @@ FADE_HZ = 100.0
 class MixedSource(CausalAffine):
     r"""A level, divided in each band between a harmonic sum and noise.
 
-    .. math:: e_t = r_t \Bigl( \underbrace{v_t \sum_k \sqrt{1 - s_n(k F_0)}\; 2\sqrt{F_0 / R}\,
+    .. math:: e_t = r_t \Bigl( \underbrace{\pm v_t \sum_k \sqrt{1 - s_n(k F_0)}\; 2\sqrt{F_0 / R}\,
               \cos 2\pi k \varphi_t}_{h_t} + (N_n \varepsilon)_t \Bigr),
               \qquad |N_n(f)|^2 \approx s_n(f)
 
-    :math:`\varphi` counts glottal cycles, R is the sample rate, and :math:`s_n(f) \in (0.001, 1)` the share
-    of noise in frame n, linear in frequency between ``num_bands`` points; 1 where unvoiced. The sum of all
-    harmonics has power 1, as does white noise ε, so harmonics and noise together have a flat spectrum of
-    power 1 whatever the shares. :math:`N_n` is the all-pole filter of order ``noise_order`` with that power
-    spectrum, and r the level, log-linear between frames. Given the context, e is an affine function of ε:
+    :math:`\varphi` counts glottal cycles, so the harmonics are a pulse at every glottal closure; ± is the
+    polarity of the recordings (:meth:`fit_to_data`). R is the sample rate, and :math:`s_n(f) \in (0.001, 1)`
+    the share of noise in frame n, linear in frequency between ``num_bands`` points; 1 where unvoiced. The sum
+    of all harmonics has power 1, as does white noise ε, so harmonics and noise together have a flat spectrum
+    of power 1 whatever the shares. :math:`N_n` is the all-pole filter of order ``noise_order`` with that
+    power spectrum, and r the level, log-linear between frames. Given the context, e is an affine function of
+    ε:
 
     .. math:: \varepsilon = N^{-1}(e / r - h), \qquad
               \log\Bigl|\det\frac{\partial \varepsilon}{\partial e}\Bigr| = -\sum_t \log (r_t g_{n_t})
@@ -73,6 +77,7 @@ class MixedSource(CausalAffine):
         self.parameter_source = parameters(num_parameters=num_bands + 1)
         self.num_bands, self.hop_samples, self.noise_order = num_bands, hop_samples, noise_order
         self.initial_logit = math.log(initial_share / (1 - initial_share))
+        self.register_buffer("polarity", torch.ones(()))
 
     @property
     def order(self) -> int:
@@ -81,6 +86,10 @@ class MixedSource(CausalAffine):
     @property
     def sample_rate(self) -> int:
         return 200 * self.hop_samples
+
+    def fit_to_data(self, recordings: Iterable[np.ndarray]) -> None:
+        """Takes the polarity of recordings ``(samples,)``: then pulses of voice and recording coincide."""
+        self.polarity.fill_(polarity(recordings, self.sample_rate))
 
     def shares_and_log_level(self, context: Context, num_samples: int) -> tuple[Tensor, Tensor]:
         """s at the points of the bands, ``(batch, frames, num_bands)``; log r, ``(batch, num_samples)``."""
@@ -114,7 +123,7 @@ class MixedSource(CausalAffine):
         share = shares.gather(-1, left) * (1 - fraction) + shares.gather(-1, left + 1) * fraction
         fade = ((nyquist_hz - frequency_hz) / FADE_HZ).clamp(0, 1) * voiced[..., None]
         largest = (fade * 2 * (f0_hz[..., None] / self.sample_rate).sqrt()).to(shares.dtype)
-        return (1 - share).clamp(min=1e-8).sqrt() * largest
+        return (1 - share).clamp(min=1e-8).sqrt() * largest * self.polarity
 
     def _sum_harmonics(self, amplitude: Tensor, cycles: Tensor) -> Tensor:
         """Amplitudes ``(batch, frames, harmonics)`` are interpolated between frame centres.
