@@ -7,9 +7,11 @@ import torch
 
 from wavegen.distributions.heads import LogisticMixtureHead
 from wavegen.errors import UserError
+from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.reference import ReferenceSampler
 from wavegen.synthesis.sequential import SequentialSampler
+from wavegen.synthesis.temperature import VoicedTemperature
 
 
 @pytest.fixture
@@ -31,6 +33,27 @@ def test_engine_and_reference_speak_the_same_in_any_order(teacher, make_context)
     expected = speak(ReferenceSampler(teacher), context, lengths)
     torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-4)
     assert expected.std() > 0.02
+
+
+def test_the_temperature_follows_voicing_in_any_order(teacher, make_context):
+    """In both samplers, and in streams; the hop of the context is four samples."""
+    teacher.float()
+    context = make_context(3, 40).to(torch.float32)
+    voiced = torch.zeros(3, 40)
+    voiced[0, 10:] = voiced[1, :5] = 1.0
+    context = SpeechContext(**context, voiced=voiced)
+    lengths, temperature = torch.tensor([100, 160, 120]), VoicedTemperature(0.0, 1.0, hop_samples=4)
+    spoken = speak(SequentialSampler(teacher, temperature=temperature), context, lengths)
+    expected = speak(ReferenceSampler(teacher, temperature=temperature), context, lengths)
+    torch.testing.assert_close(spoken, expected, rtol=0, atol=1e-4)
+    noisy = speak(SequentialSampler(teacher), context, lengths)
+    assert torch.equal(spoken[0, :40], noisy[0, :40]) and not torch.equal(spoken[0], noisy[0])
+    assert torch.equal(spoken[2], noisy[2]) and not torch.equal(spoken[1, :20], noisy[1, :20])
+    stream = SequentialSampler(teacher, temperature=temperature).stream(
+        context, 160, generator=torch.Generator().manual_seed(5)
+    )
+    whole = speak(SequentialSampler(teacher, temperature=temperature), context, torch.full((3,), 160))
+    assert torch.equal(torch.cat(list(stream), 1), whole)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -90,7 +90,12 @@ def test_every_command_of_a_configuration_gives_a_run_that_can_be_resumed(comman
     recipe, *words = shlex.split(command)
     config = compose_config(recipe, words, configs=CONFIGS)
     if "voice" in config:
-        config.voice = {"sample_rate": 16000, "hop_samples": 80, "num_features": 300}
+        config.voice = {
+            "sample_rate": 16000,
+            "hop_samples": 80,
+            "num_features": 300,
+            "neighbour_features": [],
+        }
     if "event" in config:
         images = {
             "name": "x",

@@ -6,6 +6,7 @@ from tqdm import tqdm
 
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import SteppedModel
+from wavegen.synthesis.temperature import Temperature, temperature_of_samples
 
 
 class ReferenceSampler:
@@ -20,7 +21,7 @@ class ReferenceSampler:
         temperature: scales the spread of each conditional; 1 samples the model, lower values reduce noise.
     """
 
-    def __init__(self, model: SteppedModel, *, temperature: float = 1.0) -> None:
+    def __init__(self, model: SteppedModel, *, temperature: Temperature = 1.0) -> None:
         self.model, self.temperature = model, temperature
 
     @torch.inference_mode()
@@ -63,6 +64,9 @@ class ReferenceSampler:
         waveform = weight.new_zeros(num_samples, batch_size)
         state = conditioner.initial_state(batch_size)
         previous = weight.new_zeros(batch_size)
+        spread = temperature_of_samples(self.temperature, context, num_samples)
+        spread = torch.as_tensor(spread, dtype=weight.dtype, device=device)
+        spread = spread[order.to(device)].T if spread.dim() else spread.expand(num_samples, batch_size)
         active = batch_size
         for t in tqdm(range(num_samples), desc="speaking", unit="sample", disable=not progress, leave=False):
             while counts[active - 1] <= t:
@@ -72,7 +76,7 @@ class ReferenceSampler:
             column = None if projected is None else projected[t, :active]
             parameters, state = conditioner.step(previous, column, state)
             previous = head(parameters).sample_from_uniforms(
-                uniforms[0, t, :active], uniforms[1, t, :active], temperature=self.temperature
+                uniforms[0, t, :active], uniforms[1, t, :active], temperature=spread[t, :active]
             )
             waveform[t, :active] = previous
         result = torch.empty_like(waveform.T)

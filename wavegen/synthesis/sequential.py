@@ -17,6 +17,7 @@ from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import SequentialModel, SteppedModel
 from wavegen.synthesis.reference import ReferenceSampler
+from wavegen.synthesis.temperature import Temperature, temperature_of_samples
 
 
 class SequentialSampler:
@@ -28,7 +29,8 @@ class SequentialSampler:
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
-        temperature: scales the spread of each conditional; 1 samples the model, lower values reduce noise.
+        temperature: scales the spread of each conditional; 1 samples the model, lower values reduce noise. It
+            may depend on voicing (:class:`~wavegen.synthesis.temperature.VoicedTemperature`).
         precision: ``float32``; ``bfloat16``, which rounds the weights; or ``auto``, the faster one on this
             CPU; the attribute has the choice.
         num_threads: None for as many cores as this process may use. The speech does not depend on it.
@@ -41,7 +43,7 @@ class SequentialSampler:
         self,
         model: SequentialModel,
         *,
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         precision: str = "float32",
         num_threads: int | None = None,
     ) -> None:
@@ -80,9 +82,8 @@ class SequentialSampler:
         uniforms = torch.rand(2, int(lengths.max()), len(lengths), generator=generator)
         if context is not None:
             context = context.select(order)
-        spoken = engine.speak(
-            context, lengths[order].cpu(), uniforms, temperature=self.temperature, progress=progress
-        )
+        spread = temperature_of_samples(self.temperature, context, int(lengths.max()))
+        spoken = engine.speak(context, lengths[order].cpu(), uniforms, temperature=spread, progress=progress)
         result = torch.empty_like(spoken)
         result[order.cpu()] = spoken
         return result.to(engine.device)
@@ -116,7 +117,8 @@ class SequentialSampler:
         if engine is None:
             return iter([self.sample(context, lengths, generator=generator, progress=progress)])
         uniforms = torch.rand(2, num_samples, len(lengths), generator=generator)
-        blocks = engine.stream(context, lengths, uniforms, temperature=self.temperature, progress=progress)
+        spread = temperature_of_samples(self.temperature, context, num_samples)
+        blocks = engine.stream(context, lengths, uniforms, temperature=spread, progress=progress)
         return (block.to(engine.device) for block in blocks)
 
     def _pack(self) -> TeacherEngine:

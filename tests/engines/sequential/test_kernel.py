@@ -33,7 +33,7 @@ def test_a_sample_is_drawn_from_the_parameters_that_its_past_gives():
     noise = torch.randn(40, 1)
     group = group_of(teacher, [0])
     prepare(group, 0, 40, batch_size=1)
-    group.to_speak(np.zeros((40, 1), np.float32), noise.numpy(), 1.0)
+    group.to_speak(np.zeros((40, 1), np.float32), noise.numpy(), np.ones((40, 1), np.float32))
     run(group)
     spoken = torch.from_numpy(group.spoken)
     law = teacher.conditionals(spoken, None)

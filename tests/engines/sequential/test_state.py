@@ -75,7 +75,7 @@ def test_the_excitation_is_what_the_map_makes_the_waveform_of(make_source_filter
         )
         prepare(group, start, stop, batch_size=3)
         noise = torch.randn(stop - start, 3).numpy()
-        group.to_speak(np.zeros_like(noise), noise, 1.0, map)
+        group.to_speak(np.zeros_like(noise), noise, np.ones_like(noise), map)
         run(group)
         spoken.append(group.spoken)
         excitation.append(group.inputs[:, group.history :])

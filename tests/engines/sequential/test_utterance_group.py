@@ -44,7 +44,7 @@ def test_what_is_spoken_comes_of_the_members_own_draws():
     def spoken(members, temperature):
         group = group_of(teacher, members)
         prepare(group, 0, 15, batch_size=3)
-        group.to_speak(uniforms, noise, temperature)
+        group.to_speak(uniforms, noise, np.full_like(noise, temperature))
         run(group)
         return group.spoken
 

@@ -73,7 +73,7 @@ class TeacherEngine:
         lengths: Tensor,
         uniforms: Tensor,
         *,
-        temperature: float = 1.0,
+        temperature: float | Tensor = 1.0,
         progress: bool = False,
     ) -> Tensor:
         """Waveforms ``(batch, max(lengths))``, zero beyond each length.
@@ -82,7 +82,7 @@ class TeacherEngine:
             context: batched conditioning that covers the longest utterance.
             lengths: ``(batch,)`` samples, in descending order.
             uniforms: ``(2, max(lengths), batch)``: for the component and for the value of every sample.
-            temperature: scales the spread of each conditional.
+            temperature: scales the spread of each conditional; one number, or ``(batch, max(lengths))``.
             progress: show a bar.
         """
         blocks = self.stream(context, lengths, uniforms, temperature=temperature, progress=progress)
@@ -94,17 +94,21 @@ class TeacherEngine:
         lengths: Tensor,
         uniforms: Tensor,
         *,
-        temperature: float = 1.0,
+        temperature: float | Tensor = 1.0,
         progress: bool = False,
     ) -> Iterator[Tensor]:
         """The waveforms of :meth:`speak` in blocks of one conditioning window, as they are computed."""
         num_samples, spoken = int(lengths[0]), 0
-        draws = (uniforms[0].numpy(), self._noise(uniforms[1]).numpy())
+        draws = (
+            uniforms[0].numpy(),
+            self._noise(uniforms[1]).numpy(),
+            torch.as_tensor(temperature, dtype=torch.float32).expand(len(lengths), num_samples).T.numpy(),
+        )
         windows, maps = self._run(context, lengths.tolist()), self._maps(context, num_samples)
         bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)
         with bar, closing(maps):
             while spoken < num_samples:
-                block = self._speak_window(windows, maps, lengths, draws, temperature)
+                block = self._speak_window(windows, maps, lengths, draws)
                 spoken += block.shape[1]
                 bar.update(block.shape[1])
                 yield block
@@ -117,14 +121,13 @@ class TeacherEngine:
         windows: Iterator[tuple[Window, list[UtteranceGroup]]],
         maps: Iterator[WaveformMap],
         lengths: Tensor,
-        draws: tuple[np.ndarray, np.ndarray],
-        temperature: float,
+        draws: tuple[np.ndarray, np.ndarray, np.ndarray],
     ) -> Tensor:
         """The next window of every utterance; between windows, torch has the caller's settings."""
         with torch.autocast(self.device.type, enabled=False):  # it may be called within a training step
             window, groups = next(windows)
         map = next(maps)
-        u_component, noise = (drawn[window.start : window.stop] for drawn in draws)
+        u_component, noise, temperature = (drawn[window.start : window.stop] for drawn in draws)
         for group in groups:
             group.to_speak(u_component, noise, temperature, map)
         _run_all(groups)

@@ -177,7 +177,7 @@ def speak(net, memory, feed, t):
             loc, log_scale = np.float32(located), map.log_scale[c, t - map.start]
             scale = map.scale[c, t - map.start]
         waveform[c, i] = draw(
-            net, memory.parameters, c * net.parameter_width, np.float32(feed.temperature),
+            net, memory.parameters, c * net.parameter_width, feed.temperature[j, c],
             feed.u_component[j, c], feed.noise[j, c], loc, log_scale, scale,
         )  # fmt: skip
         if net.reads_excitation:

@@ -86,8 +86,8 @@ class Feed(NamedTuple):
     same shape, or the same array as ``waveform``. ``map``: between excitation and waveform.
     ``given``: whether the net's inputs are given, so that only parameters are computed. ``recorded``:
     ``(columns, samples, parameter_width)``, receives the parameters of every sample; or empty.
-    ``u_component``, ``noise``: ``(samples, columns)``, the uniform that selects a component and the standard
-    deviate of its value.
+    ``u_component``, ``noise``, ``temperature``: ``(samples, columns)``, the uniform that selects a
+    component, the standard deviate of its value, and the factor on the spread.
     ``conditioning``: flat ``(columns, samples, conditioning_width)``. ``frames``: flat ``(columns,
     num_frames, layers, 2 · gate_width)``, projected, with one more frame on each side of the window.
     ``kernel``: flat ``(3, hop_samples)``; ``hop_samples`` is 0 without conditioning at frame rate.
@@ -104,7 +104,7 @@ class Feed(NamedTuple):
     recorded: np.ndarray
     u_component: np.ndarray
     noise: np.ndarray
-    temperature: float
+    temperature: np.ndarray
     conditioning: np.ndarray
     frames: np.ndarray
     num_frames: int

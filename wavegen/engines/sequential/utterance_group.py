@@ -68,7 +68,7 @@ class UtteranceGroup:
             recorded=np.zeros((0, 0, 0), np.float32),
             u_component=np.zeros((0, 0), np.float32),
             noise=np.zeros((0, 0), np.float32),
-            temperature=1.0,
+            temperature=np.zeros((0, 0), np.float32),
             conditioning=conditioning.ravel(),
             frames=np.ascontiguousarray(frames.numpy()[self.members]).ravel(),
             num_frames=frames.shape[1],
@@ -77,18 +77,19 @@ class UtteranceGroup:
         )
 
     def to_speak(
-        self, u_component: np.ndarray, noise: np.ndarray, temperature: float, map: WaveformMap = IDENTITY
+        self, u_component: np.ndarray, noise: np.ndarray, temperature: np.ndarray, map: WaveformMap = IDENTITY
     ) -> None:
-        """Set the window to draw its samples from ``(samples, batch)`` uniforms and standard deviates.
+        """Set the window to draw its samples.
 
-        ``map``: of the whole batch, if the net reads the excitation.
+        ``u_component``, ``noise``, ``temperature``: ``(samples, batch)``, see :class:`Feed`. ``map``: of the
+        whole batch, if the net reads the excitation.
         """
         if self.net.reads_excitation:
             self._window = self._window._replace(map=map.of(self.members))
         self._window = self._window._replace(
             u_component=np.ascontiguousarray(u_component[:, self.members]),
             noise=np.ascontiguousarray(noise[:, self.members]),
-            temperature=float(temperature),
+            temperature=np.ascontiguousarray(temperature[:, self.members]),
         )
 
     def to_read(self, given: np.ndarray) -> None:
