@@ -24,7 +24,8 @@ from wavegen.runs.voice import load_voice
 def main(config: DictConfig) -> None:
     voice = load_voice(config.checkpoint)
     corpus = open_corpus(config.corpus, config.checkpoint)
-    output = Path(config.output or default_output(config.checkpoint, corpus))
+    split = config.evaluation.split
+    output = Path(config.output or default_output(config.checkpoint, corpus, split))
     evaluate_voice(
         voice, corpus, output, seed=config.seed, run_directory=config.checkpoint, **config.evaluation
     )

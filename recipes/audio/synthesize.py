@@ -31,6 +31,7 @@ def main(config: DictConfig) -> None:
         text,
         model=config.model,
         temperature=config.temperature,
+        voiced_temperature=config.voiced_temperature,
         precision=config.precision,
         seed=config.seed,
     )

@@ -10,6 +10,7 @@ from wavegen.runs.voice import MODELS, Voice
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
+from wavegen.synthesis.temperature import VoicedTemperature
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,16 @@ def read_text(text: str | None, text_file: str | None) -> str:
 
 
 def sampler_of(
-    voice: Voice, model: str, temperature: float, precision: str = "float32"
+    voice: Voice,
+    model: str,
+    temperature: float,
+    precision: str = "float32",
+    *,
+    voiced_temperature: float = 1.0,
 ) -> ParallelSampler | SequentialSampler:
     """The sampler of the voice's ``student``, ``teacher`` or ``source_filter``.
+
+    ``voiced_temperature`` multiplies the temperature of a teacher in voiced frames.
 
     Raises:
         UserError: if the name is another one, or the voice has no such model.
@@ -51,8 +59,10 @@ def sampler_of(
         raise UserError(f"this voice has no {model}: use {others}")
     if model == "source_filter":
         return ParallelSampler(trained.voice, temperature=temperature)
-    sampler = ParallelSampler if model == "student" else SequentialSampler
-    return sampler(trained, temperature=temperature, precision=precision)
+    if model == "student":
+        return ParallelSampler(trained, temperature=temperature, precision=precision)
+    own = VoicedTemperature(voiced_temperature * temperature, temperature, voice.hop_samples)
+    return SequentialSampler(trained, temperature=own, precision=precision)
 
 
 def prepare_speech(
@@ -61,6 +71,7 @@ def prepare_speech(
     *,
     model: str = "student",
     temperature: float = 1.0,
+    voiced_temperature: float = 1.0,
     precision: str = "float32",
     seed: int = 0,
 ) -> Speech:
@@ -72,13 +83,14 @@ def prepare_speech(
         model: ``student`` (all samples at once), ``teacher`` (one after the other, slower) or
             ``source_filter`` (without a WaveNet).
         temperature: of the sampling; 1 samples the model.
+        voiced_temperature: factor on the temperature of a teacher in voiced frames.
         precision: ``float32``; ``bfloat16``, which rounds the weights; ``auto``, the faster one on this CPU.
         seed: of the noise.
 
     Raises:
         UserError: if nothing in the text can be pronounced, or the voice has no such model.
     """
-    sampler = sampler_of(voice, model, temperature, precision)
+    sampler = sampler_of(voice, model, temperature, precision, voiced_temperature=voiced_temperature)
     context, plan = voice.analysis.analyse(text)
     num_samples = plan.num_frames * voice.hop_samples
     return Speech(sampler, SpeechContext.collate([context]), num_samples, voice.sample_rate, seed)

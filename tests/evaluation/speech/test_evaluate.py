@@ -110,7 +110,7 @@ def test_pitch_is_tracked_as_the_corpus_was(corpus, run_directory, tmp_path, mon
     index = json.loads((tmp_path / "samples" / "index.json").read_text())
     assert index["setup"]["Pitch tracker"] == "PyinPitch"
     duration_s = next(corpus.utterances("test")).waveform.shape[-1] / corpus.sample_rate
-    assert index["setup"]["Spoken"] == f"1 utterance, {duration_s:.1f} s"
+    assert index["setup"]["Spoken"] == f"1 test utterance, {duration_s:.1f} s"
 
 
 def test_a_corpus_that_does_not_fit_is_refused(corpus, run_directory, tmp_path):
@@ -191,3 +191,11 @@ def test_json_has_null_for_what_is_no_number():
 def test_a_corpus_without_test_utterances_is_refused(corpus: Corpus, run_directory, tmp_path):
     with pytest.raises(UserError, match="no test utterances"):
         evaluate_voice(load_voice(run_directory), corpus, tmp_path, max_utterances=0)
+    with pytest.raises(UserError, match="no dev utterances"):
+        evaluate_voice(load_voice(run_directory), corpus, tmp_path, split="dev", max_utterances=0)
+
+
+def test_a_voice_is_not_measured_on_what_it_was_trained_on(corpus: Corpus, run_directory, tmp_path):
+    with pytest.raises(UserError, match="expected the split test or dev, got 'train'"):
+        evaluate_voice(load_voice(run_directory), corpus, tmp_path, split="train")
+    assert not list(tmp_path.iterdir())

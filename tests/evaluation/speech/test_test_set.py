@@ -26,12 +26,14 @@ def test_a_run_is_measured_on_its_own_corpus_in_its_own_folder(corpus, tmp_path)
     opened = open_corpus(NO_CHOICE, run)
     assert opened.directory == corpus.directory
     assert default_output(run, opened) == run
+    assert default_output(run, opened, "dev") == run / "evaluation-dev"
 
 
 def test_another_corpus_leaves_the_runs_own_evaluation_alone(corpus, tmp_path):
     run = own_corpus(tmp_path / "run", tmp_path / "its own")
     opened = open_corpus(OmegaConf.create({"directory": str(corpus.directory)}), run)
     assert default_output(run, opened) == run / f"evaluation-{corpus.name}"
+    assert default_output(run, opened, "dev") == run / f"evaluation-{corpus.name}-dev"
     outside = dataclasses.replace(corpus, name="../../home")
     assert default_output(run, outside).parent == run
     (run / "config.yaml").unlink()

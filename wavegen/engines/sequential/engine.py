@@ -1,6 +1,5 @@
 """The sequential engine: synthesis by a causal WaveNet with packed weights, one compiled loop per window."""
 
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import repeat
@@ -13,17 +12,15 @@ from tqdm import tqdm
 
 from wavegen.distributions.precision import bounded_logit, open_unit_interval
 from wavegen.engines.conditioning_windows import ConditioningWindows, Window
-from wavegen.engines.sequential.kernel import run_stage
 from wavegen.engines.sequential.packed import MIXTURE, PackedTeacher
 from wavegen.engines.sequential.state import IDENTITY, WaveformMap
-from wavegen.engines.sequential.utterance_group import UtteranceGroup
+from wavegen.engines.sequential.utterance_group import UtteranceGroup, run_groups
 from wavegen.engines.sequential.waveform_maps import WaveformMaps
 from wavegen.engines.supported_models import check_settings
 from wavegen.engines.torch_threads import one_torch_thread
 from wavegen.engines.vector.tiles import BFLOAT16_WEIGHTS, FLOAT32
 from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.linear_prediction import LinearPrediction
-from wavegen.runtime import prepare_process
 from wavegen.workers import available_cores
 
 PRECISIONS = {"float32": FLOAT32, "bfloat16": BFLOAT16_WEIGHTS}
@@ -130,7 +127,7 @@ class TeacherEngine:
         u_component, noise, temperature = (drawn[window.start : window.stop] for drawn in draws)
         for group in groups:
             group.to_speak(u_component, noise, temperature, map)
-        _run_all(groups)
+        run_groups(groups)
         block = torch.zeros(len(lengths), window.stop - window.start)
         for group in groups:
             block[torch.from_numpy(group.members)] = torch.from_numpy(group.spoken)
@@ -158,7 +155,7 @@ class TeacherEngine:
             here = slice(window.start, window.stop)
             for group in groups:
                 group.to_read(x.numpy()[:, here])
-            _run_all(groups)
+            run_groups(groups)
             for group in groups:
                 recorded[group.members, here] = group.recorded
         return torch.from_numpy(recorded[..., : self.packed.wavenet.num_parameters])
@@ -237,17 +234,3 @@ class TeacherEngine:
         layers = len(self.net.now)
         num_stages = min(num_stages, layers)
         return [layers * stage // num_stages for stage in range(num_stages + 1)]
-
-
-def _run_all(groups: list[UtteranceGroup]) -> None:
-    """Run every stage of every group, each in its own thread."""
-
-    def run(call: tuple) -> None:
-        prepare_process()  # flushing of denormals is set for each thread
-        run_stage(*call)
-
-    threads = [threading.Thread(target=run, args=(call,)) for group in groups for call in group.stages()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

@@ -1,16 +1,19 @@
 """A group of utterances that one thread (or chain of threads) of the sequential engine computes together."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import Tensor
 
 from wavegen.engines.conditioning_windows import Window
+from wavegen.engines.sequential.kernel import run_stage
 from wavegen.engines.sequential.packed import TeacherNet
 from wavegen.engines.sequential.state import IDENTITY, Feed, Memory, WaveformMap
 from wavegen.engines.signals import COUNTER_STRIDE
 from wavegen.engines.vector.packed_matrix import aligned_zeros
 from wavegen.engines.vector.tiles import SHAPES
+from wavegen.runtime import prepare_process
 
 _COLUMNS_AT_ONCE = -(-16 // SHAPES.wide[1]) * SHAPES.wide[1]
 """Columns (samples times utterances) whose past is summed in one product: 16, rounded up to whole tiles."""
@@ -128,6 +131,20 @@ class UtteranceGroup:
         for stage in range(num_stages):
             first, last = self.bounds[stage : stage + 2]
             yield (self.net, self.memory, self._window, stage, first, last, num_stages, counters)
+
+
+def run_groups(groups: list[UtteranceGroup]) -> None:
+    """Run every stage of every group, each in its own thread."""
+
+    def run(call: tuple) -> None:
+        prepare_process()  # flushing of denormals is set for each thread
+        run_stage(*call)
+
+    threads = [threading.Thread(target=run, args=(call,)) for group in groups for call in group.stages()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _memory(net: TeacherNet, starts: np.ndarray, num_stages: int) -> Memory:

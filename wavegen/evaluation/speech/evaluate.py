@@ -33,6 +33,9 @@ from wavegen.report.page import counted
 from wavegen.report.speech_figures import RANGE_DB, metrics_figure, overview_figure
 from wavegen.report.speech_page import write_report
 from wavegen.runs.voice import Voice, require_match
+from wavegen.synthesis.temperature import VoicedTemperature
+
+EVALUATED_SPLITS = ("test", "dev")
 
 
 def evaluate_voice(
@@ -41,11 +44,13 @@ def evaluate_voice(
     output_directory: str | Path,
     *,
     seed: int = 0,
+    split: str = "test",
     max_utterances: int | None = None,
     max_spoken_utterances: int | None = None,
     max_teacher_seconds: float | None = 20.0,
     max_shown_utterances: int | None = 4,
     teacher_temperature: float = 1.0,
+    teacher_voiced_temperature: float = 1.0,
     student_temperature: float = 1.0,
     pitch: Callable[..., PitchTrack] | None = None,
     run_directory: str | Path | None = None,
@@ -53,9 +58,9 @@ def evaluate_voice(
 ) -> dict[str, float | None]:
     """Evaluate the voice, write the metrics and the report into ``output_directory``, return the metrics.
 
-    All systems synthesise the test utterances whole and are compared after rounding and clipping to 16 bits.
-    A teacher, which may be slow, can be limited to the first ``max_teacher_seconds``. Then all others have a
-    second set of metrics, measured on the teacher's utterances only (``SYSTEM_beside_teacher/…``).
+    All systems synthesise the utterances of the split whole and are compared after rounding and clipping to
+    16 bits. A teacher, which may be slow, can be limited to the first ``max_teacher_seconds``. Then all
+    others have a second set of metrics (``SYSTEM_beside_teacher/…``), on the teacher's utterances only.
 
     Args:
         voice: with any of source-filter model, teacher and student; metrics of a missing one are left out.
@@ -63,12 +68,14 @@ def evaluate_voice(
         output_directory: gets ``metrics.json``, ``report.html``, ``samples/`` (with ``index.json``),
             ``figures/``.
         seed: of noise, sampling, and bootstrap.
-        max_utterances: of the test part; None for all.
-        max_spoken_utterances: test utterances that are synthesised and compared; None for all.
+        split: of the corpus, ``test`` or ``dev``. Whoever selects by these figures must use dev.
+        max_utterances: of the split; None for all.
+        max_spoken_utterances: utterances that are synthesised and compared; None for all.
         max_teacher_seconds: that the teacher speaks: the first utterances, whole, of at most this length in
             total, or the beginning of the first one; None for all.
         max_shown_utterances: utterances with players and figures; None for all.
         teacher_temperature, student_temperature: of the sampling; 1 samples the model.
+        teacher_voiced_temperature: factor on the teacher's temperature in voiced frames.
         pitch: F0 tracker for recordings and estimates; None for the corpus's tracker.
         run_directory: with the configuration and curves for the report; None for the output directory.
         progress: show bars.
@@ -79,13 +86,15 @@ def evaluate_voice(
         Metrics and systems whose package is not installed are left out.
 
     Raises:
-        UserError: if the corpus does not match the voice or has no test utterances, or a model's waveform is
+        UserError: if the corpus does not match the voice or has no such utterances, or a model's waveform is
             not finite.
     """
     require_match(voice, corpus, run_directory or output_directory)
-    utterances = list(load_utterances(voice, corpus, "test", max_utterances))
+    if split not in EVALUATED_SPLITS:
+        raise UserError(f"evaluate: expected the split {' or '.join(EVALUATED_SPLITS)}, got {split!r}")
+    utterances = list(load_utterances(voice, corpus, split, max_utterances))
     if not utterances:
-        raise UserError("evaluate: the corpus has no test utterances, expected at least one.")
+        raise UserError(f"evaluate: the corpus has no {split} utterances, expected at least one.")
     sample_rate, hop_samples = voice.sample_rate, voice.hop_samples
     output = Path(output_directory)
     tally = Tally()
@@ -99,7 +108,10 @@ def evaluate_voice(
         systems.append(Student(voice.source_filter.voice, seed=seed, name="source_filter"))
     if voice.teacher is not None:
         tally_bits("teacher", voice.teacher, utterances, sample_rate, tally, progress=progress)
-        systems.append(Teacher(voice.teacher, seed=seed, temperature=teacher_temperature, progress=progress))
+        temperature = VoicedTemperature(
+            teacher_voiced_temperature * teacher_temperature, teacher_temperature, hop_samples
+        )
+        systems.append(Teacher(voice.teacher, seed=seed, temperature=temperature, progress=progress))
         rate = uncached_samples_per_second(voice.teacher, utterances[0], hop_samples)
         metrics["teacher_uncached/samples_per_second"] = rate
         rate = samples_per_second(systems[-1], utterances[0], hop_samples)
@@ -148,8 +160,10 @@ def evaluate_voice(
         "range_db": round(RANGE_DB),
         "machine": f"{cores} ({torch.get_num_threads()} used by torch)",
         "setup": {
-            "Spoken": f"{counted(len(chosen), 'utterance')}, {metrics['recording/' + EXTENT.key]:.1f} s",
-            "Temperature": f"teacher {teacher_temperature:g}, student {student_temperature:g}",
+            "Spoken": f"{counted(len(chosen), f'{split} utterance')}, "
+            f"{metrics['recording/' + EXTENT.key]:.1f} s",
+            "Temperature": f"teacher {teacher_temperature:g}, in voiced frames times "
+            f"{teacher_voiced_temperature:g}; student {student_temperature:g}",
             "Pitch tracker": type(tracker).__name__,
             "torch": torch.__version__,
             "Not installed": ", ".join(missing) or "–",

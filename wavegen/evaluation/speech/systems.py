@@ -20,6 +20,7 @@ from wavegen.metrics.level import level_rms
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
+from wavegen.synthesis.temperature import Temperature
 
 
 class System(Protocol):
@@ -118,7 +119,7 @@ class Teacher:
     name = "teacher"
 
     def __init__(
-        self, teacher: SequentialModel, *, seed: int, temperature: float = 1.0, progress: bool = False
+        self, teacher: SequentialModel, *, seed: int, temperature: Temperature = 1.0, progress: bool = False
     ) -> None:
         self.teacher, self.seed, self.progress = teacher, seed, progress
         self.sampler = SequentialSampler(teacher, temperature=temperature)

@@ -52,15 +52,16 @@ def own_directory(checkpoint: str | Path) -> Path:
     return Path(own)
 
 
-def default_output(checkpoint: str | Path, corpus: Corpus) -> Path:
-    """The run folder for the run's own corpus; for another corpus, a subfolder named after the corpus."""
+def default_output(checkpoint: str | Path, corpus: Corpus, split: str = "test") -> Path:
+    """The run folder for the test part of the run's own corpus; for others, a subfolder named after them."""
     checkpoint = Path(checkpoint)
     try:
         is_own = own_directory(checkpoint).resolve() == corpus.directory.resolve()
     except UserError:  # the folder has no configuration of a run
         is_own = False
     name = re.sub(r"[^\w-]+", "_", corpus.name)  # a valid folder name, whatever the corpus's name
-    return checkpoint if is_own else checkpoint / f"evaluation-{name}"
+    others = ([] if is_own else [name]) + ([] if split == "test" else [split])
+    return checkpoint / "-".join(["evaluation", *others]) if others else checkpoint
 
 
 def load_utterances(

@@ -1,0 +1,207 @@
+"""What each part of the method of a voice is worth: rows of equal wall time, measured on dev utterances.
+
+    .venv/bin/python benchmarks/voice_ablation.py DIR [--rows NAME …] [--minutes 18] [--seed 0] [--parallel 2]
+
+DIR is a folder in LJSpeech layout. Every row is a training by the command line, which the script prints, on
+one core, two rows at a time, in ``runs/ablation``; then its models speak the dev utterances whole. A row that
+has been measured is not repeated, an interrupted one goes on. Rows of students share the teacher of the row
+``teacher``, which comes first. The script writes ``benchmarks/results/voice_ablation.json`` and prints a
+table.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from wavegen.files import write_bytes
+from wavegen.report.tables import text_table
+
+RUNS = Path("runs/ablation")
+RESULTS = Path("benchmarks/results/voice_ablation.json")
+SOURCE_FILTER_SHARE = 0.35
+"""Of a row's minutes, where the source-filter stage is trained before a teacher."""
+METRICS = {
+    "bits": "bits_per_sample",
+    "LSD": "log_spectral_distance_db",
+    "MCD": "mel_cepstral_distortion_db",
+    "STOI": "extended_stoi",
+    "harmonicity": "harmonicity_db",
+    "level": "voiced_level_db",
+    "phones": "phone_accuracy",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training.
+
+    Args:
+        name: of the row and its run folder.
+        recipe: ``source_filter``, ``teacher`` or ``distill``; it also names the model that is measured.
+        words: overrides of the recipe's configuration.
+    """
+
+    name: str
+    recipe: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def system(self) -> str:
+        return "student" if self.recipe == "distill" else self.recipe
+
+
+PLAIN = ("source_filter=none",)
+NO_POWER = ("objective.power=null",)
+FEATURES = (
+    "{_target_:wavegen.nets.conditioning.FrameConditioning,in_channels:${voice.num_features},channels:16,"
+    "hidden_channels:96,hop_samples:${voice.hop_samples},"
+    "upsampling:{_target_:wavegen.nets.conditioning.SharedUpsampling,_partial_:true}}"
+)
+LIKE_LJSPEECH_CPU = (  # what experiment=ljspeech_cpu sets for `wavegen distill`
+    "teacher=small",
+    "teacher_training.batch_size=4",
+    "teacher_training.optimizer.lr=1.5e-3",
+    "teacher_training.average_decay=0.999",
+    "teacher_training.validate_every_steps=250",
+    "teacher_training.dev_batches=12",
+)
+SPECTRAL = (*NO_POWER, "term=[spectral_shape,frame_level]")
+ROWS = [
+    Row("source_filter", "source_filter"),
+    Row("source_filter_all_phones", "source_filter", (
+        "source_filter.filter.parameters.ignored=[]", "source_filter.mixture.parameters.ignored=[]",
+        "source_filter.long_term.parameters.ignored=[]",
+    )),
+    Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
+    Row("source_filter_no_long_term", "source_filter", ("source_filter.long_term=null",)),
+    Row("teacher", "teacher"),
+    Row("teacher_plain", "teacher", (*PLAIN, "conditioning=linguistic")),
+    Row("teacher_phase", "teacher", PLAIN),
+    Row("teacher_linear_prediction", "teacher", (
+        "conditioning=linguistic", "source_filter.long_term=null",
+        f"source_filter.pulses.conditioning=[{FEATURES}]",
+    )),
+    Row("teacher_no_long_term", "teacher", ("source_filter.long_term=null",)),
+    Row("teacher_input_dropout", "teacher", ("teacher.wavenet.input_dropout=0.2",)),
+    Row("student_kl", "distill", NO_POWER),
+    Row("student_power", "distill"),
+    Row("student_spectral", "distill", SPECTRAL),
+    Row("student_paper_power", "distill", (*NO_POWER, "term=[paper_power]")),
+    Row("student_contrastive", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,contrastive]")),
+    Row("student_adversarial", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,adversarial]")),
+    Row("student_independent_draws", "distill", (*SPECTRAL, "objective=independent_draws")),
+]  # fmt: skip
+
+
+class Ablation:
+    """Runs rows and keeps what was measured.
+
+    Args:
+        root: of the corpus.
+        minutes: of training, all stages of a row together.
+        seed: of initial weights, segments and noise.
+    """
+
+    def __init__(self, root: str, minutes: float, seed: int) -> None:
+        self.root, self.minutes, self.seed = root, minutes, seed
+        self.results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+
+    def key(self, row: Row) -> str:
+        return row.name if self.seed == 0 else f"{row.name}, seed {self.seed}"
+
+    def command(self, row: Row) -> list[str]:
+        """The training of a row; without the option of a small or large corpus, it is that of any user."""
+        run = RUNS / self.key(row).replace(", seed ", "-")
+        first = self.minutes if row.recipe == "source_filter" else SOURCE_FILTER_SHARE * self.minutes
+        rest = self.minutes if "source_filter=none" in row.words else self.minutes - first
+        corpus = "ljspeech" if "corpus.layout.loudness=false" not in row.words else "ljspeech-no-loudness"
+        words = ["corpus=ljspeech", f"corpus.root={self.root}", f"corpus.directory={RUNS / corpus}"]
+        words += [f"run={run}", f"seed={self.seed}", f"source_filter_training.max_minutes={first:g}"]
+        words += ["source_filter_training.max_steps=100000", "source_filter_training.num_workers=0"]
+        if row.recipe == "teacher":
+            words += [*LIKE_LJSPEECH_CPU, f"teacher_training.max_minutes={rest:g}"]
+            words += ["teacher_training.max_steps=100000", "teacher_training.num_workers=0"]
+            words += ["teacher_training.speak_every_num_validations=100000"]
+        elif row.recipe == "distill":
+            words += ["experiment=ljspeech_cpu", f"teacher_checkpoint={RUNS / 'teacher'}"]
+            words += [f"student_training.max_minutes={self.minutes:g}", "student_training.max_steps=100000"]
+            words += ["student_training.num_workers=0", "student_training.speak_every_num_validations=100000"]
+        if row.recipe != "teacher":  # measured below, and not on test
+            words += [
+                "evaluation.split=dev",
+                "evaluation.max_utterances=1",
+                "evaluation.max_spoken_utterances=1",
+            ]
+        return [row.recipe, *words, *row.words]
+
+    def measure(self, row: Row) -> None:
+        """Train and evaluate a row, unless its figures are known."""
+        if self.key(row) in self.results:
+            return
+        command = self.command(row)
+        run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
+        print(shlex.join(["wavegen", *command]), flush=True)
+        wavegen([*command])
+        wavegen([
+            "evaluate", f"checkpoint={run}", f"output={run / 'dev'}", "evaluation.split=dev",
+            "evaluation.max_teacher_seconds=null", "evaluation.max_shown_utterances=1",
+        ])  # fmt: skip
+        found = json.loads((run / "dev" / "metrics.json").read_text(encoding="utf-8"))
+        kept = {key: value for key, value in found.items() if key.split("/")[0] in (row.system, "recording")}
+        self.results[self.key(row)] = {"command": shlex.join(["wavegen", *command]), "metrics": kept}
+        write_bytes(RESULTS, json.dumps(self.results, indent=1, sort_keys=True).encode() + b"\n")
+
+    def table(self, rows: Sequence[Row]) -> str:
+        """What was measured of the rows."""
+        lines = []
+        for row in rows:
+            metrics = self.results.get(self.key(row), {}).get("metrics")
+            if metrics is not None:
+                values = [metrics.get(f"{row.system}/{name}") for name in METRICS.values()]
+                lines.append([row.name, *("" if value is None else f"{value:.3g}" for value in values)])
+        return "\n".join(text_table(["row", *METRICS], lines))
+
+
+def wavegen(words: list[str]) -> None:
+    """Runs a command on one core; its output goes to the row's log."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    log = RUNS / "logs" / f"{words[0]}-{abs(hash(tuple(words))) % 10**8}.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        ended = subprocess.run(
+            [Path(sys.executable).with_name("wavegen"), *words],
+            env=environment, stdout=output, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+    if ended.returncode:
+        raise SystemExit(f"{shlex.join(['wavegen', *words])} failed, see {log}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", metavar="DIR", help="folder in LJSpeech layout")
+    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
+    parser.add_argument("--minutes", type=float, default=18.0, help="of training a row (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--parallel", type=int, default=2, help="rows at a time, a core each (%(default)s)")
+    options = parser.parse_args()
+    ablation = Ablation(options.root, options.minutes, options.seed)
+    rows = [row for row in ROWS if options.rows is None or row.name in options.rows]
+    prepare = ablation.command(ROWS[0])[1:4]
+    wavegen(["prepare", *prepare])
+    with ThreadPoolExecutor(options.parallel) as pool:
+        for wave in ([r for r in rows if r.recipe != "distill"], [r for r in rows if r.recipe == "distill"]):
+            list(pool.map(ablation.measure, wave))
+    print(ablation.table(rows))
+
+
+if __name__ == "__main__":
+    main()
