@@ -2,13 +2,16 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from wavegen.cli.composition import compose_config
 from wavegen.processor import multiplies_bfloat16
+from wavegen.resources import resource_directory
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -77,3 +80,16 @@ def test_training_steps(tmp_path):
 def test_a_benchmark_says_what_it_asks(path):
     printed = run(path.name, "--help")
     assert "usage:" in printed and len(printed.splitlines()) > 5
+
+
+def test_every_row_of_the_ablation_is_a_valid_command():
+    ablation = runpy.run_path(str(BENCHMARKS / "voice_ablation.py"))
+    rows, commands = ablation["ROWS"], ablation["Ablation"]("DIR", 18.0, 0)
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        recipe, *words = commands.command(row)
+        config = compose_config(recipe, words, configs=resource_directory("configs"))
+        assert config.corpus.root == "DIR" and config.run == f"runs/ablation/{row.name}"
+        trained = [name for name in ("source_filter", "teacher", "student") if f"{name}_training" in config]
+        minutes = [config[f"{name}_training"].max_minutes for name in trained]
+        assert minutes[-1] and sum(filter(None, minutes[:-1])) <= 18.0
