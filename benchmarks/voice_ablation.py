@@ -75,9 +75,10 @@ LIKE_LJSPEECH_CPU = (  # what experiment=ljspeech_cpu sets for `wavegen distill`
 SPECTRAL = (*NO_POWER, "term=[spectral_shape,frame_level]")
 ROWS = [
     Row("source_filter", "source_filter"),
-    Row("source_filter_all_phones", "source_filter", (
-        "source_filter.filter.parameters.ignored=[]", "source_filter.mixture.parameters.ignored=[]",
-        "source_filter.long_term.parameters.ignored=[]",
+    Row("source_filter_own_phone", "source_filter", (
+        "source_filter.filter.parameters.ignored=${voice.neighbour_features}",
+        "source_filter.mixture.parameters.ignored=${voice.neighbour_features}",
+        "source_filter.long_term.parameters.ignored=${voice.neighbour_features}",
     )),
     Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
     Row("source_filter_no_long_term", "source_filter", ("source_filter.long_term=null",)),

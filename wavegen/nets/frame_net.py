@@ -25,8 +25,8 @@ class FrameNet(nn.Module):
         input_dropout: probability with which a feature is set to zero in training.
         output_gain: factor on the last layer's initial weights; its biases start at zero.
         key: the context entry, ``(batch, in_channels, frames)``.
-        ignored: ranges ``[first, end)`` of features that are not read. The convolutions see the frames around
-            a frame anyway, and what says the same once more helps to learn utterances by heart.
+        ignored: ranges ``[first, end)`` of features that are not read, such as those that say again what the
+            convolutions see in the frames around.
 
     Attributes:
         context_frames: number of frames before, and of frames after, that a frame's result depends on.
