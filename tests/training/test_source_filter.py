@@ -68,7 +68,7 @@ def test_a_validation_gives_the_cost_by_which_weights_are_selected(training, bat
     assert result == {"cost": pytest.approx(loss.item(), rel=1e-6), "size": 600}
 
 
-def test_likelihood_reaches_filter_and_pulses_and_distances_filter_and_mixture(training, batch):
+def test_likelihood_reaches_predictors_and_pulses_and_distances_filter_and_mixture(training, batch):
     training.model.requires_grad_(True)
     nats, distances = training.costs(batch)
     reached = {}
@@ -80,7 +80,7 @@ def test_likelihood_reaches_filter_and_pulses_and_distances_filter_and_mixture(t
             for part, module in training.model.named_children()
             if any(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())
         }
-    assert reached == {"nats": {"filter", "pulses"}, "power": {"filter", "mixture"}}
+    assert reached == {"nats": {"filter", "long_term", "pulses"}, "power": {"filter", "mixture"}}
 
 
 def test_it_speaks_with_the_voice(training, batch):

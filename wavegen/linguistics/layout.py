@@ -65,13 +65,6 @@ class FeatureLayout:
         """Compact frames ``(num_frames, columns)`` float32 of one utterance."""
         raise NotImplementedError
 
-    def retimed(self, frames: np.ndarray, phones: Sequence[TimedPhone]) -> np.ndarray:
-        """Compact frames of an utterance whose phones have other times; its contours are those it had."""
-        contours = frames[:, -len(CONTOUR_COLUMNS) :]
-        changed = self.compact(phones, len(frames), Contours.of_columns(contours))
-        changed[:, -len(CONTOUR_COLUMNS) :] = contours
-        return changed
-
     def is_speech(self, frames: np.ndarray) -> np.ndarray:
         """Marks the compact frames that are not silence, ``(num_frames,)`` bool."""
         raise NotImplementedError
@@ -79,6 +72,13 @@ class FeatureLayout:
     def num_unknown(self, phones: Sequence[TimedPhone]) -> int:
         """The number of phones that the layout has no name for."""
         raise NotImplementedError
+
+    def retimed(self, frames: np.ndarray, phones: Sequence[TimedPhone]) -> np.ndarray:
+        """Compact frames of an utterance whose phones have other times; its contours are those it had."""
+        contours = frames[:, -len(CONTOUR_COLUMNS) :]
+        changed = self.compact(phones, len(frames), Contours.of_columns(contours))
+        changed[:, -len(CONTOUR_COLUMNS) :] = contours
+        return changed
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
