@@ -96,7 +96,7 @@ def polarity(waveforms: Iterable[np.ndarray], sample_rate: int) -> int:
     """The sign of the residual at glottal closures, 1 or −1: that of its skewness over all waveforms.
 
     It depends on the microphone and on what inverted its signal, and is the same for all recordings of one
-    session. No ear hears it.
+    session. It is not audible.
     """
     cubes = sum(float((normalised_residual(waveform, sample_rate) ** 3).sum()) for waveform in waveforms)
     return -1 if cubes < 0 else 1

@@ -99,7 +99,9 @@ class TeacherEngine:
         draws = (
             uniforms[0].numpy(),
             self._noise(uniforms[1]).numpy(),
-            torch.as_tensor(temperature, dtype=torch.float32).expand(len(lengths), num_samples).T.numpy(),
+            torch.as_tensor(temperature, dtype=torch.float32, device="cpu")
+            .expand(len(lengths), num_samples)
+            .T.numpy(),
         )
         windows, maps = self._run(context, lengths.tolist()), self._maps(context, num_samples)
         bar = tqdm(total=num_samples, desc="speaking", unit="sample", disable=not progress, leave=False)

@@ -162,9 +162,7 @@ class PackedTeacher:
             slope=np.array([wavenet.output[0].negative_slope, wavenet.output[2].negative_slope], np.float32),
             prediction=self._taps,
             reads_excitation=self.excitation is not None,
-            order=self.excitation.source_filter.density.receptive_field
-            if self.excitation
-            else len(self._taps),
+            order=self._order,
             head=KINDS[type(head)],
             num_components=getattr(head, "num_components", 1),
             min_log_scale=float(getattr(head, "min_log_scale", 0.0)),

@@ -78,8 +78,8 @@ class SourceFilter(nn.Module):
 
     - :attr:`density`: filter, long-term prediction B and pulses over logistic noise. It gives the exact
       probability of 16-bit samples. Maximum likelihood fits all its parameters within minutes. Its samples
-      are hoarse: the pulses alone whisper, because pulse marks are not exact to the sample, and the long-term
-      prediction is only as strong as cycles are alike on average.
+      have a lower harmonicity than speech: the pulses alone give a whisper, because pulse marks are not exact
+      to the sample, and the long-term prediction is only as strong as cycles are alike on average.
     - :attr:`voice`: filter and mixture over Gaussian noise. The shares of harmonics and noise and the level r
       are fitted by spectra. It speaks.
 
