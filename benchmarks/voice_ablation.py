@@ -4,9 +4,9 @@
 
 DIR is a folder in LJSpeech layout. Every row is a training by the command line, which the script prints, on
 one core, two rows at a time, in ``runs/ablation``; then its models speak the dev utterances whole. A row that
-has been measured is not repeated, an interrupted one goes on. Rows of students share the teacher of the row
-``teacher``, which comes first. The script writes ``benchmarks/results/voice_ablation.json`` and prints a
-table.
+has been measured by the same command is not repeated, an interrupted one goes on. Rows of students share the
+teacher of the row ``teacher``, which comes first. The script writes
+``benchmarks/results/voice_ablation.json`` and prints a table.
 """
 
 import argparse
@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from wavegen.files import write_bytes
 from wavegen.report.tables import text_table
 
 RUNS = Path("runs/ablation")
+CLASSIFIER = RUNS / "classifier"
 RESULTS = Path("benchmarks/results/voice_ablation.json")
 SOURCE_FILTER_SHARE = 0.35
 """Of a row's minutes, where the source-filter stage is trained before a teacher."""
@@ -95,6 +97,9 @@ ROWS = [
     Row("student_power", "distill"),
     Row("student_spectral", "distill", SPECTRAL),
     Row("student_paper_power", "distill", (*NO_POWER, "term=[paper_power]")),
+    Row("student_perceptual", "distill", (
+        *NO_POWER, "term=[spectral_shape,frame_level,perceptual]", f"classifier_checkpoint={CLASSIFIER}",
+    )),
     Row("student_contrastive", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,contrastive]")),
     Row("student_adversarial", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,adversarial]")),
     Row("student_independent_draws", "distill", (*SPECTRAL, "objective=independent_draws")),
@@ -111,14 +116,14 @@ class Ablation:
     """
 
     def __init__(self, root: str, minutes: float, seed: int) -> None:
-        self.root, self.minutes, self.seed = root, minutes, seed
+        self.root, self.minutes, self.seed, self.lock = root, minutes, seed, Lock()
         self.results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
 
     def key(self, row: Row) -> str:
         return row.name if self.seed == 0 else f"{row.name}, seed {self.seed}"
 
     def command(self, row: Row) -> list[str]:
-        """The training of a row; without the option of a small or large corpus, it is that of any user."""
+        """The command of a row: recipe and words."""
         run = RUNS / self.key(row).replace(", seed ", "-")
         first = self.minutes if row.recipe == "source_filter" else SOURCE_FILTER_SHARE * self.minutes
         rest = self.minutes if "source_filter=none" in row.words else self.minutes - first
@@ -144,20 +149,22 @@ class Ablation:
 
     def measure(self, row: Row) -> None:
         """Train and evaluate a row, unless its figures are known."""
-        if self.key(row) in self.results:
-            return
         command = self.command(row)
+        line = shlex.join(["wavegen", *command])
+        if self.results.get(self.key(row), {}).get("command") == line:
+            return
         run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
-        print(shlex.join(["wavegen", *command]), flush=True)
-        wavegen([*command])
-        wavegen([
+        print(line, flush=True)
+        wavegen(f"{run.name}-training", command)
+        wavegen(f"{run.name}-evaluation", [
             "evaluate", f"checkpoint={run}", f"output={run / 'dev'}", "evaluation.split=dev",
             "evaluation.max_teacher_seconds=null", "evaluation.max_shown_utterances=1",
         ])  # fmt: skip
         found = json.loads((run / "dev" / "metrics.json").read_text(encoding="utf-8"))
         kept = {key: value for key, value in found.items() if key.split("/")[0] in (row.system, "recording")}
-        self.results[self.key(row)] = {"command": shlex.join(["wavegen", *command]), "metrics": kept}
-        write_bytes(RESULTS, json.dumps(self.results, indent=1, sort_keys=True).encode() + b"\n")
+        with self.lock:
+            self.results[self.key(row)] = {"command": line, "metrics": kept}
+            write_bytes(RESULTS, json.dumps(self.results, indent=1, sort_keys=True).encode() + b"\n")
 
     def table(self, rows: Sequence[Row]) -> str:
         """What was measured of the rows."""
@@ -170,10 +177,10 @@ class Ablation:
         return "\n".join(text_table(["row", *METRICS], lines))
 
 
-def wavegen(words: list[str]) -> None:
-    """Runs a command on one core; its output goes to the row's log."""
+def wavegen(name: str, words: list[str]) -> None:
+    """Runs a command on one core; its output goes to the log of that name."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    log = RUNS / "logs" / f"{words[0]}-{abs(hash(tuple(words))) % 10**8}.txt"
+    log = RUNS / "logs" / f"{name}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         ended = subprocess.run(
@@ -197,7 +204,11 @@ def main() -> None:
     ablation = Ablation(options.root, options.minutes, options.seed)
     rows = [row for row in ROWS if options.rows is None or row.name in options.rows]
     prepare = ablation.command(ROWS[0])[1:4]
-    wavegen(["prepare", *prepare])
+    wavegen("prepare", ["prepare", *prepare])
+    if any(f"classifier_checkpoint={CLASSIFIER}" in row.words for row in rows):
+        wavegen(
+            "classifier", ["classifier", *prepare, f"run={CLASSIFIER}", "classifier_training.max_minutes=6"]
+        )
     with ThreadPoolExecutor(options.parallel) as pool:
         for wave in ([r for r in rows if r.recipe != "distill"], [r for r in rows if r.recipe == "distill"]):
             list(pool.map(ablation.measure, wave))
