@@ -70,7 +70,7 @@ def test_settings_of_several_choices_of_a_group_are_shown():
     text = help_of("distill", "term=[spectral_shape,frame_level]")
     assert " settings of term=spectral_shape objective.spectral_shape.loss.sample_rate=" in text
     shown = text.partition(" settings of term=frame_level ")[2]
-    assert " objective.frame_level.loss.num_bands=8 mel bands between" in shown
+    assert " objective.frame_level.loss.num_bands=1 mel bands between" in shown
 
 
 def test_settings_of_an_experiment_have_their_own_keys_and_the_explanations_of_their_groups():
