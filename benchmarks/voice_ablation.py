@@ -77,11 +77,6 @@ LIKE_LJSPEECH_CPU = (  # what experiment=ljspeech_cpu sets for `wavegen distill`
 SPECTRAL = (*NO_POWER, "term=[spectral_shape,frame_level]")
 ROWS = [
     Row("source_filter", "source_filter"),
-    Row("source_filter_own_phone", "source_filter", (
-        "source_filter.filter.parameters.ignored=${voice.neighbour_features}",
-        "source_filter.mixture.parameters.ignored=${voice.neighbour_features}",
-        "source_filter.long_term.parameters.ignored=${voice.neighbour_features}",
-    )),
     Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
     Row("source_filter_no_long_term", "source_filter", ("source_filter.long_term=null",)),
     Row("teacher", "teacher"),
@@ -104,6 +99,10 @@ ROWS = [
     Row("student_adversarial", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,adversarial]")),
     Row("student_independent_draws", "distill", (*SPECTRAL, "objective=independent_draws")),
 ]  # fmt: skip
+
+
+class RowError(Exception):
+    """A command of a row failed."""
 
 
 class Ablation:
@@ -155,16 +154,25 @@ class Ablation:
             return
         run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
         print(line, flush=True)
-        wavegen(f"{run.name}-training", command)
-        wavegen(f"{run.name}-evaluation", [
-            "evaluate", f"checkpoint={run}", f"output={run / 'dev'}", "evaluation.split=dev",
-            "evaluation.max_teacher_seconds=null", "evaluation.max_shown_utterances=1",
-        ])  # fmt: skip
+        try:
+            self.train_and_speak(row, run, command)
+        except RowError as error:  # the other rows go on
+            print(error, flush=True)
+            return
         found = json.loads((run / "dev" / "metrics.json").read_text(encoding="utf-8"))
         kept = {key: value for key, value in found.items() if key.split("/")[0] in (row.system, "recording")}
         with self.lock:
             self.results[self.key(row)] = {"command": line, "metrics": kept}
             write_bytes(RESULTS, json.dumps(self.results, indent=1, sort_keys=True).encode() + b"\n")
+
+    def train_and_speak(self, row: Row, run: Path, command: list[str]) -> None:
+        """The two commands of a row."""
+        wavegen(f"{run.name}-training", command)
+        wavegen(f"{run.name}-evaluation", [
+            "evaluate", f"checkpoint={run}", f"output={run / 'dev'}", "evaluation.split=dev",
+            f"evaluation.max_teacher_seconds={1 if row.recipe == 'distill' else 'null'}",
+            "evaluation.max_shown_utterances=1",
+        ])  # fmt: skip
 
     def table(self, rows: Sequence[Row]) -> str:
         """What was measured of the rows."""
@@ -188,7 +196,7 @@ def wavegen(name: str, words: list[str]) -> None:
             env=environment, stdout=output, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     if ended.returncode:
-        raise SystemExit(f"{shlex.join(['wavegen', *words])} failed, see {log}")
+        raise RowError(f"{shlex.join(['wavegen', *words])} failed, see {log}")
 
 
 def main() -> None:
@@ -213,6 +221,9 @@ def main() -> None:
         for wave in ([r for r in rows if r.recipe != "distill"], [r for r in rows if r.recipe == "distill"]):
             list(pool.map(ablation.measure, wave))
     print(ablation.table(rows))
+    failed = [row.name for row in rows if ablation.key(row) not in ablation.results]
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

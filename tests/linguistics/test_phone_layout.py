@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 
 from wavegen.audio.glottal import cycles_from_f0
-from wavegen.linguistics.phone_layout import PhoneLayout
 
 known_phones = runpy.run_path(str(Path(__file__).with_name("known_phones.py")))
 LAYOUT, PHONES, track, column = (known_phones[name] for name in ("LAYOUT", "PHONES", "track", "column"))
@@ -44,10 +43,3 @@ def test_frames_past_the_last_phone_are_silence():
     frames = LAYOUT.compact(PHONES[:-1], 20, track(20))
     np.testing.assert_array_equal(column(frames, "phone")[14:], 0)
     assert np.isfinite(frames).all()
-
-
-def test_neighbour_features_are_those_of_the_phones_around():
-    names = [name for first, end in LAYOUT.neighbour_features for name in LAYOUT.feature_names[first:end]]
-    assert names == [name for name in LAYOUT.feature_names if name.startswith(("phone-", "phone+"))]
-    assert len(names) == 4 * len(LAYOUT.phones)
-    assert PhoneLayout(context_width=0).neighbour_features == []

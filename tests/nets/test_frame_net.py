@@ -52,17 +52,3 @@ def test_what_does_not_fit_is_named():
         make()(SpeechContext(features=torch.zeros(1, 2, 5, dtype=torch.float64)))
     with pytest.raises(UserError, match="needs the context entry 'features'"):
         make()(SpeechContext(voiced=torch.zeros(1, 5)))
-
-
-def test_ignored_features_have_no_weight_and_no_gradient():
-    net = make(ignored=[[0, 1], [2, 3]])
-    features = torch.randn(1, 3, 20, dtype=torch.float64, requires_grad=True)
-    (gradient,) = torch.autograd.grad(net(SpeechContext(features=features)).sum(), features)
-    assert gradient.abs().sum((0, 2)).nonzero().flatten().tolist() == [1]
-    assert net.hidden[1].in_channels == 1 and "read" not in net.state_dict()
-
-
-@pytest.mark.parametrize("ignored", [[[0, 4]], [[-1, 2]], [[2, 1]]])
-def test_ranges_of_other_features_are_refused(ignored):
-    with pytest.raises(UserError, match="ignored ranges of features within 0 to 3"):
-        make(ignored=ignored)

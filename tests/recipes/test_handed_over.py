@@ -35,7 +35,7 @@ def content_of(recipe, *words):
     """What a run of the recipe writes into its ``config.yaml``."""
     config = compose_config(recipe, words, configs=CONFIGS)
     if "voice" in config:
-        config.voice = {"sample_rate": 8000, "hop_samples": 40, "num_features": 300, "neighbour_features": []}
+        config.voice = {"sample_rate": 8000, "hop_samples": 40, "num_features": 300}
     if "event" in config:
         event = {"name": "x", "image_shape": [1, 8, 8], "num_levels": 17}
         config.event = {**event, "features": None, "context_features": 0}

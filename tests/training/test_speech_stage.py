@@ -15,7 +15,6 @@ def test_the_voice_s_facts_are_the_corpus_s(compose_config, mini_corpus):
         "sample_rate": 8000,
         "hop_samples": 40,
         "num_features": layout.num_features,
-        "neighbour_features": layout.neighbour_features,
     }
     facts = facts_of(mini_corpus)
     assert (facts["sample_rate"], facts["hop_samples"]) == (8000, 40)

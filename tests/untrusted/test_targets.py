@@ -94,7 +94,6 @@ def test_every_command_of_a_configuration_gives_a_run_that_can_be_resumed(comman
             "sample_rate": 16000,
             "hop_samples": 80,
             "num_features": 300,
-            "neighbour_features": [],
         }
     if "event" in config:
         images = {

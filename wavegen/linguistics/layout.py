@@ -94,11 +94,6 @@ class FeatureLayout:
         return len(self.feature_names)
 
     @property
-    def neighbour_features(self) -> list[list[int]]:
-        """Ranges ``[first, end)`` of the features that tell of other frames what those tell themselves."""
-        return []
-
-    @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that identify the layout."""
         content = [describe(self), list(self.column_names)]

@@ -68,12 +68,6 @@ class PhoneLayout(FeatureLayout):
             *self.contour_columns,
         )
 
-    @property
-    def neighbour_features(self) -> list[list[int]]:
-        """Those of the surrounding phones."""
-        before, size = self.context_width * len(self.phones), len(self.phones)
-        return [[0, before], [before + size, 2 * before + size]] if before else []
-
     @cached_property
     def contour_columns(self) -> tuple[Column, ...]:
         last = CONTOUR_COLUMNS[-1]

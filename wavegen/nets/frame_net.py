@@ -1,8 +1,7 @@
 """A net at frame rate: parameters of every frame from the features of the frames around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,8 +24,6 @@ class FrameNet(nn.Module):
         input_dropout: probability with which a feature is set to zero in training.
         output_gain: factor on the last layer's initial weights; its biases start at zero.
         key: the context entry, ``(batch, in_channels, frames)``.
-        ignored: ranges ``[first, end)`` of features that are not read, such as those that say again what the
-            convolutions see in the frames around.
 
     Attributes:
         context_frames: number of frames before, and of frames after, that a frame's result depends on.
@@ -34,8 +31,8 @@ class FrameNet(nn.Module):
     Shapes: ``forward(context) -> (batch, frames, num_parameters)``.
 
     Raises:
-        UserError: if the kernel size is even or below 1, or a range is not one of features; if the context
-            has no such entry, or one of another number of features.
+        UserError: if the kernel size is even or below 1; if the context has no such entry, or one of another
+            number of features.
     """
 
     def __init__(
@@ -49,22 +46,13 @@ class FrameNet(nn.Module):
         input_dropout: float = 0.0,
         output_gain: float = 0.1,
         key: str = "features",
-        ignored: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise UserError(f"FrameNet: expected an odd kernel_size, got {kernel_size}")
-        for first, end in ignored:
-            if not 0 <= first <= end <= in_channels:
-                raise UserError(
-                    f"FrameNet: expected ignored ranges of features within 0 to {in_channels}, got "
-                    f"[{first}, {end}]"
-                )
-        read = sorted(set(range(in_channels)).difference(*(range(*bounds) for bounds in ignored)))
-        self.register_buffer("read", torch.tensor(read, dtype=torch.long), persistent=False)
         self.in_channels, self.num_parameters, self.key = in_channels, num_parameters, key
         self.context_frames = num_convolutions * (kernel_size // 2)
-        layers: list[nn.Module] = [nn.Dropout(input_dropout), nn.Conv1d(len(read), hidden_channels, 1)]
+        layers: list[nn.Module] = [nn.Dropout(input_dropout), nn.Conv1d(in_channels, hidden_channels, 1)]
         for _ in range(num_convolutions):
             layers += [nn.LeakyReLU(0.2), nn.Conv1d(hidden_channels, hidden_channels, kernel_size)]
         self.hidden = nn.Sequential(*layers, nn.LeakyReLU(0.2))
@@ -79,7 +67,5 @@ class FrameNet(nn.Module):
                 f"context entry '{self.key}' has {features.shape[-2]} features per frame, "
                 f"expected {self.in_channels}"
             )
-        if len(self.read) < self.in_channels:
-            features = features.index_select(-2, self.read)
         padded = functional.pad(features, (self.context_frames, self.context_frames), mode="replicate")
         return self.last(self.hidden(padded)).transpose(1, 2)

@@ -29,7 +29,6 @@ def fill_in_voice(config: DictConfig, corpus: Corpus) -> None:
         "sample_rate": corpus.sample_rate,
         "hop_samples": corpus.hop_samples,
         "num_features": corpus.encoder.layout.num_features,
-        "neighbour_features": corpus.encoder.layout.neighbour_features,
     }
     OmegaConf.update(config, "voice", voice)
 
