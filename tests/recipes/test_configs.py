@@ -222,6 +222,7 @@ def recipe_runs(tmp_path_factory, sentences):
         ],
         "synthesize": speak,
         "evaluate": [f"checkpoint={folder / 'student'}", f"output={folder / 'evaluation'}", *few],
+        "pack": [f"checkpoint={folder / 'student'}", f"output={folder / 'packed'}"],
     }
     for recipe, words in commands.items():
         assert main([recipe, *words]) == 0, recipe
@@ -233,6 +234,7 @@ def recipe_runs(tmp_path_factory, sentences):
         "distill": folder / "student",
         "synthesize": folder / "out.wav",
         "evaluate": folder / "evaluation",
+        "pack": folder / "packed",
     }
 
 
@@ -247,6 +249,8 @@ def test_the_recipes_go_from_text_to_a_report(recipe_runs):
     info = soundfile.info(recipe_runs["synthesize"])
     assert (info.samplerate, info.subtype, info.channels) == (8000, "PCM_16", 1)
     assert info.frames % 40 == 0 and info.duration > 0.3
+    packed, run = load_voice(recipe_runs["pack"]), load_voice(recipe_runs["distill"])
+    assert packed.config == run.config and packed.student is not None
     for folder in (recipe_runs["distill"], recipe_runs["evaluate"]):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         assert {"teacher/bits_per_sample", "student/kl_nats_per_sample"} <= set(metrics)

@@ -1,0 +1,83 @@
+"""A packed voice is the voice with rounded weights, in a folder of its own."""
+
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wavegen.errors import UserError
+from wavegen.runs.manifest import write_manifest
+from wavegen.runs.packing import pack_voice, rounded
+from wavegen.runs.voice import load_voice
+from wavegen.runs.weights import build_model, save_weights
+
+small_voice = runpy.run_path(str(Path(__file__).with_name("small_voice.py")))
+TEACHER, STUDENT, files = (small_voice[name] for name in ("TEACHER", "STUDENT", "files"))
+
+
+@pytest.fixture
+def trained(tmp_path, description):
+    """A run with teacher, student, a configuration and things that are not packed."""
+    run = tmp_path / "run"
+    torch.manual_seed(0)
+    write_manifest(run, {"teacher": TEACHER, "student": STUDENT}, description)
+    for name, config in (("teacher", TEACHER), ("student", STUDENT)):
+        save_weights(run, name, build_model(config, source="test"))
+    (run / "config.yaml").write_text("seed: 0\n")
+    (run / "checkpoints").mkdir()
+    (run / "report.html").write_text("")
+    return run
+
+
+def test_packed_weights_are_the_rounded_ones(trained, tmp_path):
+    size_bytes = pack_voice(trained, tmp_path / "packed")
+    content = files(tmp_path / "packed")
+    assert sorted(content) == ["config.yaml", "manifest.json", "student.safetensors", "teacher.safetensors"]
+    assert size_bytes == sum(map(len, content.values()))
+    before, after = load_voice(trained), load_voice(tmp_path / "packed")
+    for name in ("teacher", "student"):
+        for key, value in getattr(before, name).state_dict().items():
+            packed = getattr(after, name).state_dict()[key]
+            assert packed.dtype == value.dtype and torch.equal(packed, value.bfloat16().to(value.dtype)), key
+            assert load_file(tmp_path / "packed" / f"{name}.safetensors")[key].dtype == torch.bfloat16
+
+
+def test_buffers_are_not_rounded():
+    model = torch.nn.BatchNorm1d(2)
+    model.running_mean.fill_(1 / 3)
+    state = rounded(model, torch.bfloat16)
+    assert state["weight"].dtype == torch.bfloat16
+    assert torch.equal(state["running_mean"], model.running_mean) and state["num_batches_tracked"] == 0
+
+
+def test_float32_keeps_every_bit(trained, tmp_path):
+    pack_voice(trained, tmp_path / "packed", "float32")
+    for key, value in load_voice(trained).student.state_dict().items():
+        assert torch.equal(load_voice(tmp_path / "packed").student.state_dict()[key], value)
+
+
+def test_what_cannot_be_packed_is_named(trained, tmp_path):
+    with pytest.raises(UserError, match="one of float32, bfloat16, got 'int8'"):
+        pack_voice(trained, tmp_path / "packed", "int8")
+    with pytest.raises(UserError, match="contains a voice already"):
+        pack_voice(trained, trained)
+    (trained / "config.yaml").unlink()
+    with pytest.raises(UserError, match=r"config\.yaml is missing"):
+        pack_voice(trained, tmp_path / "packed")
+    with pytest.raises(UserError, match="does not exist"):
+        pack_voice(tmp_path / "none", tmp_path / "packed")
+    assert not (tmp_path / "packed").exists()
+
+
+def test_what_a_killed_packing_left_is_not_a_voice_and_is_packed_over(trained, tmp_path):
+    whole, partial = tmp_path / "whole", tmp_path / "partial"
+    pack_voice(trained, whole)
+    partial.mkdir()
+    shutil.copy(whole / "teacher.safetensors", partial)
+    with pytest.raises(UserError, match=r"manifest\.json is missing"):
+        load_voice(partial)
+    pack_voice(trained, partial)
+    assert files(partial) == files(whole)
