@@ -79,6 +79,14 @@ ROWS = [
     Row("source_filter", "source_filter"),
     Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
     Row("source_filter_no_long_term", "source_filter", ("source_filter.long_term=null",)),
+    Row("source_filter_no_prediction_error", "source_filter", (
+        "source_filter_training.residual_losses.prediction_error=null",
+    )),
+    Row("source_filter_dropout", "source_filter", (
+        "source_filter.filter.parameters.input_dropout=0.15",
+        "source_filter.mixture.parameters.input_dropout=0.1",
+        "source_filter.long_term.parameters.input_dropout=0.1",
+    )),
     Row("teacher", "teacher"),
     Row("teacher_plain", "teacher", (*PLAIN, "conditioning=linguistic")),
     Row("teacher_phase", "teacher", PLAIN),

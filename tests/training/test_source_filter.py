@@ -17,6 +17,13 @@ class MeanPower(nn.Module):
         return sample.square().mean() - recording.square().mean()
 
 
+class MaskedLevel(nn.Module):
+    """A loss of the residual that is easily computed again."""
+
+    def forward(self, residual, mask):
+        return residual[mask].abs().mean()
+
+
 class Recorded(SourceFilterTraining):
     """Keeps what goes into the log."""
 
@@ -29,9 +36,11 @@ class Recorded(SourceFilterTraining):
 
 @pytest.fixture
 def training(make_source_filter):
+    residual_losses = nn.ModuleDict({"level": WeightedTerm(loss=MaskedLevel(), weight=2.0)})
     distances = nn.ModuleDict({"power": WeightedTerm(loss=MeanPower(), weight=3.0)})
     return Recorded(
         model=make_source_filter().float(),
+        residual_losses=residual_losses,
         distances=distances,
         voice_segments=2,
         optimizer=torch.optim.Adam,
@@ -46,7 +55,13 @@ def batch(speech_context):
     return Batch(waveform, speech_context(3, 9).to(torch.float32), mask)
 
 
-def test_the_loss_is_the_likelihood_and_the_weighted_distances(training, batch):
+def gains(filter, batch):
+    """g of every sample."""
+    log_gain = filter.coefficients(batch.context)[1].repeat_interleave(filter.hop_samples, -1)
+    return log_gain[:, : batch.waveform.shape[1]].exp()
+
+
+def test_the_loss_is_the_likelihood_and_the_weighted_losses_and_distances(training, batch):
     torch.manual_seed(5)
     loss = training.training_step(batch, 0)
     conditionals = training.model.density.conditionals(batch.waveform, batch.context)
@@ -55,7 +70,11 @@ def test_the_loss_is_the_likelihood_and_the_weighted_distances(training, batch):
     voice, context = training.model.voice, batch.context.select(torch.tensor([0, 1]))
     sample, _ = voice.rsample_with_conditionals(voice.noise((2, 240)), context)
     power = sample[:, 40:].square().mean() - batch.waveform[:2, 40:].square().mean()
-    torch.testing.assert_close(loss, nats + 3.0 * power)
+    filter = training.model.filter
+    residual = filter.normalise(batch.waveform, batch.context)[0] * gains(filter, batch)
+    level = residual[batch.mask].abs().mean()
+    torch.testing.assert_close(loss, nats + 3.0 * power + 2.0 * level)
+    assert training.values["train/level"] == pytest.approx(level.item(), rel=1e-5)
     assert training.values["train/power"] == pytest.approx(power.item(), rel=1e-5)
     assert training.values["train/bits_per_sample"] == pytest.approx(nats.item() / 0.6931472, rel=1e-5)
 
@@ -68,7 +87,7 @@ def test_a_validation_gives_the_cost_by_which_weights_are_selected(training, bat
     assert result == {"cost": pytest.approx(loss.item(), rel=1e-6), "size": 600}
 
 
-def test_likelihood_reaches_predictors_and_pulses_and_distances_filter_and_mixture(training, batch):
+def test_which_parts_each_cost_reaches(training, batch):
     training.model.requires_grad_(True)
     nats, distances = training.costs(batch)
     reached = {}
@@ -80,7 +99,11 @@ def test_likelihood_reaches_predictors_and_pulses_and_distances_filter_and_mixtu
             for part, module in training.model.named_children()
             if any(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())
         }
-    assert reached == {"nats": {"filter", "long_term", "pulses"}, "power": {"filter", "mixture"}}
+    assert reached == {
+        "nats": {"filter", "long_term", "pulses"},
+        "level": {"filter"},
+        "power": {"filter", "mixture"},
+    }
 
 
 def test_it_speaks_with_the_voice(training, batch):
@@ -126,10 +149,11 @@ def test_a_segment_whose_filters_amplify_without_bound_trains_the_likelihood_onl
     assert training.values["train/power"] == pytest.approx(power.item(), rel=1e-4)
 
 
-def test_without_any_calm_segment_only_the_likelihood_is_left(training, batch, monkeypatch):
+def test_without_any_calm_segment_the_likelihood_and_the_residual_are_left(training, batch, monkeypatch):
     blowing_up(training, [0, 1], monkeypatch)
     loss = training.training_step(batch, 0)
     nats = -training.model.density.conditionals(batch.waveform, batch.context).log_prob(batch.waveform)
-    torch.testing.assert_close(loss, nats[batch.mask].mean())
+    residual = training.model.filter.residual(batch.waveform, batch.context)
+    torch.testing.assert_close(loss, nats[batch.mask].mean() + 2.0 * residual[batch.mask].abs().mean())
     loss.backward()
     assert all(p.grad.isfinite().all() for p in training.model.parameters() if p.grad is not None)

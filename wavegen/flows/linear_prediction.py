@@ -81,8 +81,12 @@ class LinearPrediction(CausalAffine):
 
     def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         x, taps, log_gain = self._aligned(x, context)
-        residual = x - predict(x, taps, self.hop_samples)
-        return residual * torch.exp(-log_gain), log_gain
+        return (x - predict(x, taps, self.hop_samples)) * torch.exp(-log_gain), log_gain
+
+    def residual(self, x: Tensor, context: Context) -> Tensor:
+        """g e: what the taps do not predict of ``x (batch, time)``, in its unit."""
+        x, taps, _ = self._aligned(x, context)
+        return x - predict(x, taps, self.hop_samples)
 
     def generate(self, z: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         z, taps, log_gain = self._aligned(z, context)

@@ -1,4 +1,4 @@
-"""Training of the source-filter model: likelihood for filter and pulses, spectra for the mixture."""
+"""Training of the source-filter model: likelihood for the density, spectra for the voice."""
 
 import math
 from typing import Any
@@ -22,31 +22,43 @@ class SourceFilterTraining(TrainingModule):
     r"""Minimises the nats per sample of the density, and distances of the voice from the recording.
 
     .. math:: L = -\frac1N \sum_t \log P(x_t \mid x_{<t}, c) + \sum_i \lambda_i D_i(g(\varepsilon, c), x)
+              + \sum_j \lambda_j R_j(x - \hat x)
 
     Args:
         model: the source-filter model.
+        residual_losses: by name, an entry ``{loss, weight}`` whose loss is called with the filter's
+            prediction residual and the mask, both ``(batch, time)``.
         distances: by name, an entry ``{loss, weight}`` as the terms of a distillation, whose losses have
             ``distance(sample, recording)``, both ``(batch, time)``.
         voice_segments: number of segments of a batch for which the voice is computed.
     """
 
     def __init__(
-        self, *, model: SourceFilter, distances: nn.ModuleDict, voice_segments: int, **kwargs: Any
+        self,
+        *,
+        model: SourceFilter,
+        residual_losses: nn.ModuleDict,
+        distances: nn.ModuleDict,
+        voice_segments: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.distances, self.voice_segments = model, distances, voice_segments
+        self.model, self.voice_segments = model, voice_segments
+        self.residual_losses, self.distances = residual_losses, distances
 
     def costs(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Nats per sample, and the distances by name."""
+        """Nats per sample, and by name the losses of the residual and the distances of the voice."""
         nats = negative_log_likelihood(self.model.density, batch.waveform, batch.context, batch.mask)
+        residual = self.model.filter.residual(batch.waveform, batch.context)
+        others = {name: entry.loss(residual, batch.mask) for name, entry in self.residual_losses.items()}
         sample, chosen = self._speak_segments(batch)
         if not len(chosen):
-            return nats, {name: torch.zeros_like(nats) for name in self.distances}
+            return nats, others | {name: torch.zeros_like(nats) for name in self.distances}
         pair = (
             scored_part(sample, batch.mask[chosen]),
             scored_part(batch.waveform[chosen], batch.mask[chosen]),
         )
-        return nats, {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
+        return nats, others | {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
 
     def _speak_segments(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The voice of the first segments, ``(segments, time)``, and their indices.
@@ -68,28 +80,26 @@ class SourceFilterTraining(TrainingModule):
         again, _ = voice.rsample_with_conditionals(noise[calm], batch.context.select(chosen))
         return again, chosen
 
-    def total(self, nats: Tensor, distances: dict[str, Tensor]) -> Tensor:
-        return (
-            nats
-            + torch.stack([self.distances[name].weight * value for name, value in distances.items()]).sum()
-        )
+    def total(self, nats: Tensor, others: dict[str, Tensor]) -> Tensor:
+        entries = dict(self.residual_losses.items()) | dict(self.distances.items())
+        return sum((entries[name].weight * value for name, value in others.items()), nats)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        nats, distances = self.costs(batch)
-        for name, value in {"negative log-likelihood": nats, **distances}.items():
+        nats, others = self.costs(batch)
+        for name, value in {"negative log-likelihood": nats, **others}.items():
             self.check_finite(name, value)
         values = {"bits_per_sample": nats.detach() / math.log(2)}
-        values |= {name: value.detach() for name, value in distances.items()}
+        values |= {name: value.detach() for name, value in others.items()}
         self.log_all("train", values, len(batch.waveform))
         self.log("bits", values["bits_per_sample"], prog_bar=True, logger=False)
-        return self.total(nats, distances)
+        return self.total(nats, others)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, float | int]:
-        nats, distances = self.costs(batch)
+        nats, others = self.costs(batch)
         bits, size = nats / math.log(2), int(batch.mask.sum())
-        self.log_all("dev", {"bits_per_sample": bits, **distances}, size)
+        self.log_all("dev", {"bits_per_sample": bits, **others}, size)
         self.log("dev_bits", bits, prog_bar=True, logger=False, sync_dist=True)
-        return {"cost": self.total(nats, distances).item(), "size": size}
+        return {"cost": self.total(nats, others).item(), "size": size}
 
     @torch.inference_mode()
     def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:

@@ -33,11 +33,15 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
         best.append(BestOnDev(model))
         return model
 
+    def weighted(entries: DictConfig) -> nn.ModuleDict:
+        return weighted_terms(build_all(entries, _convert_="all"), recordings(corpus))
+
     def training(model: nn.Module) -> TrainingModule:
         settings = config.source_filter_training
         return SourceFilterTraining(
             model=cast(SourceFilter, model),
-            distances=weighted_terms(build_all(settings.distances, _convert_="all"), recordings(corpus)),
+            residual_losses=weighted(settings.residual_losses),
+            distances=weighted(settings.distances),
             voice_segments=settings.voice_segments,
             **optimisation(settings),
         )
