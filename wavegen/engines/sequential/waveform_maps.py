@@ -14,7 +14,7 @@ from wavegen.engines.torch_threads import plain_arithmetic
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.excitation_conditioner import ExcitationConditioner
 
-WINDOWS_AT_ONCE = 4
+WINDOWS_AT_ONCE = 8
 """Windows whose map is computed at once: with fewer, more of the nets' work is for the frames around them."""
 
 

@@ -32,11 +32,11 @@ class PulseSource(CausalAffine):
         super().__init__()
         self.conditioning = Conditioning(conditioning)
         self.net = nn.Sequential(
-            nn.Linear(self.conditioning.channels, hidden_channels),
+            nn.Conv1d(self.conditioning.channels, hidden_channels, 1),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden_channels, hidden_channels),
+            nn.Conv1d(hidden_channels, hidden_channels, 1),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden_channels, 2),
+            nn.Conv1d(hidden_channels, 2, 1),
         )
         last = self.net[-1]
         nn.init.zeros_(last.bias)
@@ -44,8 +44,8 @@ class PulseSource(CausalAffine):
 
     def shift_and_log_scale(self, context: Context, num_samples: int) -> tuple[Tensor, Tensor]:
         """h and m, ``(batch, num_samples)`` each."""
-        channels = self.conditioning(context, num_samples).transpose(1, 2).contiguous()
-        shift, log_scale = at_least_float32(*self.net(channels).unbind(-1))
+        channels = self.conditioning(context, num_samples)
+        shift, log_scale = at_least_float32(*self.net(channels).unbind(1))
         return shift, log_scale
 
     def normalise(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
