@@ -157,7 +157,7 @@ class Ablation:
     def measure(self, row: Row) -> None:
         """Train and evaluate a row, unless its figures are known."""
         command = self.command(row)
-        line = shlex.join(["wavegen", *command])
+        line = shlex.join(["wavegen", *command]).replace(self.root, "DIR")
         if self.results.get(self.key(row), {}).get("command") == line:
             return
         run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
