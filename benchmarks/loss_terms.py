@@ -26,7 +26,7 @@ from wavegen.cli.composition import compose_config
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.phone_classifier import PhoneClassifier
 from wavegen.objectives.contrastive import ContrastiveKL
-from wavegen.objectives.distillation import DistillationStep, WeightedTerm, weighted_terms
+from wavegen.objectives.distillation import DistillationStep, WeightedTerm, distillation_terms
 from wavegen.objectives.perceptual import PerceptualLoss
 from wavegen.report.tables import text_table
 from wavegen.resources import resource_directory
@@ -113,7 +113,7 @@ def main() -> None:
         **build_all(config.objective, _convert_="all"),
         "perceptual": {"loss": PerceptualLoss(classifier=classifier)},
     }
-    terms = weighted_terms(entries, list(step.recording))
+    terms = distillation_terms(entries, list(step.recording))
     rows = {"student": seconds(lambda: again(step).sample.sum().backward(), arguments.repeats)}
     rows |= {name: term_cost(term, step, arguments.repeats) for name, term in terms.items()}
     print("\n".join(text_table(["term", "seconds"], [[n, f"{s:.3f}"] for n, s in rows.items()])))

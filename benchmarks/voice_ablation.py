@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 
@@ -74,7 +75,6 @@ LIKE_LJSPEECH_CPU = (  # what experiment=ljspeech_cpu sets for `wavegen distill`
     "teacher_training.validate_every_steps=250",
     "teacher_training.dev_batches=12",
 )
-SPECTRAL = (*NO_POWER, "term=[spectral_shape,frame_level]")
 ROWS = [
     Row("source_filter", "source_filter"),
     Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
@@ -98,14 +98,13 @@ ROWS = [
     Row("teacher_input_dropout", "teacher", ("teacher.wavenet.input_dropout=0.2",)),
     Row("student_kl", "distill", NO_POWER),
     Row("student_power", "distill"),
-    Row("student_spectral", "distill", SPECTRAL),
     Row("student_paper_power", "distill", (*NO_POWER, "term=[paper_power]")),
-    Row("student_perceptual", "distill", (
-        *NO_POWER, "term=[spectral_shape,frame_level,perceptual]", f"classifier_checkpoint={CLASSIFIER}",
-    )),
-    Row("student_contrastive", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,contrastive]")),
-    Row("student_adversarial", "distill", (*NO_POWER, "term=[spectral_shape,frame_level,adversarial]")),
-    Row("student_independent_draws", "distill", (*SPECTRAL, "objective=independent_draws")),
+    Row("student_spectral", "distill", (*NO_POWER, "term=[spectral_shape,frame_level]")),
+    Row("student_power_and_shape", "distill", ("term=[spectral_shape]",)),
+    Row("student_perceptual", "distill", ("term=[perceptual]", f"classifier_checkpoint={CLASSIFIER}")),
+    Row("student_contrastive", "distill", ("term=[contrastive]",)),
+    Row("student_adversarial", "distill", ("term=[adversarial]",)),
+    Row("student_independent_draws", "distill", ("objective=independent_draws",)),
 ]  # fmt: skip
 
 
@@ -154,24 +153,27 @@ class Ablation:
             ]
         return [row.recipe, *words, *row.words]
 
-    def measure(self, row: Row) -> None:
-        """Train and evaluate a row, unless its figures are known."""
+    def measure(self, row: Row) -> bool:
+        """Train and evaluate a row, unless its figures are known; whether they are known afterwards."""
         command = self.command(row)
-        line = shlex.join(["wavegen", *command]).replace(self.root, "DIR")
+        shown = ["corpus.root=DIR" if word.startswith("corpus.root=") else word for word in command]
+        line = shlex.join(["wavegen", *shown])
         if self.results.get(self.key(row), {}).get("command") == line:
-            return
+            return True
         run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
         print(line, flush=True)
         try:
             self.train_and_speak(row, run, command)
         except RowError as error:  # the other rows go on
             print(error, flush=True)
-            return
+            return False
         found = json.loads((run / "dev" / "metrics.json").read_text(encoding="utf-8"))
-        kept = {key: value for key, value in found.items() if key.split("/")[0] in (row.system, "recording")}
+        systems = (row.system, "source_filter", "recording")
+        kept = {key: value for key, value in found.items() if key.split("/")[0] in systems}
         with self.lock:
             self.results[self.key(row)] = {"command": line, "metrics": kept}
             write_bytes(RESULTS, json.dumps(self.results, indent=1, sort_keys=True).encode() + b"\n")
+        return True
 
     def train_and_speak(self, row: Row, run: Path, command: list[str]) -> None:
         """The two commands of a row."""
@@ -225,12 +227,13 @@ def main() -> None:
         wavegen(
             "classifier", ["classifier", *prepare, f"run={CLASSIFIER}", "classifier_training.max_minutes=6"]
         )
+    rows.sort(key=lambda row: row.recipe == "distill")
+    waves = [list(wave) for _, wave in groupby(rows, lambda row: row.recipe == "distill")]
     with ThreadPoolExecutor(options.parallel) as pool:
-        for wave in ([r for r in rows if r.recipe != "distill"], [r for r in rows if r.recipe == "distill"]):
-            list(pool.map(ablation.measure, wave))
+        measured = [known for wave in waves for known in list(pool.map(ablation.measure, wave))]
     print(ablation.table(rows))
-    failed = [row.name for row in rows if ablation.key(row) not in ablation.results]
-    if failed:
+    if not all(measured):
+        failed = [row.name for row, known in zip(rows, measured, strict=True) if not known]
         raise SystemExit(f"not measured: {', '.join(failed)}")
 
 

@@ -50,7 +50,7 @@ def test_a_training_setting_is_shown_as_the_command_would_have_it():
     assert "teacher_training.max_steps=200 " in help_of("distill")
     assert "student_training.max_steps=260 " in help_of("distill")
     text = help_of("distill", "experiment=ljspeech_cpu")
-    assert "teacher_training.max_steps=3000 " in text and "student_training.max_steps=1250 " in text
+    assert "teacher_training.max_steps=6000 " in text and "student_training.max_minutes=40.0 " in text
 
 
 @pytest.mark.parametrize("recipe", ["gallery", "duality"])

@@ -12,7 +12,13 @@ from wavegen.distributions.heads import LogisticMixtureHead, NormalHead
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
 from wavegen.errors import UserError
-from wavegen.objectives.distillation import DistillationStep, Term, WeightedTerm, weighted_terms
+from wavegen.objectives.distillation import (
+    DistillationStep,
+    Term,
+    WeightedTerm,
+    distillation_terms,
+    weighted_terms,
+)
 from wavegen.objectives.draws import IndependentDraws, StratifiedDraws
 from wavegen.objectives.gaussian_kl import RegularisedGaussianKL
 from wavegen.objectives.monte_carlo_kl import MonteCarloKL
@@ -132,13 +138,13 @@ def test_a_term_may_start_later_and_warm_up_then():
     assert weights == pytest.approx([0, 0, 0.2, 1.1, 2.0, 2.0])
     assert [term.has_started(steps, 400) for steps in (0, 99, 100, 400)] == [False, False, True, True]
     with pytest.raises(UserError, match="objective.mean.start_share must be a share of the training, 0 to 1"):
-        weighted_terms({"mean": {"loss": Mean(), "start_share": 1.5}}, [])
+        distillation_terms({"mean": {"loss": Mean(), "start_share": 1.5}}, [])
 
 
 def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
     power = PowerLoss(resolutions_ms=[(40, 10)], sample_rate=8000)
     entries = {"mean": {"loss": Mean()}, "power": {"loss": power, "weight": 20.0}, "none": None}
-    terms = weighted_terms(entries, [0.1 * torch.randn(800)])
+    terms = distillation_terms(entries, [0.1 * torch.randn(800)])
     assert list(terms) == ["mean", "power"] and terms["power"].weight == 20.0
     assert power.spectra.units.all()
 
@@ -167,4 +173,12 @@ def test_terms_are_made_of_the_entries_that_are_there_and_learn_levels():
 )
 def test_entries_of_another_form_are_named(entries, message):
     with pytest.raises(UserError, match=message):
-        weighted_terms(entries, [])
+        distillation_terms(entries, [])
+
+
+def test_terms_of_another_training_may_be_none_and_have_no_times():
+    assert not weighted_terms("training.distances", {"power": None}, [])
+    with pytest.raises(
+        UserError, match=r"training.distances.mean has loss, warmup_steps, expected loss and w"
+    ):
+        weighted_terms("training.distances", {"mean": {"loss": Mean(), "warmup_steps": 5}}, [])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from wavegen.errors import UserError
 from wavegen.runs.manifest import write_manifest
-from wavegen.runs.packing import pack_voice, rounded
+from wavegen.runs.packing import pack_voice
 from wavegen.runs.voice import load_voice
 from wavegen.runs.weights import build_model, save_weights
 
@@ -33,8 +33,11 @@ def trained(tmp_path, description):
 
 
 def test_packed_weights_are_the_rounded_ones(trained, tmp_path):
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "notes.txt").write_text("not of the voice")
     size_bytes = pack_voice(trained, tmp_path / "packed")
     content = files(tmp_path / "packed")
+    assert content.pop("notes.txt") == b"not of the voice"
     assert sorted(content) == ["config.yaml", "manifest.json", "student.safetensors", "teacher.safetensors"]
     assert size_bytes == sum(map(len, content.values()))
     before, after = load_voice(trained), load_voice(tmp_path / "packed")
@@ -43,14 +46,6 @@ def test_packed_weights_are_the_rounded_ones(trained, tmp_path):
             packed = getattr(after, name).state_dict()[key]
             assert packed.dtype == value.dtype and torch.equal(packed, value.bfloat16().to(value.dtype)), key
             assert load_file(tmp_path / "packed" / f"{name}.safetensors")[key].dtype == torch.bfloat16
-
-
-def test_buffers_are_not_rounded():
-    model = torch.nn.BatchNorm1d(2)
-    model.running_mean.fill_(1 / 3)
-    state = rounded(model, torch.bfloat16)
-    assert state["weight"].dtype == torch.bfloat16
-    assert torch.equal(state["running_mean"], model.running_mean) and state["num_batches_tracked"] == 0
 
 
 def test_float32_keeps_every_bit(trained, tmp_path):

@@ -193,3 +193,13 @@ def test_a_model_is_there_where_manifest_and_weights_are(run):
     assert load_model(run, "student") is None
     (run / "teacher.safetensors").unlink()
     assert load_model(run, "teacher") is None
+
+
+def test_parameters_are_rounded_on_request_and_buffers_never(tmp_path):
+    model = nn.BatchNorm1d(2)
+    nn.init.constant_(model.weight, 1 / 3)
+    model.running_mean.fill_(1 / 3)
+    save_weights(tmp_path, "model", model, dtype=torch.bfloat16)
+    state = read_weights(weights_file(tmp_path, "model"))
+    assert state["weight"].dtype == torch.bfloat16 and torch.equal(state["weight"], model.weight.bfloat16())
+    assert torch.equal(state["running_mean"], model.running_mean) and state["num_batches_tracked"] == 0

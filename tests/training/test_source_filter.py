@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from wavegen.data.speech.segments import Batch
+from wavegen.errors import UserError
 from wavegen.objectives.distillation import WeightedTerm
 from wavegen.training.budget import Budget
 from wavegen.training.source_filter import SourceFilterTraining
@@ -157,3 +158,15 @@ def test_without_any_calm_segment_the_likelihood_and_the_residual_are_left(train
     torch.testing.assert_close(loss, nats[batch.mask].mean() + 2.0 * residual[batch.mask].abs().mean())
     loss.backward()
     assert all(p.grad.isfinite().all() for p in training.model.parameters() if p.grad is not None)
+
+
+def test_a_name_means_one_loss(training):
+    with pytest.raises(UserError, match="level names a loss of the residual and a distance"):
+        SourceFilterTraining(
+            model=training.model,
+            residual_losses=training.residual_losses,
+            distances=training.residual_losses,
+            voice_segments=2,
+            optimizer=torch.optim.Adam,
+            budget=Budget(max_steps=5),
+        )

@@ -181,40 +181,13 @@ class WeightedTerm(nn.Module):
         return steps >= self.start_share * max_steps
 
 
-def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray]) -> nn.ModuleDict:
-    """The terms of a loss by name, in alphabetical order, so that sums do not depend on the order of files.
-
-    Args:
-        entries: by name the arguments of a :class:`WeightedTerm`, with an instantiated loss; null removes a
-            term.
-        recordings: of the training split, ``(samples,)`` each, for losses that depend on signal levels.
+def distillation_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray]) -> nn.ModuleDict:
+    """The terms of ``objective`` by name, see :func:`weighted_terms`.
 
     Raises:
-        UserError: if an entry has no loss or other keys, if a loss is no module, or if there are no
-            terms at the first step.
+        UserError: as there, and if no term counts from the first step.
     """
-    terms = nn.ModuleDict()
-    for name, entry in sorted(entries.items()):
-        if entry is None:
-            continue
-        if not (isinstance(entry, Mapping) and "loss" in entry and entry.keys() <= _ENTRY):
-            got = ", ".join(entry) if isinstance(entry, Mapping) else repr(entry)
-            raise UserError(
-                f"objective.{name} has {got}, expected loss, weight, warmup_steps and start_share"
-            )
-        if not isinstance(entry["loss"], nn.Module):
-            got = (
-                "no _target_"
-                if isinstance(entry["loss"], Mapping)
-                else f"the type {type(entry['loss']).__name__}"
-            )
-            raise UserError(f"objective.{name}.loss has {got}, expected the _target_ of a module")
-        try:
-            terms[name] = WeightedTerm(**entry)
-        except UserError as error:
-            raise UserError(f"objective.{name}.{error}") from error
-        if hasattr(terms[name].loss, "fit_to_data"):
-            terms[name].loss.fit_to_data(recordings)
+    terms = weighted_terms("objective", entries, recordings, keys=("loss", "weight", *_IN_TIME))
     if not terms:
         raise UserError("objective has no terms, expected at least one {loss, weight, warmup_steps}")
     if all(term.start_share > 0 for term in terms.values()):
@@ -224,4 +197,47 @@ def weighted_terms(entries: Mapping[str, Any], recordings: Sequence[np.ndarray])
     return terms
 
 
-_ENTRY = {"loss", "weight", "warmup_steps", "start_share"}
+_IN_TIME = ("warmup_steps", "start_share")
+
+
+def weighted_terms(
+    key: str,
+    entries: Mapping[str, Any],
+    recordings: Sequence[np.ndarray],
+    *,
+    keys: Sequence[str] = ("loss", "weight"),
+) -> nn.ModuleDict:
+    """The terms of a loss by name, in alphabetical order, so that sums do not depend on the order of files.
+
+    Args:
+        key: of the entries in the configuration, for messages.
+        entries: by name the arguments of a :class:`WeightedTerm`, with an instantiated loss; null removes a
+            term.
+        recordings: of the training split, ``(samples,)`` each, for losses that depend on signal levels.
+        keys: that an entry may have.
+
+    Raises:
+        UserError: if an entry has no loss or other keys, or if a loss is no module.
+    """
+    terms = nn.ModuleDict()
+    for name, entry in sorted(entries.items()):
+        if entry is None:
+            continue
+        if not (isinstance(entry, Mapping) and "loss" in entry and entry.keys() <= set(keys)):
+            got = ", ".join(entry) if isinstance(entry, Mapping) else repr(entry)
+            expected = f"{', '.join(keys[:-1])} and {keys[-1]}"
+            raise UserError(f"{key}.{name} has {got}, expected {expected}")
+        if not isinstance(entry["loss"], nn.Module):
+            got = (
+                "no _target_"
+                if isinstance(entry["loss"], Mapping)
+                else f"the type {type(entry['loss']).__name__}"
+            )
+            raise UserError(f"{key}.{name}.loss has {got}, expected the _target_ of a module")
+        try:
+            terms[name] = WeightedTerm(**entry)
+        except UserError as error:
+            raise UserError(f"{key}.{name}.{error}") from error
+        if hasattr(terms[name].loss, "fit_to_data"):
+            terms[name].loss.fit_to_data(recordings)
+    return terms

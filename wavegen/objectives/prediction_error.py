@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.audio.waveform import GRID_STEP
-from wavegen.objectives.reduction import scored_part
+from wavegen.objectives.reduction import masked_mean
 from wavegen.objectives.short_time import stft_size
 
 
@@ -26,7 +26,8 @@ class PredictionError(nn.Module):
         sample_rate: of the residual, Hz.
         window_ms, hop_ms: length of the Hann window, and H.
 
-    Shapes: ``forward(residual, mask)``, both ``(batch, time)``; a scalar, over windows in the scored part.
+    Shapes: ``forward(residual, mask)``, both ``(batch, time)``; a scalar, the mean over windows whose samples
+    are all scored, and 0 without such a window.
 
     Raises:
         UserError: if window or hop is shorter than a sample.
@@ -40,9 +41,9 @@ class PredictionError(nn.Module):
         self.register_buffer("weights", window / window.sum(), persistent=False)
 
     def forward(self, residual: Tensor, mask: Tensor) -> Tensor:
-        scored = scored_part(residual, mask)
-        missing = len(self.weights) - scored.shape[-1]
-        if missing > 0:  # a segment shorter than a window is one window
-            scored = nn.functional.pad(scored, (0, missing))
-        power = scored.square().unfold(-1, len(self.weights), self.hop_samples) @ self.weights.to(scored)
-        return 0.5 * torch.log(power + GRID_STEP**2 / 12).mean()
+        if residual.shape[-1] < len(self.weights):
+            return torch.zeros_like(residual[0, 0])
+        squares = residual.masked_fill(~mask, 0.0).square()
+        power, scored = (values.unfold(-1, len(self.weights), self.hop_samples) for values in (squares, mask))
+        log_level = 0.5 * torch.log(power @ self.weights.to(power) + GRID_STEP**2 / 12)
+        return masked_mean(log_level, scored.all(-1))

@@ -1,18 +1,15 @@
 """Copies a trained voice into a folder of its own: what speech needs, with rounded weights."""
 
-import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
-from torch import Tensor, nn
 
 from wavegen.errors import UserError
-from wavegen.files import atomic_path, write_bytes
+from wavegen.files import write_bytes
 from wavegen.runs.folder import CONFIG
 from wavegen.runs.manifest import MANIFEST
 from wavegen.runs.voice import MODELS, load_voice
-from wavegen.runs.weights import weights_file
+from wavegen.runs.weights import save_weights, weights_file
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -29,7 +26,7 @@ def pack_voice(run: str | Path, output: str | Path, precision: str = "bfloat16")
         precision: of the weights in the files, ``float32`` or ``bfloat16``.
 
     Returns:
-        The size of the folder's files in bytes.
+        The size of what was written, in bytes.
 
     Raises:
         UserError: as :func:`~wavegen.runs.voice.load_voice`; if the precision is unknown, the run has no
@@ -43,20 +40,13 @@ def pack_voice(run: str | Path, output: str | Path, precision: str = "bfloat16")
         raise UserError(f"{run / CONFIG} is missing, expected the configuration of the run")
     if (output / MANIFEST).exists():
         raise UserError(f"{output} contains a voice already, expected a new folder")
+    written: list[Path] = []
     for name in MODELS:
         model = getattr(voice, name)
         if model is not None:
-            write_bytes(weights_file(output, name), save(rounded(model, DTYPES[precision])))
+            save_weights(output, name, model, dtype=DTYPES[precision])
+            written.append(weights_file(output, name))
     for name in (CONFIG, MANIFEST):
-        with atomic_path(output / name) as temporary:
-            shutil.copyfile(run / name, temporary)
-    return sum(path.stat().st_size for path in output.iterdir() if path.is_file())
-
-
-def rounded(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The model's state with its parameters in another precision."""
-    trained = dict(model.named_parameters())
-    return {
-        name: (tensor.to(dtype) if name in trained else tensor).cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-    }
+        write_bytes(output / name, (run / name).read_bytes())
+        written.append(output / name)
+    return sum(path.stat().st_size for path in written)

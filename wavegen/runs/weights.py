@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
@@ -25,9 +26,17 @@ def weights_file(run: Path, name: str) -> Path:
     return run / f"{name}.safetensors"
 
 
-def save_weights(run: Path, name: str, model: nn.Module) -> None:
-    """Write ``run/<name>.safetensors`` atomically."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+def save_weights(run: Path, name: str, model: nn.Module, *, dtype: torch.dtype | None = None) -> None:
+    """Write ``run/<name>.safetensors`` atomically.
+
+    Args:
+        dtype: to which parameters are rounded; None keeps theirs. Buffers are not trained and keep theirs.
+    """
+    trained = dict(model.named_parameters())
+    tensors = {
+        key: (value.to(dtype) if dtype and key in trained else value).detach().cpu().contiguous()
+        for key, value in model.state_dict().items()
+    }
     write_bytes(weights_file(run, name), save(tensors))
 
 

@@ -30,7 +30,7 @@ class DistillationTraining(TrainingModule):
     Args:
         teacher: frozen here; gradients pass through it to the student's sample.
         student: the model that is trained.
-        terms: of the loss, see :func:`~wavegen.objectives.distillation.weighted_terms`. Their warm-up is
+        terms: of the loss, see :func:`~wavegen.objectives.distillation.distillation_terms`. Their warm-up is
             counted in the budget's steps; if minutes limit the training, their share counts as steps. A
             critic of a loss is trained by one step before the student's, on the same sample.
     """

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.data.speech.segments import Batch
+from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.objectives.likelihood import negative_log_likelihood
@@ -19,7 +20,7 @@ LOUDEST = 30.0
 
 
 class SourceFilterTraining(TrainingModule):
-    r"""Minimises the nats per sample of the density, and distances of the voice from the recording.
+    r"""Minimises the nats per sample of the density, losses of its filter, and distances of the voice.
 
     .. math:: L = -\frac1N \sum_t \log P(x_t \mid x_{<t}, c) + \sum_i \lambda_i D_i(g(\varepsilon, c), x)
               + \sum_j \lambda_j R_j(x - \hat x)
@@ -31,6 +32,9 @@ class SourceFilterTraining(TrainingModule):
         distances: by name, an entry ``{loss, weight}`` as the terms of a distillation, whose losses have
             ``distance(sample, recording)``, both ``(batch, time)``.
         voice_segments: number of segments of a batch for which the voice is computed.
+
+    Raises:
+        UserError: if a loss of the residual and a distance have the same name.
     """
 
     def __init__(
@@ -43,14 +47,18 @@ class SourceFilterTraining(TrainingModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for name in set(residual_losses) & set(distances):
+            raise UserError(f"{name} names a loss of the residual and a distance, expected two names")
         self.model, self.voice_segments = model, voice_segments
         self.residual_losses, self.distances = residual_losses, distances
 
     def costs(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Nats per sample, and by name the losses of the residual and the distances of the voice."""
         nats = negative_log_likelihood(self.model.density, batch.waveform, batch.context, batch.mask)
-        residual = self.model.filter.residual(batch.waveform, batch.context)
-        others = {name: entry.loss(residual, batch.mask) for name, entry in self.residual_losses.items()}
+        others = {}
+        if len(self.residual_losses):
+            residual = self.model.filter.residual(batch.waveform, batch.context)
+            others = {name: entry.loss(residual, batch.mask) for name, entry in self.residual_losses.items()}
         sample, chosen = self._speak_segments(batch)
         if not len(chosen):
             return nats, others | {name: torch.zeros_like(nats) for name in self.distances}

@@ -33,15 +33,16 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
         best.append(BestOnDev(model))
         return model
 
-    def weighted(entries: DictConfig) -> nn.ModuleDict:
-        return weighted_terms(build_all(entries, _convert_="all"), recordings(corpus))
+    def weighted(key: str) -> nn.ModuleDict:
+        entries = build_all(config.source_filter_training[key], _convert_="all")
+        return weighted_terms(f"source_filter_training.{key}", entries, recordings(corpus))
 
     def training(model: nn.Module) -> TrainingModule:
         settings = config.source_filter_training
         return SourceFilterTraining(
             model=cast(SourceFilter, model),
-            residual_losses=weighted(settings.residual_losses),
-            distances=weighted(settings.distances),
+            residual_losses=weighted("residual_losses"),
+            distances=weighted("distances"),
             voice_segments=settings.voice_segments,
             **optimisation(settings),
         )

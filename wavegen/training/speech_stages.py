@@ -13,7 +13,7 @@ from wavegen.calls import build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
-from wavegen.objectives.distillation import weighted_terms
+from wavegen.objectives.distillation import distillation_terms
 from wavegen.runs.folder import check_stored
 from wavegen.runs.manifest import read_manifest
 from wavegen.runs.voice import Voice, load_voice, require_match
@@ -48,7 +48,7 @@ def loss_terms(config: DictConfig, corpus: Corpus) -> nn.ModuleDict:
         UserError: if a loss cannot be built, or ``resume=`` would refuse its arguments.
     """
     check_stored(config.objective, "objective")
-    return weighted_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
+    return distillation_terms(build_all(config.objective, _convert_="all"), recordings(corpus))
 
 
 def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
