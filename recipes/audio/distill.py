@@ -25,6 +25,7 @@ from wavegen.runs.voice import load_voice
 from wavegen.training.distillation_check import check_distillable
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
+from wavegen.training.source_filter_check import check_source_filter
 from wavegen.training.speech_stage import fill_in_voice
 from wavegen.training.speech_stages import (
     check_teacher_checkpoint,
@@ -42,6 +43,8 @@ def main(config: DictConfig) -> None:
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
     teacher_voice, corpus = find_teacher_voice(config, corpus)
+    if teacher_voice is None:
+        check_source_filter(config, corpus)
     check_distillable(config, corpus, teacher_voice)
     run = open_run(config)
     if teacher_voice is None:

@@ -19,6 +19,7 @@ from wavegen.runs.folder import open_run, resume_config
 from wavegen.runs.voice import load_voice
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
+from wavegen.training.source_filter_check import check_source_filter
 from wavegen.training.source_filter_stage import train_source_filter
 from wavegen.training.speech_stage import fill_in_voice
 
@@ -28,6 +29,7 @@ def main(config: DictConfig) -> None:
     check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
+    check_source_filter(config, corpus)
     run = open_run(config)
     train_source_filter(config, corpus, run)
     end_other_processes()

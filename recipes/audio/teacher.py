@@ -15,6 +15,7 @@ from wavegen.data.speech.prepare import ensure_prepared
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training.processes import end_other_processes
 from wavegen.training.settings import check_trainings
+from wavegen.training.source_filter_check import check_source_filter
 from wavegen.training.speech_stage import fill_in_voice
 from wavegen.training.speech_stages import train_teacher
 
@@ -24,6 +25,7 @@ def main(config: DictConfig) -> None:
     check_trainings(config)
     corpus = ensure_prepared(config.corpus)
     fill_in_voice(config, corpus)
+    check_source_filter(config, corpus)
     run = open_run(config)
     train_teacher(config, corpus, run)
     end_other_processes()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wavegen.errors import UserError
-from wavegen.training.trial import in_words, require_call, trial
+from wavegen.training.trial import in_words, require_call, require_finite_scalar, trial
 
 
 def draws():
@@ -62,6 +62,16 @@ def test_arguments_that_do_not_fit_are_named():
         require_call("X", Without().forward, (1,), "forward(x)")
     with pytest.raises(UserError, match=r"^X has forward\(\), expected forward\(x\)$"):
         require_call("X", Narrow().forward, (1,), "forward(x)")
+
+
+def test_what_is_no_finite_scalar_is_named():
+    require_finite_scalar("X", torch.tensor(1))
+    with pytest.raises(UserError, match=r"^X is a tensor of shape \(1,\), expected a scalar tensor$"):
+        require_finite_scalar("X", torch.zeros(1))
+    with pytest.raises(UserError, match="^X is an object of float, expected a scalar tensor$"):
+        require_finite_scalar("X", 1.0)
+    with pytest.raises(UserError, match="^X is nan, expected a finite number$"):
+        require_finite_scalar("X", torch.tensor(torch.nan))
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,14 @@ from torch import Tensor, nn
 
 from wavegen.data.speech.corpus import Corpus
 from wavegen.errors import UserError
-from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.protocols import ParallelModel, SequentialModel
 from wavegen.objectives.distillation import DistillationStep, LossWithCritic, Term
 from wavegen.runs.voice import Voice
 from wavegen.runs.weights import build_model
 from wavegen.training.distillation import STATISTICS
+from wavegen.training.noise_batch import noise_batch
 from wavegen.training.speech_stages import loss_terms, student_config, teacher_config
-from wavegen.training.trial import in_words, require_call, trial
-
-LONGEST_S = 0.4
-BATCH_SIZE = 2
-LEVEL = 0.01  # root mean square of the recordings, which are noise
+from wavegen.training.trial import in_words, require_call, require_finite_scalar, trial
 
 
 def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice | None) -> None:
@@ -58,22 +54,14 @@ def check_distillable(config: DictConfig, corpus: Corpus, teacher_voice: Voice |
 
 
 def trial_step(config: DictConfig, teacher: nn.Module, student: nn.Module) -> DistillationStep:
-    """A step on noise, with what a batch of the training has: a frame of past that is not scored, and one
-    frame of lookahead."""
-    hop_samples = config.voice.hop_samples
-    duration_s = min(config.student_training.segment_s, LONGEST_S)
-    num_frames = 1 + max(1, round(duration_s * config.voice.sample_rate / hop_samples))
-    recording = LEVEL * torch.randn(BATCH_SIZE, num_frames * hop_samples)
-    mask = torch.arange(recording.shape[-1]).expand_as(recording) >= hop_samples
-    context = SpeechContext.zeros(
-        num_features=config.voice.num_features, num_frames=num_frames + 1, batch_size=BATCH_SIZE
-    )
+    """A step on noise."""
+    batch = noise_batch(config.voice, config.student_training.segment_s)
     return DistillationStep(
         teacher=cast(SequentialModel, teacher.eval()),
         student=cast(ParallelModel, student),
-        recording=recording,
-        context=context,
-        mask=mask,
+        recording=batch.waveform,
+        context=batch.context,
+        mask=batch.mask,
     )
 
 
@@ -91,10 +79,7 @@ def check_term(key: str, loss: nn.Module, step: DistillationStep) -> Term:
     term = loss(step)
     if not isinstance(term, Term):
         raise UserError(f"{key}: {kind} returns {in_words(term)}, expected a Term(value, log)")
-    if not (is_scalar(term.value) and isinstance(term.value, Tensor)):
-        raise UserError(f"{key}: the value of {kind} is {in_words(term.value)}, expected a scalar tensor")
-    if not torch.isfinite(term.value):
-        raise UserError(f"{key}: the value of {kind} is {term.value.item()}, expected a finite number")
+    require_finite_scalar(f"{key}: the value of {kind}", term.value)
     if not isinstance(term.log, Mapping):
         raise UserError(f"{key}: the log of {kind} is {in_words(term.log)}, expected scalars by name")
     for name, value in term.log.items():
@@ -113,11 +98,7 @@ def check_critic(key: str, loss: nn.Module, step: DistillationStep) -> list[str]
         return []
     kind = type(loss).__name__
     require_call(f"{key}: {kind}", loss.critic_loss, (step,), "critic_loss(step) -> Tensor")
-    value = loss.critic_loss(step.without_gradient())
-    if not (isinstance(value, Tensor) and is_scalar(value)):
-        raise UserError(f"{key}: the critic's loss of {kind} is {in_words(value)}, expected a scalar tensor")
-    if not torch.isfinite(value):
-        raise UserError(f"{key}: the critic's loss of {kind} is {value.item()}, expected a finite number")
+    require_finite_scalar(f"{key}: the critic's loss of {kind}", loss.critic_loss(step.without_gradient()))
     return [f"{key.rpartition('.')[2]}_critic"]
 
 

@@ -10,12 +10,34 @@ from wavegen.calls import build_all
 from wavegen.data.speech.corpus import Corpus
 from wavegen.models.speech.source_filter import SourceFilter
 from wavegen.objectives.distillation import weighted_terms
+from wavegen.runs.folder import check_stored
 from wavegen.runs.weights import build_model
-from wavegen.training.module import TrainingModule
 from wavegen.training.selection import BestOnDev
 from wavegen.training.settings import optimisation
 from wavegen.training.source_filter import SourceFilterTraining
 from wavegen.training.speech_stage import plain, recordings, speech_stage
+
+
+def source_filter_training(config: DictConfig, corpus: Corpus, model: SourceFilter) -> SourceFilterTraining:
+    """The training of the model as configured; its losses are initialised with recordings of the corpus.
+
+    Raises:
+        UserError: if a loss cannot be built, ``resume=`` would refuse its arguments, or two have one name.
+    """
+    settings = config.source_filter_training
+
+    def weighted(name: str) -> nn.ModuleDict:
+        key = f"source_filter_training.{name}"
+        check_stored(settings[name], key)
+        return weighted_terms(key, build_all(settings[name], _convert_="all"), recordings(corpus))
+
+    return SourceFilterTraining(
+        model=model,
+        residual_losses=weighted("residual_losses"),
+        distances=weighted("distances"),
+        voice_segments=settings.voice_segments,
+        **optimisation(settings),
+    )
 
 
 def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> SourceFilter | None:
@@ -33,24 +55,10 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
         best.append(BestOnDev(model))
         return model
 
-    def weighted(key: str) -> nn.ModuleDict:
-        entries = build_all(config.source_filter_training[key], _convert_="all")
-        return weighted_terms(f"source_filter_training.{key}", entries, recordings(corpus))
-
-    def training(model: nn.Module) -> TrainingModule:
-        settings = config.source_filter_training
-        return SourceFilterTraining(
-            model=cast(SourceFilter, model),
-            residual_losses=weighted("residual_losses"),
-            distances=weighted("distances"),
-            voice_segments=settings.voice_segments,
-            **optimisation(settings),
-        )
-
     trained = speech_stage(
         "source_filter",
         build_model_to_select,
-        training,
+        lambda model: source_filter_training(config, corpus, cast(SourceFilter, model)),
         lambda model: model.lookahead_frames * corpus.hop_samples,
         model_config=plain(config.source_filter),
         config=config,

@@ -50,6 +50,18 @@ def require_call(place: str, function: Callable, arguments: tuple[Any, ...], cal
         raise UserError(f"{place} has {name}{signature}, expected {call}") from error
 
 
+def require_finite_scalar(what: str, value: Any) -> None:
+    """Raise UserError unless the value is a tensor of one finite number.
+
+    Args:
+        what: the value in words, which the message begins with.
+    """
+    if not (isinstance(value, Tensor) and value.shape == ()):
+        raise UserError(f"{what} is {in_words(value)}, expected a scalar tensor")
+    if not torch.isfinite(value):
+        raise UserError(f"{what} is {value.item()}, expected a finite number")
+
+
 def in_words(value: Any) -> str:
     """A value in words that follow "returns"."""
     if isinstance(value, Tensor):
