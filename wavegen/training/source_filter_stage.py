@@ -59,7 +59,6 @@ def train_source_filter(config: DictConfig, corpus: Corpus, run: Path) -> Source
         "source_filter",
         build_model_to_select,
         lambda model: source_filter_training(config, corpus, cast(SourceFilter, model)),
-        lambda model: model.lookahead_frames * corpus.hop_samples,
         model_config=plain(config.source_filter),
         config=config,
         corpus=corpus,

@@ -54,21 +54,42 @@ def recordings(corpus: Corpus, limit: int = 100) -> list[np.ndarray]:
     return [corpus.load(cut)[0] for cut in itertools.islice(corpus.cuts("train"), limit)]
 
 
+def margins(*models: nn.Module, hop_samples: int) -> dict[str, int]:
+    """What a segment needs around it, so that the models compute there what they do in whole utterances.
+
+    The features of the oldest sample are interpolated, so the past begins a frame before it.
+
+    Returns:
+        ``past_samples`` before it, and ``lookahead_frames`` of features after it, for :class:`SegmentData`.
+    """
+    past = [
+        model.past_samples if hasattr(model, "past_samples") else model.receptive_field for model in models
+    ]
+    return {
+        "past_samples": max(past) + hop_samples,
+        "lookahead_frames": max(getattr(model, "lookahead_frames", 1) for model in models),
+    }
+
+
 def speech_stage(
     name: str,
     build_from: Callable[[dict[str, Any]], nn.Module],
     module: Callable[[nn.Module], TrainingModule],
-    past_samples: Callable[[nn.Module], int],
     *,
     model_config: dict[str, Any],
     config: DictConfig,
     corpus: Corpus,
     run: Path,
     seed: int,
+    beside: Sequence[nn.Module] = (),
     callbacks: Sequence[lightning.Callback] = (),
     finish: Callable[[TrainingModule], None] | None = None,
 ) -> nn.Module:
-    """A stage on segments of a corpus that logs spoken samples at validations."""
+    """A stage on segments of a corpus that logs spoken samples at validations.
+
+    Args:
+        beside: other models that are computed on the same segments, as the teacher of a student.
+    """
     if weights_file(run, name).exists():
         require_match(load_voice(run), corpus, run)
     settings = config[f"{name}_training"]
@@ -77,9 +98,8 @@ def speech_stage(
         return SegmentData(
             corpus=corpus,
             segment_s=settings.segment_s,
-            past_samples=past_samples(model),
             batch_size=settings.batch_size,
-            lookahead_frames=getattr(model, "lookahead_frames", 1),
+            **margins(model, *beside, hop_samples=corpus.hop_samples),
             seed=config.seed,
             num_workers=settings.num_workers,
         )

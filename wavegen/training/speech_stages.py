@@ -74,7 +74,6 @@ def train_teacher(config: DictConfig, corpus: Corpus, run: Path) -> nn.Module:
         lambda teacher: TeacherTraining(
             teacher=cast(SequentialModel, teacher), sample_rate=corpus.sample_rate, **optimisation(settings)
         ),
-        lambda teacher: teacher.receptive_field,
         model_config=teacher_config(config),
         config=config,
         corpus=corpus,
@@ -159,10 +158,10 @@ def train_student(
             terms=loss_terms(config, corpus),
             **optimisation(settings),
         ),
-        lambda student: max(student.receptive_field, teacher.receptive_field),
         model_config=student_config(config, described),
         config=config,
         corpus=corpus,
         run=run,
         seed=config.seed + 1,
+        beside=[teacher],
     )

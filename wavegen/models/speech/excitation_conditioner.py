@@ -88,11 +88,6 @@ class ExcitationConditioner(nn.Module):
         """Past samples of the waveform: those of the net, and those of the filter before them."""
         return self.wavenet.receptive_field + self.source_filter.density.receptive_field
 
-    @property
-    def lookahead_frames(self) -> int:
-        """Frames of features after a frame that its parameters depend on."""
-        return self.source_filter.lookahead_frames
-
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
         loc, log_scale, excitation = self.source_filter.density.locate(x, context)
         return self.affine(self.wavenet(excitation, context), loc, log_scale)

@@ -127,3 +127,8 @@ class SourceFilter(nn.Module):
         parts = [self.filter, self.mixture] + ([self.long_term] if self.long_term else [])
         lag = LONGEST_FRAMES if self.long_term else 0
         return 1 + max(lag, *(part.parameter_source.context_frames for part in parts))
+
+    @property
+    def past_samples(self) -> int:
+        """Samples before an excerpt, with their features, that the density within the excerpt depends on."""
+        return max(self.density.receptive_field, self.lookahead_frames * self.hop_samples)

@@ -90,6 +90,18 @@ class WaveNetTeacher(AutoregressiveModel):
     def receptive_field(self) -> int:
         return self.conditioner.receptive_field
 
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames of features after a frame that its density depends on; 1 for the upsampling."""
+        return 1 if self.source_filter is None else self.source_filter.lookahead_frames
+
+    @property
+    def past_samples(self) -> int:
+        """Samples before an excerpt, with their features, that the density within the excerpt depends on."""
+        if self.source_filter is None:
+            return self.receptive_field
+        return self.wavenet.receptive_field + self.source_filter.past_samples
+
     def conditionals(self, x: Tensor, context: Context = None) -> Distribution:
         """p(x_t | x_<t, context) for every t. A mu-law head quantises the observed past, as in sampling."""
         observed = getattr(self.head, "observed", None)
