@@ -26,7 +26,7 @@ PLACEHOLDER = re.compile(r"[<*{…]|NAME|FAMILY|\bID\b")
 
 def named_files(page):
     """Paths from the top, and names of Python files, in backticks; other projects' files are left out."""
-    text = page.read_text(encoding="utf-8").partition("## Habits to absorb")[0]
+    text = page.read_text(encoding="utf-8").partition("## Design rules from other projects")[0]
     words = {span.split()[0].rstrip(":") for span in re.findall(r"`([^`\n]+)`", text) if span.strip()}
     words = {word for word in words if not PLACEHOLDER.search(word)}
     paths = {word for word in words if word.split("/")[0] in FOLDERS and "/" in word}

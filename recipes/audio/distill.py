@@ -12,7 +12,7 @@ Examples:
   wavegen distill
   wavegen distill corpus=ljspeech corpus.root=DIR experiment=ljspeech_cpu
   wavegen distill teacher_checkpoint=runs/teacher-espeak-8000
-  wavegen distill term=[frame_level,spectral_shape] objective.power=null
+  wavegen distill term=[contrastive,spectral_shape]
   wavegen distill resume=runs/distill-espeak-8000
 """
 

@@ -17,7 +17,7 @@ STEEPEST_DB = 15.0
 
 
 class FrameLevel(nn.Module):
-    r"""Itakura–Saito distance of powers in mel bands over windows of a tenth of a second.
+    r"""Itakura–Saito distance of powers in mel bands over windows of some periods.
 
     .. math:: L = \operatorname{mean}_{b,n}\, h\left(\log\frac{P_{bn} + \epsilon}{\hat P_{bn} + \epsilon}
               \right), \qquad h(d) = e^d - d - 1
@@ -27,8 +27,8 @@ class FrameLevel(nn.Module):
     power of the corpus times ``floor_db``. Above 15 dB, h is continued by its tangent, since a sample that is
     almost silent would have an infinite gradient.
 
-    **Why this form makes no voice quiet.** A loss pulls a model towards some average of what may follow its
-    conditioning, and different losses have different averages. Suppose that the sample's level is a constant
+    **Why this form makes no voice quiet.** Several recordings fit one conditioning, and the loss decides
+    which average of them a model learns. Suppose that the sample's level is a constant
     :math:`g^2` times the mean, because the features do not determine the recording's.
 
     * A distance of magnitudes of single bins has two biases. Magnitudes of independent noises are Rayleigh
