@@ -128,9 +128,13 @@ class Ablation:
     def key(self, row: Row) -> str:
         return row.name if self.seed == 0 else f"{row.name}, seed {self.seed}"
 
+    def run(self, name: str) -> Path:
+        """The run folder of a row."""
+        return RUNS / (name if self.seed == 0 else f"{name}-{self.seed}")
+
     def command(self, row: Row) -> list[str]:
         """The command of a row: recipe and words."""
-        run = RUNS / self.key(row).replace(", seed ", "-")
+        run = self.run(row.name)
         first = self.minutes if row.recipe == "source_filter" else SOURCE_FILTER_SHARE * self.minutes
         rest = self.minutes if "source_filter=none" in row.words else self.minutes - first
         corpus = "ljspeech" if "corpus.layout.loudness=false" not in row.words else "ljspeech-no-loudness"
@@ -142,7 +146,7 @@ class Ablation:
             words += ["teacher_training.max_steps=100000", "teacher_training.num_workers=0"]
             words += ["teacher_training.speak_every_num_validations=100000"]
         elif row.recipe == "distill":
-            words += ["experiment=ljspeech_cpu", f"teacher_checkpoint={RUNS / 'teacher'}"]
+            words += ["experiment=ljspeech_cpu", f"teacher_checkpoint={self.run('teacher')}"]
             words += [f"student_training.max_minutes={self.minutes:g}", "student_training.max_steps=100000"]
             words += ["student_training.num_workers=0", "student_training.speak_every_num_validations=100000"]
         if row.recipe != "teacher":  # measured below, and not on test
@@ -160,7 +164,7 @@ class Ablation:
         line = shlex.join(["wavegen", *shown])
         if self.results.get(self.key(row), {}).get("command") == line:
             return True
-        run = Path(next(word for word in command if word.startswith("run=")).removeprefix("run="))
+        run = self.run(row.name)
         print(line, flush=True)
         try:
             self.train_and_speak(row, run, command)
@@ -214,7 +218,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", metavar="DIR", help="folder in LJSpeech layout")
-    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
+    names = [row.name for row in ROWS]
+    parser.add_argument(
+        "--rows", nargs="*", choices=names, metavar="ROW", help=f"all by default: {', '.join(names)}"
+    )
     parser.add_argument("--minutes", type=float, default=18.0, help="of training a row (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="rows at a time, a core each (%(default)s)")

@@ -2,8 +2,7 @@
 
 The text may contain any punctuation. It may also come from a file, or from standard input with text_file=-.
 The student is used by default; with model=teacher, the teacher generates one sample after another. output=-
-is
-standard output: a player behind a pipe starts before all samples are computed.
+is standard output: a player behind a pipe starts before all samples are computed.
 
 Examples:
   wavegen synthesize text="Good morning, how are you?" checkpoint=runs/quickstart output=morning.wav

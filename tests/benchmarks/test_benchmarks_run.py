@@ -93,3 +93,24 @@ def test_every_row_of_the_ablation_is_a_valid_command():
         stages = ["student"] if row.recipe == "distill" else ["source_filter"][: bool(config.source_filter)]
         stages += ["teacher"] if row.recipe == "teacher" else []
         assert sum(config[f"{stage}_training"].max_minutes for stage in stages) == pytest.approx(18.0)
+
+
+def test_teachers_of_the_ablation_are_those_of_the_experiment():
+    ablation, configs = runpy.run_path(str(BENCHMARKS / "voice_ablation.py")), resource_directory("configs")
+    corpus = ["corpus=ljspeech", "corpus.root=DIR"]
+    row = compose_config("teacher", [*corpus, *ablation["LIKE_LJSPEECH_CPU"]], configs=configs)
+    experiment = compose_config("distill", ["experiment=ljspeech_cpu", "corpus.root=DIR"], configs=configs)
+    assert row.teacher == experiment.teacher
+    of_the_rows = {"max_minutes", "max_steps", "speak_every_num_validations"}
+    for key in row.teacher_training.keys() - of_the_rows:
+        assert row.teacher_training[key] == experiment.teacher_training[key], key
+
+
+def test_another_seed_distils_the_teacher_of_that_seed():
+    ablation = runpy.run_path(str(BENCHMARKS / "voice_ablation.py"))
+    rows = {row.name: row for row in ablation["ROWS"]}
+    commands = ablation["Ablation"]("DIR", 18.0, 3)
+    (teacher,) = [word for word in commands.command(rows["teacher"]) if word.startswith("run=")]
+    student = commands.command(rows["student_power"])
+    assert f"teacher_checkpoint={teacher.removeprefix('run=')}" in student
+    assert "run=runs/ablation/student_power-3" in student and "runs/ablation/teacher-3" in teacher

@@ -133,5 +133,7 @@ def test_what_does_not_fit_is_named():
         )
     with pytest.raises(UserError, match="at least 1, got 0 and 4"):
         LinearPrediction(order=0, hop_samples=4, parameters=Frames)
+    with pytest.raises(UserError, match=r"bandwidth_expansion in \(0, 1\], got 1\.1"):
+        LinearPrediction(order=2, hop_samples=4, parameters=nn.Identity, bandwidth_expansion=1.1)
     with pytest.raises(UserError, match=r"max_reflection in \(0, 1\), got 1"):
         LinearPrediction(order=3, hop_samples=4, parameters=Frames, max_reflection=1)

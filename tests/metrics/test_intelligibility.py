@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,3 +63,15 @@ def test_silence_has_no_value():
 def test_other_lengths_are_refused():
     with pytest.raises(UserError, match=r"one length, got \(10,\) and \(11,\)"):
         extended_stoi(torch.zeros(10), torch.zeros(11), RATE)
+
+
+def test_the_value_is_the_same_again_where_bands_are_digitally_silent_and_draws_are_left_alone():
+    recording = babble()
+    quiet = recording.clone()
+    quiet[RATE // 2 :] = 0.0
+    np.random.seed(7)
+    first = extended_stoi(recording, quiet, RATE)
+    drawn = np.random.rand()
+    assert first == extended_stoi(recording, quiet, RATE)
+    np.random.seed(7)
+    assert drawn == np.random.rand()

@@ -90,7 +90,7 @@ def test_a_batch_scores_the_mean_of_its_members_however_loud_they_are(recording)
 
 
 def test_only_scored_samples_count(recording):
-    """Both sides are silent elsewhere."""
+    """The past costs nothing, and does not make the mean smaller."""
     power = PowerLoss(resolutions_ms=[(20, 8)], sample_rate=SAMPLE_RATE)
     power.fit_to_data(list(recording))
     mask = torch.zeros(recording.shape, dtype=torch.bool)
@@ -99,4 +99,7 @@ def test_only_scored_samples_count(recording):
     step = SimpleNamespace(sample=sample, recording=recording, mask=mask)
     before = power(step).value
     sample[:, 3000:] = 7.0
+    sample[:, :1000] = torch.inf
     assert power(step).value == before > 0
+    scored = sample[:, 1000:3000], recording[:, 1000:3000]
+    torch.testing.assert_close(before, power.distance(*scored))

@@ -42,9 +42,9 @@ def module_of(phones, classifier, **settings):
 class Fixed(torch.nn.Module):
     """Hears given logits."""
 
-    def __init__(self, logits):
+    def __init__(self, logits, receptive_field=0):
         super().__init__()
-        self.logits = logits
+        self.logits, self.receptive_field = logits, receptive_field
 
     def forward(self, waveform):
         return self.logits
@@ -62,6 +62,9 @@ def test_scores_are_means_over_scored_frames():
     expected = -(2 * math.log(0.9) + math.log(0.2)) / 3
     assert scores["cross_entropy_nats"].item() == pytest.approx(expected)
     assert scores["accuracy"].item() == pytest.approx(2 / 3)
+    # The last two frames need samples after the window.
+    scores = module_of(phones, Fixed(logits, receptive_field=41)).scores(batch)
+    assert scores["cross_entropy_nats"].item() == pytest.approx(-math.log(0.9))
 
 
 def test_it_learns_to_tell_tones_apart():

@@ -1,5 +1,7 @@
 """What the training of a source-filter model minimises, and which parts each cost reaches."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -90,7 +92,7 @@ def test_a_validation_gives_the_cost_by_which_weights_are_selected(training, bat
 
 def test_which_parts_each_cost_reaches(training, batch):
     training.model.requires_grad_(True)
-    nats, distances = training.costs(batch)
+    nats, distances, _ = training.costs(batch)
     reached = {}
     for name, value in {"nats": nats, **distances}.items():
         training.model.zero_grad()
@@ -156,8 +158,29 @@ def test_without_any_calm_segment_the_likelihood_and_the_residual_are_left(train
     nats = -training.model.density.conditionals(batch.waveform, batch.context).log_prob(batch.waveform)
     residual = training.model.filter.residual(batch.waveform, batch.context)
     torch.testing.assert_close(loss, nats[batch.mask].mean() + 2.0 * residual[batch.mask].abs().mean())
+    assert "train/power" not in training.values
     loss.backward()
-    assert all(p.grad.isfinite().all() for p in training.model.parameters() if p.grad is not None)
+    assert all(p.grad.isfinite().all() for p in training.model.parameters())  # none is missing, for DDP
+
+
+@pytest.mark.parametrize("segments", [[1], [0, 1]])
+def test_weights_whose_voice_has_no_bound_are_never_the_best(training, batch, monkeypatch, segments):
+    blowing_up(training, segments, monkeypatch)
+    assert training.validation_step(batch, 0)["cost"] == math.inf
+    assert math.isnan(training.values["dev/power"]) == (len(segments) == 2)
+
+
+def test_losses_of_the_residual_are_computed_in_float32(training, batch):
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = training.costs(batch).others["level"]
+    torch.testing.assert_close(rounded, training.costs(batch).others["level"])
+
+
+def test_without_distances_nothing_is_spoken(training, batch, monkeypatch):
+    training.distances = torch.nn.ModuleDict()
+    called = blowing_up(training, [], monkeypatch)
+    training.training_step(batch, 0).backward()
+    assert not called and all(p.grad is not None for p in training.model.parameters())
 
 
 def test_a_name_means_one_loss(training):

@@ -53,9 +53,12 @@ class LinearPrediction(CausalAffine):
                 f"LinearPrediction: expected order and hop_samples of at least 1, got {order} and "
                 f"{hop_samples}"
             )
-        for name, value in (("max_reflection", max_reflection), ("bandwidth_expansion", bandwidth_expansion)):
-            if not 0 < value <= 1 or (name == "max_reflection" and value == 1):
-                raise UserError(f"LinearPrediction: expected {name} in (0, 1), got {value}")
+        if not 0 < max_reflection < 1:
+            raise UserError(f"LinearPrediction: expected max_reflection in (0, 1), got {max_reflection}")
+        if not 0 < bandwidth_expansion <= 1:
+            raise UserError(
+                f"LinearPrediction: expected bandwidth_expansion in (0, 1], got {bandwidth_expansion}"
+            )
         self._order, self.hop_samples = order, hop_samples
         self.parameter_source = parameters(num_parameters=order + 1)
         self.max_reflection = max_reflection

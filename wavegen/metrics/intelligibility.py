@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 from pystoi import stoi
 from torch import Tensor
 
@@ -37,9 +38,13 @@ def extended_stoi(reference: Tensor, waveform: Tensor, sample_rate: int) -> floa
     if len(reference) < SEGMENT_S * sample_rate or not reference.any():
         return math.nan
     signals = [signal.double().numpy() for signal in (reference, waveform)]
+    state = np.random.get_state()
+    np.random.seed(0)  # pystoi adds noise of 1e-16, which is all that digitally silent bands have
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         try:
             return float(stoi(*signals, sample_rate, extended=True))
         except RuntimeWarning:  # pystoi's way of saying that there are too few frames
             return math.nan
+        finally:
+            np.random.set_state(state)

@@ -19,7 +19,7 @@ class PaperPowerLoss(nn.Module):
     .. math:: L = \frac{\|\phi(\hat x) - \phi(x)\|^2}{\|\Phi\|^2}, \qquad
               \phi_f(x) = \operatorname{mean}_n |\operatorname{STFT}(x)_{fn}|^2
 
-    The mean is over the frames of each utterance's scored part, the distance is the mean over utterances.
+    The mean is over the frames of the batch's scored part, the distance is the mean over its segments.
     :math:`\Phi` is :math:`\phi` of the corpus, so the loss has no unit, and silence in place of a segment of
     average loudness costs 1. Without it the weight would have to follow the fourth power of the level.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wavegen.objectives.distillation import DistillationStep, Term
+from wavegen.objectives.reduction import scored_part
 from wavegen.objectives.short_time import CorpusSpectra
 
 
@@ -21,14 +22,14 @@ class PowerLoss(nn.Module):
     controls loud harmonics (losses on powers or on logarithms alone gave audible noise); the small
     logarithmic term preserves quiet bands and pauses. :math:`\bar S` is the RMS magnitude of the corpus at
     that resolution, so the loss has no unit and does not weight quiet segments more than loud ones.
-    :math:`\epsilon` is :math:`10^{-3}` of it.
+    :math:`\epsilon` is :math:`10^{-3}` of it. The weights :math:`w_f` of bins below ``low_band_hz`` are
+    ``low_band_weight`` times those of the others; their mean is 1.
 
     Args:
         resolutions_ms: pairs ``(window, hop)`` in milliseconds, because hearing does not depend on the
             sample rate. The transform size is the next power of two above the window.
         sample_rate: of the waveforms, Hz.
-        low_band_hz: bins below this frequency have the weight ``low_band_weight``.
-        low_band_weight: 1 for no weighting.
+        low_band_hz, low_band_weight: of :math:`w_f`; a weight of 1 for no weighting.
         log_weight: :math:`\lambda`.
 
     Raises:
@@ -54,8 +55,9 @@ class PowerLoss(nn.Module):
         self.spectra.fit_to_data(recordings)
 
     def forward(self, step: DistillationStep) -> Term:
-        """The distance of the step's sample from its recording; both are silent where nothing is scored."""
-        return Term(self.distance(step.sample * step.mask, step.recording * step.mask))
+        """The distance of the scored part of the step's sample from that of its recording."""
+        sample, recording = (scored_part(waveform, step.mask) for waveform in (step.sample, step.recording))
+        return Term(self.distance(sample, recording))
 
     def distance(self, sample: Tensor, recording: Tensor) -> Tensor:
         """Both ``(batch, time)``; a scalar without unit, zero only for equal magnitudes.

@@ -16,9 +16,10 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 def scored_part(waveform: Tensor, mask: Tensor) -> Tensor:
     """``waveform (batch, time)`` from the first to the last time that is scored in any row, silent elsewhere.
 
-    The past before a segment, which is conditioned on but not scored, is cut off: a mean over the frames of
-    what is left is a mean over scored frames, and costs nothing for the past. One sample of silence is left
-    of a batch without scored samples.
+    The past before a segment, which is conditioned on but not scored, is cut off: it costs nothing and does
+    not count in a mean over the frames of what is left. Segments near the beginning or the end of an
+    utterance are scored earlier or later than the others of their batch, so these have silence there, which
+    counts. One sample of silence is left of a batch without scored samples.
     """
     times = mask.any(0).nonzero().flatten()
     first, last = (int(times[0]), int(times[-1])) if len(times) else (0, 0)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from wavegen.audio.pitch import FRAME_S
 from wavegen.calls import build
 from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.segments import Batch
@@ -29,6 +30,8 @@ from wavegen.training.stage import run_stage
 
 class ClassifierTraining(TrainingModule):
     """Minimises the cross-entropy per scored frame; logs it, in nats, and the accuracy.
+
+    Frames whose receptive field reaches beyond the window are not scored.
 
     Args:
         classifier: the model.
@@ -51,7 +54,8 @@ class ClassifierTraining(TrainingModule):
         """Means over the scored frames."""
         logits = self.classifier(batch.waveform).float()  # autocast may have left bfloat16
         phones = self.targets(batch.context)[:, : logits.shape[-1]]
-        scored = batch.mask[:, :: self.hop_samples]  # segments begin at frames
+        scored = batch.mask[:, :: self.hop_samples].clone()  # segments begin at frames
+        scored[:, logits.shape[-1] - future_frames(self.classifier, self.hop_samples) :] = False
         cross_entropy = F.cross_entropy(logits, phones, reduction="none")
         correct = (logits.argmax(1) == phones).to(logits.dtype)
         return {
@@ -71,6 +75,11 @@ class ClassifierTraining(TrainingModule):
         self.log_all("dev", scores, size)
         self.log("dev_accuracy", scores["accuracy"], prog_bar=True, logger=False, sync_dist=True)
         return {"cost": scores["cross_entropy_nats"], "size": size}
+
+
+def future_frames(classifier: PhoneClassifier, hop_samples: int) -> int:
+    """Frames after a frame that its phone depends on."""
+    return -(-classifier.receptive_field // hop_samples)
 
 
 def fill_in_phones(config: DictConfig, corpus: Corpus) -> None:
@@ -101,7 +110,7 @@ def train_classifier(config: DictConfig, corpus: Corpus, run: Path) -> PhoneClas
     def segments(classifier: Any) -> SegmentData:
         return SegmentData(
             corpus=corpus,
-            segment_s=settings.segment_s,
+            segment_s=settings.segment_s + FRAME_S * future_frames(classifier, corpus.hop_samples),
             past_samples=classifier.receptive_field,
             batch_size=settings.batch_size,
             seed=config.seed,

@@ -1,7 +1,7 @@
 """Training of the source-filter model: likelihood for the density, spectra for the voice."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,15 @@ from wavegen.training.module import TrainingModule
 
 LOUDEST = 30.0
 """A voice beyond 30 times full scale is no sound, but filters that amplify each other's state."""
+
+
+class Costs(NamedTuple):
+    """Of a batch: nats per sample; losses of the residual and distances of the voice by name; the number of
+    segments that are in no distance, because the voice amplified them without bound."""
+
+    nats: Tensor
+    others: dict[str, Tensor]
+    num_unbounded: int
 
 
 class SourceFilterTraining(TrainingModule):
@@ -52,21 +61,24 @@ class SourceFilterTraining(TrainingModule):
         self.model, self.voice_segments = model, voice_segments
         self.residual_losses, self.distances = residual_losses, distances
 
-    def costs(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Nats per sample, and by name the losses of the residual and the distances of the voice."""
+    def costs(self, batch: Batch) -> Costs:
+        """Distances are left out if there is no segment for them."""
         nats = negative_log_likelihood(self.model.density, batch.waveform, batch.context, batch.mask)
         others = {}
         if len(self.residual_losses):
-            residual = self.model.filter.residual(batch.waveform, batch.context)
-            others = {name: entry.loss(residual, batch.mask) for name, entry in self.residual_losses.items()}
+            with torch.autocast(batch.waveform.device.type, enabled=False):  # bfloat16 is too coarse for taps
+                residual = self.model.filter.residual(batch.waveform, batch.context)
+                others = {
+                    name: entry.loss(residual, batch.mask) for name, entry in self.residual_losses.items()
+                }
+        if not len(self.distances):
+            return Costs(nats, others, 0)
         sample, chosen = self._speak_segments(batch)
-        if not len(chosen):
-            return nats, others | {name: torch.zeros_like(nats) for name in self.distances}
-        pair = (
-            scored_part(sample, batch.mask[chosen]),
-            scored_part(batch.waveform[chosen], batch.mask[chosen]),
-        )
-        return nats, others | {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
+        if len(chosen):
+            mask = batch.mask[chosen]
+            pair = scored_part(sample, mask), scored_part(batch.waveform[chosen], mask)
+            others |= {name: entry.loss.distance(*pair) for name, entry in self.distances.items()}
+        return Costs(nats, others, min(self.voice_segments, len(batch.waveform)) - len(chosen))
 
     def _speak_segments(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The voice of the first segments, ``(segments, time)``, and their indices.
@@ -93,9 +105,11 @@ class SourceFilterTraining(TrainingModule):
         return sum((entries[name].weight * value for name, value in others.items()), nats)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        nats, others = self.costs(batch)
+        nats, others, _ = self.costs(batch)
         for name, value in {"negative log-likelihood": nats, **others}.items():
             self.check_finite(name, value)
+        # Processes that train together need a gradient of every parameter in every step.
+        nats = nats + 0.0 * torch.stack([p.sum() for p in self.model.mixture.parameters()]).sum()
         values = {"bits_per_sample": nats.detach() / math.log(2)}
         values |= {name: value.detach() for name, value in others.items()}
         self.log_all("train", values, len(batch.waveform))
@@ -103,11 +117,13 @@ class SourceFilterTraining(TrainingModule):
         return self.total(nats, others)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, float | int]:
-        nats, others = self.costs(batch)
+        """The cost is infinite if the voice of a segment has no bound: such weights are never the best."""
+        nats, others, num_unbounded = self.costs(batch)
         bits, size = nats / math.log(2), int(batch.mask.sum())
-        self.log_all("dev", {"bits_per_sample": bits, **others}, size)
+        unknown = dict.fromkeys(self.distances, torch.full_like(nats, math.nan))
+        self.log_all("dev", {"bits_per_sample": bits, **unknown, **others}, size)
         self.log("dev_bits", bits, prog_bar=True, logger=False, sync_dist=True)
-        return {"cost": self.total(nats, others).item(), "size": size}
+        return {"cost": math.inf if num_unbounded else self.total(nats, others).item(), "size": size}
 
     @torch.inference_mode()
     def speak(self, context: SpeechContext, lengths: Tensor, generator: torch.Generator) -> Tensor:

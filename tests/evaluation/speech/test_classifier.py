@@ -38,6 +38,10 @@ def test_accuracies_are_shares_of_frames_beside_the_most_frequent_phone(corpus, 
         assert metrics[f"classifier/{split}/accuracy"] == 1
         share = (phones[split] == majority).float().mean().item()
         assert metrics[f"classifier/{split}/majority_accuracy"] == pytest.approx(share)
+        sounds = phones[split][phones[split] != 0]
+        frequent = phones["train"][phones["train"] != 0].bincount().argmax()
+        share = (sounds == frequent).float().mean().item()
+        assert metrics[f"classifier/{split}/majority_accuracy_without_pauses"] == pytest.approx(share)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written.keys() == metrics.keys()
     one = evaluate_classifier(Oracle(corpus, always=0), corpus, tmp_path, seed=0)

@@ -9,6 +9,7 @@ import torch
 from scipy.signal import lfilter, welch
 from torch import nn
 
+from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
 from wavegen.models.speech.mixed_source import MixedSource
 
@@ -152,3 +153,9 @@ def test_no_harmonic_is_above_half_the_sample_rate():
     for k in range(1, 11):
         is_harmonic[390 * k - 5 : 390 * k + 6] = True
     assert power[~is_harmonic].sum() < 1e-6 * power.sum()
+
+
+@pytest.mark.parametrize("options", [{"num_bands": 1}, {"initial_share": 0.0}, {"initial_share": 1.0}])
+def test_settings_without_a_source_are_refused(options):
+    with pytest.raises(UserError, match="at least 2 num_bands and an initial_share between 0 and 1, got"):
+        source(**options)

@@ -19,9 +19,10 @@ def evaluate_classifier(
     """Write ``metrics.json`` with accuracies on dev and test; returns its content.
 
     ``classifier/SPLIT/accuracy`` is the share of frames whose phone is the most probable one,
-    ``…/accuracy_without_pauses`` that in frames which are not silence, and ``…/majority_accuracy`` that of
-    the most frequent phone of the training part, whatever is heard. Each has its 95 % interval over
-    utterances (``_low``, ``_high``). Dev has chosen the weights, test has not.
+    ``…/accuracy_without_pauses`` that in frames which are not silence. ``…/majority_accuracy`` is that of
+    always naming the most frequent phone of the training part, and ``…/majority_accuracy_without_pauses``
+    that of the most frequent one but silence, in frames which are not silence. Each has its 95 % interval
+    over utterances (``_low``, ``_high``). Dev has chosen the weights, test has not.
     """
     targets, tally = PhoneTargets(corpus.encoder.layout), Tally()
     counts = torch.zeros(targets.num_phones, dtype=torch.int64)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from wavegen.audio.closures import polarity
 from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
+from wavegen.errors import UserError
 from wavegen.flows.all_pole import all_pole_filter
 from wavegen.flows.causal_affine import CausalAffine
 from wavegen.flows.levinson import autocorrelation_of_spectrum, reflections_of_autocorrelation
@@ -53,12 +54,15 @@ class MixedSource(CausalAffine):
     Args:
         parameters: builds, called with ``num_parameters`` = num_bands + 1, a module ``forward(context) ->
             (batch, frames, num_parameters)``: the logits of s, and log r.
-        num_bands: points from 0 to half the sample rate.
+        num_bands: points from 0 to half the sample rate, at least the two ends.
         hop_samples: samples per frame; a frame lasts 5 ms.
         noise_order: of the noise filter.
         initial_share: of noise, where the logits are zero.
 
     Shapes: ``(batch, time)``; the frames must cover the time.
+
+    Raises:
+        UserError: if there are fewer than two points, or the initial share is not between 0 and 1.
 
     Harmonic and noise models: Stylianou 2001, doi 10.1109/89.890068; as a neural source Wang et al. 2019,
     arXiv 1810.11946.
@@ -74,6 +78,11 @@ class MixedSource(CausalAffine):
         initial_share: float = 0.2,
     ) -> None:
         super().__init__()
+        if num_bands < 2 or not 0 < initial_share < 1:
+            raise UserError(
+                "MixedSource: expected at least 2 num_bands and an initial_share between 0 and 1, got "
+                f"{num_bands} and {initial_share}"
+            )
         self.parameter_source = parameters(num_parameters=num_bands + 1)
         self.num_bands, self.hop_samples, self.noise_order = num_bands, hop_samples, noise_order
         self.initial_logit = math.log(initial_share / (1 - initial_share))
