@@ -16,6 +16,7 @@ OF_SEVERAL = {
     "models/test_image_flows.py": "what is particular to image flows, over all of them",
     "nets/test_image_conditioners.py": "what the image conditioners have in common",
     "training/test_ddp.py": "trainings in several processes, by the command line",
+    "voices/test_every_voice.py": "the voices that the package carries, which are folders of data",
 }
 """Test modules of more than one module, and what they test."""
 
