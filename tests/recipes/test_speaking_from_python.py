@@ -20,9 +20,8 @@ BRIEF = {"segment_s": 0.05, "batch_size": 1, "max_steps": 2, "validate_every_ste
 def test_the_example_speaks_into_a_file(corpus_overrides, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     brief = {**BRIEF, "num_workers": 0, "speak_every_num_validations": 100}
-    words = [
-        f"{stage}_training.{key}={value}" for stage in ("teacher", "student") for key, value in brief.items()
-    ]
+    stages = ("source_filter", "teacher", "student")
+    words = [f"{stage}_training.{key}={value}" for stage in stages for key, value in brief.items()]
     words += [*corpus_overrides("espeak", 8000), "run=runs/quickstart"]
     config = compose_config("distill", words, configs=resource_directory("configs"))
     corpus = ensure_prepared(config.corpus)
