@@ -215,3 +215,15 @@ def fit_line(tmp_path):
         return module
 
     return fit
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """``importable(name, source)`` makes a module that configurations can name, as a user's own; its name."""
+
+    def write(name, source):
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        return name
+
+    return write

@@ -52,10 +52,8 @@ class Unannotated(Fine):
 
 
 @pytest.fixture
-def losses(tmp_path, monkeypatch):
-    (tmp_path / "losses_to_try.py").write_text(LOSSES)
-    monkeypatch.syspath_prepend(tmp_path)
-    return "losses_to_try"
+def losses(importable):
+    return importable("losses_to_try", LOSSES)
 
 
 @pytest.fixture

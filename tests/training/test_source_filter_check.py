@@ -33,10 +33,8 @@ class OfSteps(nn.Module):
 
 
 @pytest.fixture
-def losses(tmp_path, monkeypatch):
-    (tmp_path / "losses_of_filters.py").write_text(LOSSES)
-    monkeypatch.syspath_prepend(tmp_path)
-    return "losses_of_filters"
+def losses(importable):
+    return importable("losses_of_filters", LOSSES)
 
 
 @pytest.fixture
