@@ -1,5 +1,6 @@
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,17 @@ def test_encoding_by_hand(encoder):
     assert torch.equal(one_hots.sum(1), torch.ones(5, 16))
     np.testing.assert_array_equal(context["voiced"], column(frames, "voiced"))
     np.testing.assert_array_equal(features[-2], column(frames, "voiced"))
+
+
+def test_a_column_that_is_no_feature_is_left_out():
+    """As the loudness of a layout without it, which is scaled all the same."""
+    layout = replace(LAYOUT, loudness=False)
+    frames = layout.compact(PHONES, 16, track(16))
+    features = FeatureEncoder.fit(layout, [frames]).encode(frames)["features"]
+    whole = FeatureEncoder.fit(LAYOUT, [frames]).encode(frames)["features"]
+    kept = [LAYOUT.feature_names.index(name) for name in layout.feature_names]
+    assert len(features) == layout.num_features == len(whole) - 1
+    assert torch.equal(features, whole[kept])
 
 
 def test_scalers_look_at_speech_and_voiced_frames_only(encoder):

@@ -80,12 +80,14 @@ class FeatureEncoder:
         features = []
         for index, column in enumerate(layout.columns):
             values = frames[:, index]
+            if not column.is_feature:
+                continue
             if column.categories:
                 features.append(_one_hot(values, column.name, len(column.categories)))
             elif index in scaled:
                 mean, std = scaled[index]
                 features.append(((values - mean) / std)[:, None])
-            elif column.is_feature:
+            else:
                 features.append(values[:, None])
         cycles, voiced = (frames[:, layout.column(name)].clone() for name in ("cycles", "voiced"))
         return SpeechContext(features=torch.cat(features, 1).T.contiguous(), cycles=cycles, voiced=voiced)
