@@ -1,11 +1,11 @@
 """What each part of the method of a voice is worth: rows of equal wall time, measured on dev utterances.
 
-    .venv/bin/python benchmarks/voice_ablation.py DIR [--rows NAME …] [--minutes 18] [--seed 0] [--parallel 2]
+    .venv/bin/python benchmarks/voice_ablation.py DIR [--rows NAME …] [--minutes 18] [--seed 0]
 
 DIR is a folder in LJSpeech layout. Every row is a training by the command line, which the script prints, on
 one core, two rows at a time, in ``runs/ablation``; then its models speak the dev utterances whole. A row that
 has been measured by the same command is not repeated, an interrupted one goes on. Rows of students share the
-teacher of the row ``teacher``, which comes first. The script writes
+teacher of the row ``teacher`` with the seed ``--teacher-seed``, which comes first. The script writes
 ``benchmarks/results/voice_ablation.json`` and prints a table.
 """
 
@@ -119,22 +119,24 @@ class Ablation:
         root: of the corpus.
         minutes: of training, all stages of a row together.
         seed: of initial weights, segments and noise.
+        teacher_seed: of the teacher of the rows of students.
     """
 
-    def __init__(self, root: str, minutes: float, seed: int) -> None:
+    def __init__(self, root: str, minutes: float, seed: int, teacher_seed: int) -> None:
         self.root, self.minutes, self.seed, self.lock = root, minutes, seed, Lock()
+        self.teacher_seed = teacher_seed
         self.results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
 
     def key(self, row: Row) -> str:
         return row.name if self.seed == 0 else f"{row.name}, seed {self.seed}"
 
-    def run(self, name: str) -> Path:
+    def run(self, name: str, seed: int) -> Path:
         """The run folder of a row."""
-        return RUNS / (name if self.seed == 0 else f"{name}-{self.seed}")
+        return RUNS / (name if seed == 0 else f"{name}-{seed}")
 
     def command(self, row: Row) -> list[str]:
         """The command of a row: recipe and words."""
-        run = self.run(row.name)
+        run = self.run(row.name, self.seed)
         first = self.minutes if row.recipe == "source_filter" else SOURCE_FILTER_SHARE * self.minutes
         rest = self.minutes if "source_filter=none" in row.words else self.minutes - first
         corpus = "ljspeech" if "corpus.layout.loudness=false" not in row.words else "ljspeech-no-loudness"
@@ -146,7 +148,10 @@ class Ablation:
             words += ["teacher_training.max_steps=100000", "teacher_training.num_workers=0"]
             words += ["teacher_training.speak_every_num_validations=100000"]
         elif row.recipe == "distill":
-            words += ["experiment=ljspeech_cpu", f"teacher_checkpoint={self.run('teacher')}"]
+            words += [
+                "experiment=ljspeech_cpu",
+                f"teacher_checkpoint={self.run('teacher', self.teacher_seed)}",
+            ]
             words += [f"student_training.max_minutes={self.minutes:g}", "student_training.max_steps=100000"]
             words += ["student_training.num_workers=0", "student_training.speak_every_num_validations=100000"]
         if row.recipe != "teacher":  # measured below, and not on test
@@ -164,7 +169,7 @@ class Ablation:
         line = shlex.join(["wavegen", *shown])
         if self.results.get(self.key(row), {}).get("command") == line:
             return True
-        run = self.run(row.name)
+        run = self.run(row.name, self.seed)
         print(line, flush=True)
         try:
             self.train_and_speak(row, run, command)
@@ -224,9 +229,10 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=18.0, help="of training a row (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--teacher-seed", type=int, default=0, help="of the students' teacher (%(default)s)")
     parser.add_argument("--parallel", type=int, default=2, help="rows at a time, a core each (%(default)s)")
     options = parser.parse_args()
-    ablation = Ablation(options.root, options.minutes, options.seed)
+    ablation = Ablation(options.root, options.minutes, options.seed, options.teacher_seed)
     rows = [row for row in ROWS if options.rows is None or row.name in options.rows]
     prepare = ablation.command(ROWS[0])[1:4]
     wavegen("prepare", ["prepare", *prepare])
