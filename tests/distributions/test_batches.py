@@ -3,7 +3,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavegen.distributions.batches import context_size, fold_batch, join_batches, sum_last
+from wavegen.distributions.batches import (
+    context_batch,
+    context_size,
+    fold_batch,
+    fold_context,
+    join_batches,
+    sum_last,
+)
 from wavegen.errors import UserError
 
 SHAPES = st.lists(st.integers(1, 3), max_size=4)
@@ -66,3 +73,37 @@ def test_a_context_of_the_batch_is_handed_on_and_none_stays_none():
 def test_a_context_that_does_not_divide_the_values_is_named():
     with pytest.raises(UserError, match="expected a batch that divides 6 values, got 4"):
         fold_batch(torch.zeros(2, 3, 1), 1, torch.zeros(4, 2))
+
+
+def test_the_batch_of_a_context_is_what_precedes_its_rank():
+    assert context_batch(None, 1) == ()
+    assert context_batch(torch.zeros(5), 1) == ()
+    assert context_batch(torch.zeros(2, 3, 5), 1) == (2, 3)
+    assert context_batch(torch.zeros(2, 3, 5)) == (2,)
+    assert context_batch({"a": torch.zeros(3, 5), "b": torch.zeros(2, 1)}, {"a": 1, "b": 0}) == (2, 3)
+    with pytest.raises(UserError, match=r"at least 2 dimensions for context, got shape \(5,\)"):
+        context_batch(torch.zeros(5), 2)
+    with pytest.raises(UserError, match=r"expected \['a'\], got 'b'"):
+        context_batch({"b": torch.zeros(5)}, {"a": 1})
+    with pytest.raises(UserError, match="got list for a"):
+        context_batch({"a": [1.0]}, 1)
+
+
+def test_a_folded_context_is_in_the_order_of_a_folded_batch():
+    context = {"a": torch.randn(3, 5), "b": torch.randn(2, 1)}
+    ranks = {"a": 1, "b": 0}
+    folded = fold_context(context, context_batch(context, ranks), ranks)
+    assert folded["a"].shape == (6, 5) and folded["b"].shape == (6,)
+    for first in range(2):
+        for second in range(3):
+            assert torch.equal(folded["a"][3 * first + second], context["a"][second])
+            assert torch.equal(folded["b"][3 * first + second], context["b"][first, 0])
+    assert fold_context(context, (2, 3)) is context
+
+
+def test_an_empty_batch_has_an_empty_context():
+    folded, context = fold_batch(torch.zeros(0, 3), 1, torch.zeros(0, 2))
+    assert folded.shape == (0, 3) and context.shape == (0, 2)
+    assert fold_batch(torch.zeros(0, 3), 1, torch.zeros(4, 2))[1].shape == (0, 2)
+    with pytest.raises(UserError, match="expected a batch that divides 2 values, got 0"):
+        fold_batch(torch.zeros(2, 3), 1, torch.zeros(0, 2))

@@ -144,3 +144,17 @@ def test_gradients_stay_finite_thousands_of_scales_away():
     assert log_prob.isfinite().all() and all(gradient.isfinite().all() for gradient in gradients)
     # a far density pulls with one over the scale: nothing is floored away
     torch.testing.assert_close(gradients[0].abs(), torch.full((3,), math.exp(9.0)), rtol=0.2, atol=0)
+
+
+def test_quantiles_of_scales_beyond_the_dtype_are_numbers():
+    """exp(88.8) is infinite in float32: a component of any weight made every quantile NaN."""
+    log_scale = torch.tensor([[0.0, 88.0], [0.0, 88.8], [0.0, 200.0], [120.0, 120.0]])
+    mixture = LogisticMixture(torch.zeros(4, 2), torch.tensor([0.0, 1.0]), log_scale)
+    for level in (-5.0, -0.5, 0.0, 0.5, 5.0):
+        quantile = mixture.quantile_at_logit(torch.full((4,), level))
+        assert quantile.isfinite().all()
+    # Half of the mass lies so far out on either side that the quantile at ¼ + ½ F₀ is that of the other half.
+    logit = torch.tensor(0.3)
+    level = (0.25 + 0.5 * torch.sigmoid(logit)).logit()
+    found = mixture.quantile_at_logit(level.expand(4))
+    torch.testing.assert_close(found[:3], logit.expand(3), rtol=0, atol=1e-4)

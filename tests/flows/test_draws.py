@@ -4,7 +4,7 @@ from torch.distributions import Independent, Normal
 
 from wavegen.errors import UserError
 from wavegen.flows import Affine, Elementwise, Flow, StandardNormal
-from wavegen.flows.draws import ConditionalDraw
+from wavegen.flows.draws import ConditionalDraw, with_context
 
 
 def around(condition):
@@ -52,3 +52,25 @@ def test_a_model_of_another_event_or_batch_is_named():
         ConditionalDraw(around, torch.zeros(4, 3), (3,), owner="Layer")
     with pytest.raises(UserError, match=r"in a batch of 4, got events of \(2,\) in a batch of shape \(2,\)"):
         ConditionalDraw(lambda c: around(c[:2]), torch.zeros(4, 3), (2,), owner="Layer")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_model_of_value_and_context(named):
+    def model(condition):
+        assert sorted(condition) == (["style", "value"] if named else ["context", "value"])
+        loc = condition["value"].sum(-1, keepdim=True) + condition["style" if named else "context"]
+        return Independent(Normal(loc, 0.5), 1)
+
+    value, context = torch.randn(2, 4, 3), torch.randn(4, 2)
+    given = {"style": context} if named else context
+    drawing = ConditionalDraw(model, value, (2,), owner="Layer", context=given, reader=with_context)
+    drawn, log_prob = drawing.draw()
+    expected = Normal(value.sum(-1, keepdim=True) + context, 0.5).log_prob(drawn).sum(-1)
+    torch.testing.assert_close(log_prob, expected)
+
+
+def test_a_context_that_cannot_be_joined_is_refused():
+    with pytest.raises(UserError, match="expected a context, got None"):
+        with_context(torch.zeros(2, 3), None)
+    with pytest.raises(UserError, match="without the name 'value'"):
+        with_context(torch.zeros(2, 3), {"value": torch.zeros(2, 3)})

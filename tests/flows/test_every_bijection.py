@@ -175,3 +175,49 @@ def test_float32_round_trip(case, request):
     error = (bijection.inverse(z, context)[0] - x).abs().max().item()
     tolerance = CASES[request.node.callspec.params["case"]].get("float32_tolerance", 1e-5)
     assert error <= tolerance * condition * max(1.0, x.abs().max().item())
+
+
+def test_an_empty_batch_has_an_empty_result(case):
+    bijection, x, context = case
+    context = None if context is None else context[:0]
+    z, log_det = bijection(x[:0], context)
+    returned, inverse_log_det = bijection.inverse(z, context)
+    assert z.shape[1:] == bijection.forward_shape(x.shape[1:]) and returned.shape == x[:0].shape
+    assert len(log_det) == len(inverse_log_det) == 0
+
+
+def test_batches_of_any_rank(case):
+    """None or two batch dimensions, where no context says which member is which."""
+    bijection, x, context = case
+    if context is not None:
+        return
+    z, log_det = bijection(x)
+    one, its_log_det = bijection(x[0])
+    torch.testing.assert_close((one, its_log_det), (z[0], log_det[0]))
+    torch.testing.assert_close(bijection.inverse(one)[0], x[0])
+    two = bijection(torch.stack([x, x]))
+    torch.testing.assert_close(two, (torch.stack([z, z]), torch.stack([log_det, log_det])))
+    torch.testing.assert_close(bijection.inverse(two[0])[0], torch.stack([x, x]))
+
+
+def test_vmap_is_the_batch(case):
+    bijection, x, context = case
+    with torch.no_grad():
+        z, _ = bijection(x, context)
+        for direction, value, expected in (("forward", x, z), ("inverse", z, x)):
+            function = getattr(bijection, direction)
+            if context is None:
+                mapped = torch.func.vmap(lambda v, f=function: f(v[None])[0][0])(value)
+            else:
+                mapped = torch.func.vmap(lambda v, c, f=function: f(v[None], c[None])[0][0])(value, context)
+            torch.testing.assert_close(mapped, expected)
+
+
+def test_half_precision_computes_nets_in_half_and_maps_in_float32(case):
+    bijection, x, context = case
+    bijection.bfloat16()
+    x = x.bfloat16().float()
+    for its_context in (context, None if context is None else context.bfloat16()):
+        z, log_det = bijection(x, its_context)
+        assert z.dtype == log_det.dtype == torch.float32
+        assert bijection.inverse(z, its_context)[0].isfinite().all()

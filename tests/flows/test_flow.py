@@ -164,3 +164,41 @@ def test_values_and_contexts_that_do_not_fit_are_refused():
             flow(wrong)
     with pytest.raises(UserError, match="the batch in dimension 0, got int for speaker"):
         flow({"speaker": 3})
+
+
+def test_a_context_of_known_rank_has_any_batch_shape():
+    flow = Flow(bijection=maf(), base=StandardNormal((3,)), context_rank=1).double()
+    context = torch.randn(4, 5, 2, dtype=torch.float64)
+    x = torch.randn(6, 4, 5, 3, dtype=torch.float64)
+    distribution = flow(context)
+    assert distribution.batch_shape == (4, 5) and distribution.sample((6,)).shape == x.shape
+    log_prob = distribution.log_prob(x)
+    for i in range(4):
+        for j in range(5):
+            alone = flow(context[i, j])
+            assert alone.batch_shape == () and alone.sample().shape == (3,)
+            torch.testing.assert_close(alone.log_prob(x[:, i, j]), log_prob[:, i, j], rtol=1e-12, atol=1e-12)
+    broadcast = flow(context[:, :1]).log_prob(x)
+    torch.testing.assert_close(broadcast, flow(context[:, :1].expand(-1, 5, -1)).log_prob(x))
+
+
+def test_a_context_and_a_base_of_different_batches():
+    """Members of the context must meet those of the base, not the ones that follow them in memory."""
+
+    def base(context):
+        loc = torch.arange(5, dtype=torch.float64)[:, None].expand(5, 3)
+        return torch.distributions.Independent(torch.distributions.Normal(loc, 1.0), 1)
+
+    flow = Flow(bijection=maf(), base=base, context_rank=1)
+    context, x = torch.randn(4, 1, 2, dtype=torch.float64), torch.randn(4, 5, 3, dtype=torch.float64)
+    assert flow(context).batch_shape == (4, 5)
+    found = flow(context).log_prob(x)
+    for i in range(4):
+        torch.testing.assert_close(found[i], flow(context[i]).log_prob(x[i]))
+
+
+def test_an_empty_batch_of_a_flow():
+    flow = Flow(bijection=maf(), base=StandardNormal((3,)), context_rank=1).double()
+    distribution = flow(torch.zeros(0, 2, dtype=torch.float64))
+    assert distribution.sample().shape == (0, 3)
+    assert distribution.log_prob(torch.zeros(0, 3, dtype=torch.float64)).shape == (0,)

@@ -68,7 +68,7 @@ def test_temperature_scales_the_noise():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Squeeze()(torch.zeros(1, 1, 3, 4)), "expected an even height and width, got 3 × 4"),
+        (lambda: Squeeze()(torch.zeros(1, 1, 3, 4)), "expected a height and width divisible by 2, got 3 × 4"),
         (lambda: Squeeze().inverse(torch.zeros(1, 3, 2, 2)), "expected channels divisible by 4, got 3"),
         (lambda: Squeeze().forward_shape((4, 4)), "at least 3 dimensions"),
         (lambda: FactorOut(Squeeze())(torch.zeros(1, 3, 4, 4)), "expected an even number of channels, got 3"),
@@ -88,3 +88,25 @@ def test_temperature_scales_the_noise():
 def test_what_does_not_fit_is_named(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def test_squeeze_by_another_factor():
+    x = torch.arange(36.0).reshape(1, 1, 6, 6)
+    z, _ = Squeeze(3)(x)
+    assert z.shape == (1, 9, 2, 2)
+    assert z[0, :, 1, 0].tolist() == [18, 19, 20, 24, 25, 26, 30, 31, 32]
+    assert torch.equal(Squeeze(3).inverse(z)[0], x)
+    with pytest.raises(UserError, match="divisible by 3, got 4 × 6"):
+        Squeeze(3)(torch.zeros(1, 4, 6))
+    with pytest.raises(UserError, match="expected at least 2, got 1"):
+        Squeeze(1)
+
+
+@pytest.mark.parametrize("factors", [(3,), (2, 3), (6,), (5,)])
+def test_factored_out_channels_follow_any_squeeze(factors):
+    side = 30
+    layer = FactorOut(Compose(*map(Squeeze, factors), Sigmoid()))
+    x = torch.randn(2, 4, side, side)
+    z, _ = layer(x)
+    assert z.shape[1:] == layer.forward_shape(x.shape[1:])
+    torch.testing.assert_close(layer.inverse(z)[0], x, rtol=1e-5, atol=1e-5)

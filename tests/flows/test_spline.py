@@ -148,3 +148,17 @@ def test_half_precision_is_computed_in_float32():
 def test_refusals(settings_, message):
     with pytest.raises(UserError, match=message):
         RationalQuadraticSpline(**settings_)
+
+
+@pytest.mark.parametrize("bound", [3.0, 0.7, 5.3])
+def test_rounding_never_leaves_the_interval(bound):
+    """In float32 knot and height are summed with rounding; the next layer may be defined inside only."""
+    spline = RationalQuadraticSpline(bound=bound)
+    torch.manual_seed(0)
+    parameters = 3 * torch.randn(20_000, spline.num_parameters)
+    bound = torch.tensor(bound)
+    for x in (bound, torch.nextafter(bound, torch.tensor(0.0))):
+        for value in (x, -x):
+            for direction in (spline, spline.inverse):
+                result, _ = direction(value.expand(20_000), parameters)
+                assert result.abs().max() <= bound

@@ -1,10 +1,14 @@
 """Checks that a conditioner computes as many parameters as its τ or head takes."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from wavegen.distributions.batches import Context
+from wavegen.distributions.batches import Context, fold_batch
 from wavegen.errors import UserError
+
+_HALF_PRECISION = (torch.bfloat16, torch.float16)
 
 
 def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Module) -> None:
@@ -26,14 +30,32 @@ def require_agreement(owner: nn.Module, element: nn.Module, conditioner: nn.Modu
 
 
 def parameters_for(
-    owner: nn.Module, conditioner: nn.Module, seen: Tensor, shape: torch.Size, num: int, context: Context
+    owner: nn.Module,
+    conditioner: nn.Module,
+    seen: Tensor,
+    shape: torch.Size,
+    num: int,
+    context: Context,
+    event_dim: int = 1,
 ) -> Tensor:
     """The conditioner's output for ``seen``, of shape ``shape + (num,)`` for elements of ``shape``.
+
+    A conditioner in half precision gets its input in half precision, although maps work in float32. One of
+    events of several dimensions, such as a convolutional net, gets exactly one batch dimension; the context
+    is repeated for it.
 
     Raises ``UserError`` for any other shape. Broadcasting would hide a conditioner of the wrong size and
     give a wrong density.
     """
-    parameters = conditioner(seen, context)
+    seen = cast(Tensor, in_half_precision(conditioner, seen))
+    context = in_half_precision(conditioner, context)
+    if event_dim > 1 and seen.dim() != event_dim + 1:
+        seen, context = fold_batch(seen, event_dim, context)
+        parameters = conditioner(seen, context)
+        if parameters.shape[0] == seen.shape[0]:
+            parameters = parameters.reshape(*shape[: len(shape) - event_dim], *parameters.shape[1:])
+    else:
+        parameters = conditioner(seen, context)
     expected = (*shape, num)
     if parameters.shape != expected:
         raise UserError(
@@ -41,3 +63,22 @@ def parameters_for(
             f"{type(conditioner).__name__}, got {tuple(parameters.shape)}"
         )
     return parameters
+
+
+def in_half_precision(net: nn.Module, value: Context) -> Context:
+    """A floating tensor in the dtype of the net's weights if that is half precision; all else unchanged."""
+    own = _first_parameter(net)
+    if own is None or own.dtype not in _HALF_PRECISION or not isinstance(value, Tensor):
+        return value
+    return value.to(own.dtype) if value.is_floating_point() else value
+
+
+def _first_parameter(net: nn.Module) -> Tensor | None:
+    """``next(net.parameters())``, which would take several per cent of the time of a small net."""
+    for parameter in net._parameters.values():
+        if parameter is not None:
+            return parameter
+    for module in net._modules.values():
+        if module is not None and (found := _first_parameter(module)) is not None:
+            return found
+    return None

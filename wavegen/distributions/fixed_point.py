@@ -6,6 +6,15 @@ import torch
 from torch import Tensor
 
 
+def all_true(mask: Tensor) -> bool:
+    """Whether an iteration may stop, because all its elements are finished.
+
+    Always false inside a transform of ``torch.func``, such as ``vmap``, where no value can be read. The
+    iteration then runs to its maximum.
+    """
+    return not torch._C._are_functorch_transforms_active() and bool(mask.all())
+
+
 def solve_triangular(update: Callable[[Tensor], Tensor], start: Tensor, max_passes: int) -> Tensor:
     """Iterates x ← update(x) until nothing changes, at most ``max_passes`` times.
 
@@ -21,7 +30,7 @@ def solve_triangular(update: Callable[[Tensor], Tensor], start: Tensor, max_pass
     x = start
     for _ in range(max_passes):
         following = update(torch.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0))
-        unchanged = following.dtype == x.dtype and torch.equal(following, x)
+        unchanged = following.dtype == x.dtype and following.shape == x.shape and all_true(following == x)
         x = following
         if unchanged:
             break

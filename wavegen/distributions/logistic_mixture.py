@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.types import _size
 
+from wavegen.distributions.fixed_point import all_true
 from wavegen.distributions.mixture_kernel import logistic_mixture_kernel
 from wavegen.distributions.precision import at_least_float32, bounded_logit
 
@@ -104,8 +105,9 @@ class LogisticMixture(Distribution):
         rounding, or if its bracket is a few floats wide, relative to x or to the smallest scale.
         """
         logit = logit.to(self.loc.dtype)
-        scale = torch.exp(self.log_scale)
-        component = self.loc + scale * logit.unsqueeze(-1)
+        largest = torch.finfo(self.loc.dtype).max / 4  # quantiles beyond it are not numbers of this dtype
+        scale = torch.exp(self.log_scale).clamp(max=largest)
+        component = (self.loc + scale * logit.unsqueeze(-1)).clamp(-largest, largest)
         low, high = component.amin(-1), component.amax(-1)
         resolution = torch.finfo(low.dtype).eps
         smallest_scale = scale.amin(-1)
@@ -123,7 +125,7 @@ class LogisticMixture(Distribution):
             best_x, best_step = torch.where(better, x, best_x), torch.where(better, step, best_step)
             best_residual = torch.where(better, residual, best_residual)
             solved = (best_residual.abs() <= residual_resolution) | (high - low <= 4 * tolerance)
-            if bool(solved.all()):
+            if all_true(solved):
                 break
             newton = best_x + best_step
             inside = (newton > low) & (newton < high) & (iteration % 4 != 3)

@@ -16,8 +16,11 @@ def logistic_mixture_kernel(value: Tensor, log_weight: Tensor, loc: Tensor, log_
         ∂/∂w_k = r_k,  ∂/∂u_k = −r_k tanh(u_k / 2),  the rest by the chain rule.
 
     Shapes: ``value`` broadcasts against ``batch_shape``; the others are ``batch_shape + (K,)``.
-    Twice differentiable: if the gradient itself is recorded, the plain expression is used.
+    Twice differentiable: if the gradient itself is recorded, the plain expression is used, as it is inside
+    transforms of ``torch.func``.
     """
+    if torch._C._are_functorch_transforms_active():
+        return plain_kernel(value, log_weight, loc, log_scale)
     return _Kernel.apply(value, log_weight, loc, log_scale)
 
 

@@ -13,6 +13,7 @@ from wavegen.flows.chained import Chained
 from wavegen.flows.compose import Chain, Compose
 from wavegen.flows.coupling import Coupling
 from wavegen.flows.dequantization import UniformDequantization, VariationalDequantization
+from wavegen.flows.draws import with_context
 from wavegen.flows.elementwise import Elementwise
 from wavegen.flows.emerging import AutoregressiveConvolution, EmergingConvolution
 from wavegen.flows.flow import Flow, FlowDistribution
@@ -32,7 +33,7 @@ from wavegen.flows.radial import Radial
 from wavegen.flows.rescale import Rescale
 from wavegen.flows.reshape import Reshape
 from wavegen.flows.spline import RationalQuadraticSpline
-from wavegen.flows.split import AlternatingSplit, HalfSplit, Split
+from wavegen.flows.split import AlternatingSplit, HalfSplit, MaskSplit, Split
 from wavegen.flows.surjections import AbsoluteValue, Augment, Slice
 from wavegen.flows.sylvester import HouseholderSylvester, OrthogonalSylvester, Sylvester, TriangularSylvester
 
@@ -75,6 +76,7 @@ __all__ = [
     "LearnableLeakyReLU",
     "LinearPrediction",
     "Logit",
+    "MaskSplit",
     "MixtureOfLogisticsCDF",
     "MixtureOfLogisticsLogit",
     "OrthogonalSylvester",
@@ -104,4 +106,5 @@ __all__ = [
     "TriangularSylvester",
     "UniformDequantization",
     "VariationalDequantization",
+    "with_context",
 ]

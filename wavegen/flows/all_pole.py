@@ -24,10 +24,10 @@ def all_pole_filter(excitation: Tensor, taps: Tensor, hop_samples: int) -> Tenso
     Returns:
         :math:`x`, ``(batch, time)``, differentiable once in both arguments.
 
-    On a CPU, a compiled loop filters forwards and backwards, with sums in float64. Elsewhere
-    :func:`filter_by_frames` is used.
+    On a CPU, a compiled loop filters forwards and backwards, with sums in float64. Elsewhere, and in
+    ``vmap``, :func:`filter_by_frames` is used.
     """
-    if excitation.device.type == "cpu":
+    if excitation.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
         return _AllPole.apply(excitation, taps, hop_samples)
     return filter_by_frames(excitation, taps, hop_samples)
 

@@ -45,7 +45,7 @@ class Autoregressive(Bijection):
 
     def _parameters_of(self, x: Tensor, context: Context) -> Tensor:
         num = self.transform.num_parameters
-        return parameters_for(self, self.conditioner, x, x.shape, num, context)
+        return parameters_for(self, self.conditioner, x, x.shape, num, context, self.event_dim)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         z, log_derivative = self.transform(x, self._parameters_of(x, context))

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Uniform
 
-from wavegen.distributions.batches import Context
+from wavegen.distributions.batches import Context, sum_last
 from wavegen.distributions.logistic import Logistic
 from wavegen.distributions.normal import Normal
+
+
+class _Independent(Independent):
+    """torch's own fails for an empty batch."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return sum_last(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
 
 
 class _StandardBase(nn.Module):
@@ -22,7 +29,7 @@ class _StandardBase(nn.Module):
 
     def forward(self, context: Context = None) -> Distribution:
         """The base distribution: batch shape (), event shape ``event_shape``. The context is ignored."""
-        return Independent(self._element(), len(self.event_shape), validate_args=False)
+        return _Independent(self._element(), len(self.event_shape), validate_args=False)
 
     def extra_repr(self) -> str:
         return f"event_shape={tuple(self.event_shape)}"

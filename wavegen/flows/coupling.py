@@ -49,7 +49,7 @@ class Coupling(Bijection):
     def _parameters_of(self, kept: Tensor, moved: Tensor, context: Context) -> Tensor:
         self._require_kept(kept.shape)
         num = self.transform.num_parameters
-        return parameters_for(self, self.conditioner, kept, moved.shape, num, context)
+        return parameters_for(self, self.conditioner, kept, moved.shape, num, context, self.event_dim)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         kept, moved = self.split(x)

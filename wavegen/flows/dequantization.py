@@ -23,6 +23,7 @@ Uria et al. 2013, RNADE (arXiv 1306.0186); Theis et al. 2016 (1511.01844); Ho et
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Transform, require_rank
-from wavegen.flows.draws import ConditionalDraw
+from wavegen.flows.draws import ConditionalDraw, Reader, value_alone
 
 
 class _Dequantization(Transform):
@@ -132,7 +133,7 @@ class VariationalDequantization(_Dequantization):
     ``noise`` is q: a module or callable that maps the image scaled to (−1, 1), 2 (x + ½) / num_levels − 1 of
     shape ``(batch, *event)``, to a distribution over u in the unit cube with the image's event shape. An
     example is a ``Flow`` conditioned on the image whose last generating map is a ``Sigmoid``; it computes u
-    and log q in one pass. The noise depends on the image only, not on the context.
+    and log q in one pass. With ``reader=with_context`` it is q(u | x, context), and gets a mapping of both.
 
     Otherwise ``forward`` and ``inverse`` are those of ``UniformDequantization``. ``inverse`` returns
     log q(u | x) + D log num_levels for the u contained in y (in float32 to about num_levels · 6e-8, because
@@ -144,21 +145,28 @@ class VariationalDequantization(_Dequantization):
     """
 
     def __init__(
-        self, *, noise: Callable[[Tensor], Distribution], num_levels: int = 256, event_dim: int = 3
+        self,
+        *,
+        noise: Callable[[Any], Distribution],
+        num_levels: int = 256,
+        event_dim: int = 3,
+        reader: Reader = value_alone,
     ) -> None:
         super().__init__(num_levels, event_dim)
-        self.noise = noise
+        self.noise, self.reader = noise, reader
 
-    def _noise(self, x: Tensor) -> ConditionalDraw:
+    def _noise(self, x: Tensor, context: Context) -> ConditionalDraw:
         features = (2 * x + 1) / self.num_levels - 1
         event_shape = x.shape[x.dim() - self.event_dim :]
-        return ConditionalDraw(self.noise, features, event_shape, owner=type(self).__name__)
+        return ConditionalDraw(
+            self.noise, features, event_shape, owner=type(self).__name__, context=context, reader=self.reader
+        )
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         x = self._levels(x)
-        u, log_q = self._noise(x).draw()
+        u, log_q = self._noise(x, context).draw()
         return self._scaled(x, u), -log_q - self._log_volume(x)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         x, u = self._cells(z)
-        return x, self._noise(x).log_prob(u) + self._log_volume(x)
+        return x, self._noise(x, context).log_prob(u) + self._log_volume(x)

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.types import _size
 
-from wavegen.distributions.batches import Context, context_size, fold_batch, join_batches, sum_last
+from wavegen.distributions.batches import (
+    Context,
+    ContextRank,
+    context_batch,
+    fold_batch,
+    fold_context,
+    join_batches,
+    sum_last,
+)
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Transform
 from wavegen.flows.compose import separate
@@ -21,13 +29,23 @@ class Flow(nn.Module):
     expectation if ``bijection.is_bound``. ``base`` is a module or callable that maps the context to a
     distribution over z. ``forward(context)`` returns a ``FlowDistribution`` with that context.
 
+    ``context_rank`` is the number of trailing dimensions of one context, 1 for vectors; the dimensions before
+    them, none or any number, are the batch shape. A mapping of ranks gives them by name for a mapping of
+    tensors. None: the batch is dimension 0 of every tensor, whatever their ranks.
+
     Raises ``UserError`` if bijection and base have events of different rank or shape, or if the bijection is
     not a ``Transform``.
 
     Rezende and Mohamed 2015 (arXiv 1505.05770); the review of Papamakarios et al. 2021 (1912.02762).
     """
 
-    def __init__(self, *, bijection: Transform, base: Callable[[Context], Distribution]) -> None:
+    def __init__(
+        self,
+        *,
+        bijection: Transform,
+        base: Callable[[Context], Distribution],
+        context_rank: ContextRank = None,
+    ) -> None:
         super().__init__()
         if not isinstance(bijection, Transform):
             raise UserError(
@@ -43,6 +61,7 @@ class Flow(nn.Module):
             bijection.inverse_shape(declared)
         self.bijection = bijection
         self.base = base
+        self.context_rank = context_rank
 
     @property
     def is_bound(self) -> bool:
@@ -50,7 +69,7 @@ class Flow(nn.Module):
         return self.bijection.is_bound
 
     def forward(self, context: Context = None) -> "FlowDistribution":
-        return FlowDistribution(self.bijection, self.base(context), context)
+        return FlowDistribution(self.bijection, self.base(context), context, self.context_rank)
 
     # Optional methods of a density (``models/density.py``).
 
@@ -105,19 +124,24 @@ class FlowDistribution(Distribution):
     the batch shape is that of the context, or else of the base.
 
     Bijections always receive exactly one batch dimension: sample and batch dimensions are flattened into it,
-    and the context (a tensor or a mapping of tensors, batch in dimension 0) is repeated for every sample.
+    and the context (a tensor or a mapping of tensors, see ``Flow``) is repeated for every sample.
     """
 
     arg_constraints: dict = {}
     has_rsample = True
 
-    def __init__(self, bijection: Transform, base: Distribution, context: Context = None) -> None:
+    def __init__(
+        self,
+        bijection: Transform,
+        base: Distribution,
+        context: Context = None,
+        context_rank: ContextRank = None,
+    ) -> None:
         self.bijection = bijection
         self.base = base
-        self.context = context
-        batch_shape = base.batch_shape
-        if context is not None:
-            batch_shape = join_batches((context_size(context),), batch_shape)
+        batch_shape = join_batches(context_batch(context, context_rank), base.batch_shape)
+        self.context = fold_context(context, batch_shape, context_rank)
+        self._given = context, context_rank
         event_shape = bijection.inverse_shape(base.event_shape)
         super().__init__(batch_shape, event_shape, validate_args=False)
 
@@ -132,7 +156,11 @@ class FlowDistribution(Distribution):
                 f"{tuple(value.shape)}"
             )
         lead = join_batches(value.shape[: value.dim() - rank], self.batch_shape)
-        folded, context = fold_batch(value.expand(lead + event_shape), rank, self.context)
+        batch_shape = lead[len(lead) - len(self.batch_shape) :]
+        context = self.context
+        if batch_shape != self.batch_shape:  # a value of several members for one context
+            context = fold_context(self._given[0], batch_shape, self._given[1])
+        folded, context = fold_batch(value.expand(lead + event_shape), rank, context)
         result, term = function(folded, context)
         term = sum_last(term, rank - own_rank)
         return result.reshape(lead + result.shape[1:]), term.reshape(lead)

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from wavegen.errors import UserError
 from wavegen.flows.bijection import require_rank
-from wavegen.flows.split import HalvedSplit, Split
+from wavegen.flows.split import CountedSplit, Split
 
 
-class ChannelSplit(HalvedSplit):
-    """Keeps the first ⌈C/2⌉ channels of an image and moves the others. Event rank 3.
+class ChannelSplit(CountedSplit):
+    """Keeps the first ``num_kept`` channels of an image (⌈C/2⌉ by default), moves the others. Event rank 3.
 
-    Shapes: ``(..., C, H, W)`` ↔ ``(..., ⌈C/2⌉, H, W)``, ``(..., ⌊C/2⌋, H, W)``.
+    Shapes: ``(..., C, H, W)`` ↔ ``(..., num_kept, H, W)``, ``(..., C − num_kept, H, W)``.
     Dinh et al. 2017, RealNVP (arXiv 1605.08803), after a squeeze.
     """
 

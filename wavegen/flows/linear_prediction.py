@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wavegen.distributions.agreement import in_half_precision
 from wavegen.distributions.batches import Context
 from wavegen.distributions.lower_bound import lower_bound
 from wavegen.distributions.precision import at_least_float32
@@ -72,7 +73,7 @@ class LinearPrediction(CausalAffine):
 
     def coefficients(self, context: Context = None) -> tuple[Tensor, Tensor]:
         """Taps ``(…, frames, order)`` and log-gains ``(…, frames)``."""
-        (raw,) = at_least_float32(self.parameter_source(context))
+        (raw,) = at_least_float32(self.parameter_source(in_half_precision(self.parameter_source, context)))
         if raw.dim() not in (2, 3) or raw.shape[-1] != self.order + 1:
             raise UserError(
                 f"LinearPrediction: expected parameters (batch, frames, {self.order + 1}), got shape "
@@ -136,4 +137,4 @@ def predict(x: Tensor, taps: Tensor, hop_samples: int) -> Tensor:
     windows = padded[:, :-1].unfold(-1, order + hop_samples - 1, hop_samples)
     past = windows.unfold(-1, order, 1)  # (batch, frames, hop, order), oldest first
     predicted = torch.einsum("bnhp,bnp->bnh", past, taps[:, :num_frames].flip(-1))
-    return predicted.reshape(batch, -1)[:, :time]
+    return predicted.reshape(batch, num_frames * hop_samples)[:, :time]

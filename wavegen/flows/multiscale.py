@@ -10,43 +10,53 @@ from wavegen.distributions.batches import Context, sum_last
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Bijection, no_log_det, require_rank
 
-CELL = 2  # side of the square of pixels that is packed into channels
-
 
 class Squeeze(Bijection):
-    """``(channels, height, width)`` → ``(4 channels, height / 2, width / 2)``: 2×2 cells become channels.
+    """``(channels, height, width)`` → ``(f² channels, height / f, width / f)``: f×f cells become channels.
 
-    The cell of channel c becomes channels 4c … 4c + 3, row by row; log_det = 0, cost one copy, O(C·H·W).
-    ``.inv`` unpacks the cells.
+    The cell of channel c becomes channels f²c … f²c + f² − 1, row by row; log_det = 0, cost one copy,
+    O(C·H·W). ``.inv`` unpacks the cells.
 
-    Raises ``UserError`` if the height or width is odd.
+    Raises ``UserError`` if ``factor`` is less than 2, or does not divide the height or width.
 
     Dinh et al. 2017, RealNVP (arXiv 1605.08803), section 3.6.
     """
 
     event_dim = 3
 
+    def __init__(self, factor: int = 2) -> None:
+        super().__init__()
+        if factor < 2:
+            raise UserError(f"Squeeze factor: expected at least 2, got {factor}")
+        self.factor = factor
+
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        self.forward_shape(x.shape[-3:])
-        return F.pixel_unshuffle(x, CELL), no_log_det(x, 3)
+        # torch does not change the shape of an empty batch, hence the reshape
+        shape = self.forward_shape(x.shape)
+        return F.pixel_unshuffle(x, self.factor).reshape(shape), no_log_det(x, 3)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
-        self.inverse_shape(z.shape[-3:])
-        return F.pixel_shuffle(z, CELL), no_log_det(z, 3)
+        shape = self.inverse_shape(z.shape)
+        return F.pixel_shuffle(z, self.factor).reshape(shape), no_log_det(z, 3)
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
         require_rank(self, event_shape, 3)
         *lead, channels, height, width = event_shape
-        if height % CELL or width % CELL:
-            raise UserError(f"Squeeze: expected an even height and width, got {height} × {width}")
-        return torch.Size((*lead, channels * CELL**2, height // CELL, width // CELL))
+        if height % self.factor or width % self.factor:
+            raise UserError(
+                f"Squeeze: expected a height and width divisible by {self.factor}, got {height} × {width}"
+            )
+        return torch.Size((*lead, channels * self.factor**2, height // self.factor, width // self.factor))
 
     def inverse_shape(self, event_shape: Sequence[int]) -> torch.Size:
         require_rank(self, event_shape, 3)
         *lead, channels, height, width = event_shape
-        if channels % CELL**2:
-            raise UserError(f"Squeeze: expected channels divisible by {CELL**2}, got {channels}")
-        return torch.Size((*lead, channels // CELL**2, height * CELL, width * CELL))
+        if channels % self.factor**2:
+            raise UserError(f"Squeeze: expected channels divisible by {self.factor**2}, got {channels}")
+        return torch.Size((*lead, channels // self.factor**2, height * self.factor, width * self.factor))
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}"
 
 
 class FactorOut(Bijection):
@@ -85,8 +95,8 @@ class FactorOut(Bijection):
         self._half(x.shape)
         kept, factored_out = x.chunk(2, dim=-3)
         kept, log_det = self.inner(kept, context)
-        while factored_out.shape[-2] > kept.shape[-2]:
-            factored_out = F.pixel_unshuffle(factored_out, CELL)
+        for factor in _factors(factored_out.shape[-2] // kept.shape[-2]):
+            factored_out, _ = Squeeze(factor)(factored_out)
         return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
@@ -94,8 +104,8 @@ class FactorOut(Bijection):
         # both halves of x have the same number of elements, whatever their shapes in z
         kept, factored_out = z.chunk(2, dim=-3)
         kept, log_det = self.inner.inverse(kept, context)
-        while factored_out.shape[-2] < kept.shape[-2]:
-            factored_out = F.pixel_shuffle(factored_out, CELL)
+        for factor in reversed(_factors(kept.shape[-2] // factored_out.shape[-2])):
+            factored_out, _ = Squeeze(factor).inverse(factored_out)
         return torch.cat([kept, factored_out], dim=-3), sum_last(log_det, 3 - self.inner.event_dim)
 
     def _half(self, event_shape: Sequence[int]) -> int:
@@ -116,3 +126,12 @@ class FactorOut(Bijection):
         *lead, _, height, width = event_shape
         channels, height, width = shape_of((half, height, width))
         return torch.Size((*lead, 2 * channels, height, width))
+
+
+def _factors(ratio: int) -> list[int]:
+    """The factors of the squeezes that reduce a side by ``ratio``: twos first, then the rest at once."""
+    factors = []
+    while ratio > 1:
+        factors.append(2 if ratio % 2 == 0 else ratio)
+        ratio //= factors[-1]
+    return factors

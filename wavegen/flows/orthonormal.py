@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from wavegen.distributions.fixed_point import all_true
 from wavegen.errors import UserError
 
 Maps = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
@@ -51,13 +52,15 @@ class OrthonormalColumns(nn.Module):
         tolerance = 10 * self.rank * torch.finfo(q.dtype).eps
         for _ in range(self.max_iterations):
             defect = identity - q.mT @ q
-            # the largest over the batch; tested by ≤ below, so that NaN does not count as converged
-            largest = float(defect.detach().square().sum((-2, -1)).max().sqrt()) if defect.numel() else 0.0
+            # compared by ≤, so that NaN does not count as converged
+            small = defect.detach().square().sum((-2, -1)).sqrt() <= tolerance
             # One pass more than the value needs: each pass removes the remaining symmetric part of the
             # gradient, in particular that of the scale.
             q = q + 0.5 * q @ defect
-            if largest <= tolerance:
+            if all_true(small):
                 return q
+        if torch._C._are_functorch_transforms_active():  # where convergence cannot be tested
+            return q
         raise UserError(
             f"OrthonormalColumns: expected a matrix of full column rank {self.rank}; the iteration did not "
             f"converge within {self.max_iterations} passes"

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavegen.distributions.agreement import in_half_precision
 from wavegen.distributions.batches import Context
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
@@ -60,7 +61,7 @@ class ParametrisedBijection(Bijection):
 
     def _read(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         self.forward_shape(x.shape)
-        parameters = self.parameter_source(context)
+        parameters = self.parameter_source(in_half_precision(self.parameter_source, context))
         expected = ((self.num_parameters,), (*x.shape[:1], self.num_parameters))
         if parameters.shape not in expected or (parameters.dim() == 2 and x.dim() == 1):
             raise UserError(

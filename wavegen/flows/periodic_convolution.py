@@ -70,6 +70,8 @@ class PeriodicConvolution(ChannelBijection):
         return total - halves[:, -1].sum() if self.width % 2 == 0 else total
 
     def _multiply(self, spectrum: Tensor, value: Tensor) -> Tensor:
+        if not value.numel():  # which some libraries of Fourier transforms refuse
+            return value
         images = value.reshape(-1, *value.shape[-3:])
         frequencies = torch.fft.rfft2(images).permute(2, 3, 1, 0)
         product = spectrum.to(frequencies.dtype) @ frequencies

@@ -78,7 +78,7 @@ class RationalQuadraticSpline(nn.Module):
         numerator = slope * theta.square() + d0 * cross
         z = bottom + height * numerator / _denominator(theta, slope, d0, d1)
         log_derivative = _log_derivative(theta, slope, d0, d1)
-        return self._identity_outside(x, z, log_derivative)
+        return self._identity_outside(x, self._within(z), log_derivative)
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         z, parameters = at_least_float32(z, parameters)
@@ -88,11 +88,15 @@ class RationalQuadraticSpline(nn.Module):
         theta = _solve((inner - bottom) / height, slope, d0, d1)
         x = left + width * theta
         log_derivative = _log_derivative(theta, slope, d0, d1)
-        return self._identity_outside(z, x, -log_derivative)
+        return self._identity_outside(z, self._within(x), -log_derivative)
 
     def _identity_outside(self, value: Tensor, result: Tensor, term: Tensor) -> tuple[Tensor, Tensor]:
         inside = value.abs() <= self.bound
         return torch.where(inside, result, value), torch.where(inside, term, torch.zeros_like(term))
+
+    def _within(self, result: Tensor) -> Tensor:
+        """Moved back into the interval if rounding has left it, by a shift that has no gradient."""
+        return result + (result.clamp(-self.bound, self.bound) - result).detach()
 
     def _knots(self, unnormalised: Tensor, minimum: float) -> Tensor:
         """K + 1 increasing knots from −bound to bound."""

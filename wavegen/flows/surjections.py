@@ -5,6 +5,7 @@ says whether log p(x) = log p(z) + term is exact or a lower bound in expectation
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from wavegen.distributions.batches import Context, sum_last
 from wavegen.distributions.precision import at_least_float32
 from wavegen.errors import UserError
 from wavegen.flows.bijection import Transform, require_rank
-from wavegen.flows.draws import ConditionalDraw
+from wavegen.flows.draws import ConditionalDraw, Reader, value_alone
 
 
 class _Resizing(Transform):
@@ -48,7 +49,7 @@ class Slice(_Resizing):
     Both directions cost one evaluation of the prior.
 
     ``prior`` is p(d | z): a module or callable that maps z, of shape ``(batch, *event)``, to a distribution
-    of events of d's shape. It depends on z only, not on the context.
+    of events of d's shape. With ``reader=with_context`` it is p(d | z, context), and gets a mapping of both.
 
     Raises ``UserError`` if the event has another size or the prior another event shape.
     """
@@ -58,8 +59,9 @@ class Slice(_Resizing):
         num_kept: int,
         num_dropped: int,
         *,
-        prior: Callable[[Tensor], Distribution],
+        prior: Callable[[Any], Distribution],
         event_dim: int = 1,
+        reader: Reader = value_alone,
     ) -> None:
         super().__init__(event_dim)
         if num_kept < 1 or num_dropped < 1:
@@ -68,21 +70,23 @@ class Slice(_Resizing):
             )
         self.num_kept = num_kept
         self.num_dropped = num_dropped
-        self.prior = prior
+        self.prior, self.reader = prior, reader
 
-    def _prior(self, kept: Tensor) -> ConditionalDraw:
+    def _prior(self, kept: Tensor, context: Context) -> ConditionalDraw:
         event_shape = list(kept.shape[kept.dim() - self.event_dim :])
         event_shape[0] = self.num_dropped
-        return ConditionalDraw(self.prior, kept, event_shape, owner="Slice")
+        return ConditionalDraw(
+            self.prior, kept, event_shape, owner="Slice", context=context, reader=self.reader
+        )
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.forward_shape(x.shape)
         kept, dropped = x.split([self.num_kept, self.num_dropped], x.dim() - self.event_dim)
-        return kept, self._prior(kept).log_prob(dropped)
+        return kept, self._prior(kept, context).log_prob(dropped)
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.inverse_shape(z.shape)
-        dropped, log_prob = self._prior(z).draw()
+        dropped, log_prob = self._prior(z, context).draw()
         return torch.cat([z, dropped], z.dim() - self.event_dim), -log_prob
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
@@ -103,7 +107,7 @@ class Augment(_Resizing):
     evaluation of q. The entries are appended to the first dimension of the event.
 
     ``noise`` is q: a module or callable that maps x, of shape ``(batch, *event)``, to a distribution of
-    events of u's shape. It depends on x only, not on the context.
+    events of u's shape. With ``reader=with_context`` it is q(u | x, context), and gets a mapping of both.
 
     Raises ``UserError`` if the event is too small to drop u from, or if the noise has another event shape.
 
@@ -113,29 +117,36 @@ class Augment(_Resizing):
     is_bound = True
 
     def __init__(
-        self, num_extra: int, *, noise: Callable[[Tensor], Distribution], event_dim: int = 1
+        self,
+        num_extra: int,
+        *,
+        noise: Callable[[Any], Distribution],
+        event_dim: int = 1,
+        reader: Reader = value_alone,
     ) -> None:
         super().__init__(event_dim)
         if num_extra < 1:
             raise UserError(f"Augment: expected num_extra of at least 1, got {num_extra}")
         self.num_extra = num_extra
-        self.noise = noise
+        self.noise, self.reader = noise, reader
 
-    def _noise(self, x: Tensor) -> ConditionalDraw:
+    def _noise(self, x: Tensor, context: Context) -> ConditionalDraw:
         event_shape = list(x.shape[x.dim() - self.event_dim :])
         event_shape[0] = self.num_extra
-        return ConditionalDraw(self.noise, x, event_shape, owner="Augment")
+        return ConditionalDraw(
+            self.noise, x, event_shape, owner="Augment", context=context, reader=self.reader
+        )
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         require_rank(self, x.shape, self.event_dim)
-        extra, log_q = self._noise(x).draw()
+        extra, log_q = self._noise(x, context).draw()
         return torch.cat([x, extra], x.dim() - self.event_dim), -log_q
 
     def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         self.inverse_shape(z.shape)
         num_kept = z.shape[z.dim() - self.event_dim] - self.num_extra
         x, extra = z.split([num_kept, self.num_extra], z.dim() - self.event_dim)
-        return x, self._noise(x).log_prob(extra)
+        return x, self._noise(x, context).log_prob(extra)
 
     def forward_shape(self, event_shape: Sequence[int]) -> torch.Size:
         require_rank(self, event_shape, self.event_dim)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from wavegen.distributions.fixed_point import all_true
+
 
 def tanh_slope(tanh: Tensor, slope: Tensor) -> Tensor:
     """d/dp [p + (s − 1) tanh p] = 1 + (s − 1) (1 − t²), computed as t² + s (1 − t²): positive, without
@@ -39,7 +41,7 @@ def solve_tanh_equation(target: Tensor, slope: Tensor, max_iterations: int = 100
     for _ in range(max_iterations):
         tanh = torch.tanh(p)
         residual = p + excess * tanh - distance
-        if not bool((residual.abs() > resolution * (p + distance)).any()):
+        if all_true((residual.abs() <= resolution * (p + distance)) | residual.isnan()):
             break
         p = (p - residual / tanh_slope(tanh, slope)).clamp(min=0)
     return p * target.sign()

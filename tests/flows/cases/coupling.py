@@ -15,6 +15,7 @@ from wavegen.flows import (
     Coupling,
     Elementwise,
     HalfSplit,
+    MaskSplit,
     MixtureOfLogisticsCDF,
     MixtureOfLogisticsLogit,
     RationalQuadraticSpline,
@@ -88,12 +89,16 @@ VECTOR_SPLITS = {
     "alternating": AlternatingSplit,
     "half, swapped": lambda: HalfSplit().swapped,
     "alternating, swapped": lambda: AlternatingSplit().swapped,
+    "one feature kept": lambda: HalfSplit(1),
+    "mask": lambda: MaskSplit([True, False, False, True, False]),
+    "mask, swapped": lambda: MaskSplit([True, False, False, True, False]).swapped,
 }
 IMAGE_SPLITS = {
     "channel": ChannelSplit,
     "channel, swapped": lambda: ChannelSplit().swapped,
     "checkerboard": CheckerboardSplit,
     "checkerboard, swapped": lambda: CheckerboardSplit().swapped,
+    "channel mask": lambda: MaskSplit([False, True, False], event_dim=3),
 }
 
 

@@ -130,3 +130,13 @@ def test_iaf_is_maf_read_in_the_other_direction(x):
 def test_orders_are_reversed_by_turns():
     orders = [layer.conditioner.order.tolist() for layer in maf(features=3, num_flows=3).bijection.members]
     assert orders == [[0, 1, 2], [2, 1, 0], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("model", [maf, iaf])
+def test_a_context_has_any_batch_shape(model):
+    flow = model(features=3, context_features=5)
+    assert flow(torch.randn(5)).log_prob(torch.randn(3)).shape == ()
+    assert flow(torch.randn(5)).sample((4,)).shape == (4, 3)
+    assert flow(torch.randn(2, 4, 5)).log_prob(torch.randn(2, 4, 3)).shape == (2, 4)
+    named = model(features=3, context_features={"a": 5, "b": 2})
+    assert named({"a": torch.randn(4, 5), "b": torch.randn(2)}).sample().shape == (4, 3)

@@ -69,7 +69,7 @@ class MaskedFlowSampler:
 
         Args:
             sample_shape: shape of the draws for each member of the batch.
-            context: what the flow is conditioned on, batch in dimension 0.
+            context: what the flow is conditioned on, as for the flow itself.
             temperature: scales the base's noise; must be 1 unless the base's mean is 0.
             generator: source of the seed of the base's noise; None uses torch's own state.
 
@@ -98,7 +98,7 @@ class MaskedFlowSampler:
         density = self.flow(context)
         rank = len(density.base.event_shape)
         lead = z.shape[: z.dim() - rank]
-        value, context = fold_batch(z, rank, context)
+        value, context = fold_batch(z, rank, density.context)
         for step in steps:
             value = step(value, context)
         return value.reshape(lead + density.event_shape)

@@ -1,6 +1,6 @@
 """Masked and inverse autoregressive flows: the same stack of layers used in opposite directions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
@@ -18,19 +18,20 @@ def maf(
     transform: nn.Module | None = None,
     normalisation: Callable[[int], Bijection] | None = None,
     base: Callable[[Shape], nn.Module] = StandardNormal,
-    context_features: int = 0,
+    context_features: int | Mapping[str, int] = 0,
 ) -> Flow:
     """``num_flows`` masked autoregressive flows; the order of the features is reversed after each flow.
 
     The density takes one pass. Sampling takes up to ``features`` passes per flow. ``transform`` defaults to
     ``bounded_affine()``. The paper's ``Affine()`` has unbounded log-scales; a stack with it overflowed
     within 400 training steps. ``normalisation(features)`` builds the layer after each flow, for example the
-    paper's batch norm, ``BatchNorm`` with ``event_dim=1``. None adds no layer.
+    paper's batch norm, ``BatchNorm`` with ``event_dim=1``. None adds no layer. ``context_features`` is the
+    width of the context, or the widths of several tensors by name.
 
     Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057).
     """
     stack = autoregressive_stack(features, num_flows, hidden, transform, normalisation, context_features)
-    return Flow(bijection=stack, base=base((features,)))
+    return Flow(bijection=stack, base=base((features,)), context_rank=1)
 
 
 def iaf(
@@ -40,7 +41,7 @@ def iaf(
     hidden: Sequence[int] = (64, 64),
     transform: nn.Module | None = None,
     base: Callable[[Shape], nn.Module] = StandardNormal,
-    context_features: int = 0,
+    context_features: int | Mapping[str, int] = 0,
 ) -> Flow:
     """The stack of ``maf`` with x and z exchanged, for variational posteriors and reverse KL.
 
@@ -50,7 +51,7 @@ def iaf(
     Kingma et al. 2016 (arXiv 1606.04934).
     """
     stack = autoregressive_stack(features, num_flows, hidden, transform, None, context_features)
-    return Flow(bijection=stack.inv, base=base((features,)))
+    return Flow(bijection=stack.inv, base=base((features,)), context_rank=1)
 
 
 def autoregressive_stack(
@@ -59,7 +60,7 @@ def autoregressive_stack(
     hidden: Sequence[int],
     transform: nn.Module | None,
     normalisation: Callable[[int], Bijection] | None,
-    context_features: int,
+    context_features: int | Mapping[str, int],
 ) -> Compose:
     """Autoregressive flows over MADEs, alternating between the order of the features and its reverse."""
     transform = bounded_affine() if transform is None else transform

@@ -42,7 +42,9 @@ def neural_spline_coupling(
         conditioner = MLP(kept, moved, transform.num_parameters, hidden, context_features)
         layers.append(LULinear(features))
         layers.append(Coupling(split=split, transform=transform, conditioner=conditioner))
-    return Flow(bijection=Compose(*layers, LULinear(features)), base=StandardNormal((features,)))
+    return Flow(
+        bijection=Compose(*layers, LULinear(features)), base=StandardNormal((features,)), context_rank=1
+    )
 
 
 def neural_spline_autoregressive(
@@ -63,4 +65,6 @@ def neural_spline_autoregressive(
         conditioner = MADE(features, transform.num_parameters, hidden, context_features)
         layers.append(LULinear(features))
         layers.append(Autoregressive(transform=transform, conditioner=conditioner))
-    return Flow(bijection=Compose(*layers, LULinear(features)), base=StandardNormal((features,)))
+    return Flow(
+        bijection=Compose(*layers, LULinear(features)), base=StandardNormal((features,)), context_rank=1
+    )

@@ -41,7 +41,9 @@ def nice(
     hidden layers of 1,000 units.
     """
     return Flow(
-        bijection=_nice(features, hidden, num_couplings, scaling, context_features), base=base((features,))
+        bijection=_nice(features, hidden, num_couplings, scaling, context_features),
+        base=base((features,)),
+        context_rank=1,
     )
 
 

@@ -108,4 +108,4 @@ def _stack(
             net = ContextMLP(context_features, built.num_parameters, hidden)
             built = layer(features, index, parameters=net)
         layers.append(built)
-    return Flow(bijection=Compose(*layers), base=StandardNormal((features,)))
+    return Flow(bijection=Compose(*layers), base=StandardNormal((features,)), context_rank=1)

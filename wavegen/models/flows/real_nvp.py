@@ -62,7 +62,7 @@ def real_nvp(
         if normalisation is not None:
             layers.append(normalisation(features))
         layers.append(Coupling(split=its_split, transform=transform, conditioner=conditioner))
-    return Flow(bijection=Compose(*layers), base=base((features,)))
+    return Flow(bijection=Compose(*layers), base=base((features,)), context_rank=1)
 
 
 def real_nvp_image(
