@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from wavegen.errors import UserError
 from wavegen.training.fit import fit
+from wavegen.training.limits import check_ranges
 from wavegen.training.schedule import OneCycle
 from wavegen.training.settings import FIT_SETTINGS, check_trainings, fit_settings, optimisation
 
@@ -18,14 +19,43 @@ from wavegen.training.settings import FIT_SETTINGS, check_trainings, fit_setting
         ("student_training.schedule.warmup=1.5", "student_training.schedule.warmup must be a share"),
         (
             "teacher_training.validate_every_steps=0",
-            "teacher_training.validate_every_steps must be at least 1",
+            "teacher_training.validate_every_steps must be a whole number of at least 1, got 0",
         ),
+        ("seed=-1", "seed must be a whole number from 0 to 4.29497e\\+09, got -1"),
+        ("trainer.devices=abc", "^trainer cannot be built with .*devices=abc.*: "),
+        ("trainer.devices=0", "^trainer cannot be built with .*devices=0"),
+        ("trainer.accelerator=abacus", "^trainer cannot be built with accelerator=abacus"),
+        ("+trainer.speed=1", "^trainer (has the argument 'speed'|cannot be built .*'speed')"),
+        ("student_training.precision=12-true", "^student_training.trainer cannot be .* precision=12-true: "),
+        ("student_training.optimizer.lr=-1", "^student_training.optimizer refuses its settings: .*-1"),
     ],
 )
 def test_a_recipe_is_told_before_its_first_training(compose_config, override, reason):
     with pytest.raises(UserError, match=reason):
         check_trainings(compose_config("distill", override))
     check_trainings(compose_config("distill"))
+
+
+@pytest.mark.parametrize(
+    ("name", "refused", "taken"),
+    [
+        ("batch_size", (0, 1.5, True, "many"), (1,)),
+        ("segment_s", (0, -1, float("nan"), float("inf")), (0.05, 1)),
+        ("num_workers", (-1, 0.5), (0,)),
+        ("checkpoint_layers", (-1,), (0, 3)),
+        ("dev_batches", (0,), (1,)),
+        ("speak_every_num_validations", (0,), (1,)),
+        ("checkpoint_every_minutes", (-1, None), (0, 0.02)),
+        ("gradient_clip", (0, -1), (0.1,)),
+        ("average_decay", (-0.1, 1.1), (0, 0.999, 1)),
+    ],
+)
+def test_every_number_has_its_range(name, refused, taken):
+    for value in taken:
+        check_ranges({name: value})
+    for value in refused:
+        with pytest.raises(UserError, match=f"^{name} must be a (whole )?number .*, got {value!r}$"):
+            check_ranges({name: value})
 
 
 def test_a_schedule_that_counts_steps_is_refused(compose_config):

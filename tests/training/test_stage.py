@@ -100,3 +100,18 @@ def test_weights_that_the_manifest_does_not_know_are_named(tmp_path):
         run_stage(
             "flow", untouched, untouched, untouched, run=tmp_path, seed=0, fit=untouched, model_config={}
         )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_not_written(tmp_path, value):
+    """Of the last step: no loss follows that would show them."""
+
+    class Broken(Stage):
+        def fit(self, *, module, **options):
+            super().fit(module=module, **options)
+            with torch.no_grad():
+                module.bias.fill_(value)
+
+    with pytest.raises(UserError, match="the net is not written: .* NaN or infinity of bias; train again"):
+        Broken(tmp_path)()
+    assert list(tmp_path.iterdir()) == []

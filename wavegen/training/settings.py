@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from wavegen.calls import build
 from wavegen.errors import UserError
 from wavegen.training.budget import Budget
+from wavegen.training.limits import check_optimizer, check_ranges, check_seed, check_trainer
 from wavegen.training.schedule import OneCycle
 
 FIT_SETTINGS = (
@@ -21,13 +22,7 @@ FIT_SETTINGS = (
 
 
 def fit_settings(settings: DictConfig) -> dict[str, Any]:
-    """The settings that are arguments of :func:`~wavegen.training.fit.fit`.
-
-    Raises:
-        UserError: if ``validate_every_steps`` is below 1.
-    """
-    if settings.validate_every_steps < 1:
-        raise UserError(f"validate_every_steps must be at least 1, got {settings.validate_every_steps}")
+    """The settings that are arguments of :func:`~wavegen.training.fit.fit`."""
     return {name: settings[name] for name in FIT_SETTINGS}
 
 
@@ -55,13 +50,17 @@ def check_trainings(config: DictConfig) -> None:
     """Check the settings of every training of a recipe before the first one starts.
 
     Raises:
-        UserError: of the other functions here, with the name of the group.
+        UserError: if a setting is invalid, with the name of its group; if the seed or the trainer is.
     """
+    check_seed(config.seed)
+    if "trainer" in config:
+        check_trainer(config)
     for name, settings in cast(dict[str, Any], config).items():
         if isinstance(settings, DictConfig) and "optimizer" in settings:
             try:
-                optimisation(settings)
-                if "validate_every_steps" in settings:
-                    fit_settings(settings)
+                check_optimizer(optimisation(settings)["optimizer"])
+                check_ranges(cast(dict[str, Any], settings))
+                if "trainer" in config:
+                    check_trainer(config, settings.get("precision"))
             except UserError as error:
                 raise UserError(f"{name}.{error}") from error

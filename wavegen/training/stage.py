@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
@@ -60,8 +61,22 @@ def run_stage(
     fit(module=training, data=data(model), run=run, stage=name, seed=seed)
     if finish is not None:
         finish(training)
+    require_finite_weights(name, model)
     save_model(run, name, model, model_config, facts)
     return model.eval()
+
+
+def require_finite_weights(name: str, model: nn.Module) -> None:
+    """Raises UserError if a parameter or buffer contains NaN or infinity: such a model is not written.
+
+    The loss of the step before was finite, so this is the work of the last step alone.
+    """
+    for key, value in model.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(
+                f"the {name} is not written: the last step has made NaN or infinity of {key}; train again "
+                f"with a lower {name}_training.optimizer.lr or gradient_clip"
+            )
 
 
 @rank_zero_only
