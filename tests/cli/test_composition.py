@@ -204,3 +204,18 @@ def test_a_literal_reads_as_its_text(text: str) -> None:
 def test_none_may_be_chosen_where_none_is_the_default(argument: str) -> None:
     configs = resource_directory("configs")
     assert compose_config("flow", [argument], configs=configs) == compose_config("flow", [], configs=configs)
+
+
+def test_folders_of_recordings_are_named_after_their_root(tmp_path):
+    def folders(*words):
+        config = compose_config("teacher", ["corpus=ljspeech", *words], configs=resource_directory("configs"))
+        return config.corpus.directory, config.run
+
+    (tmp_path / "anna").mkdir()
+    first = folders(f"corpus.root={tmp_path / 'anna'}")
+    assert first == ("data/anna-16000", "runs/teacher-anna-16000")
+    assert (
+        folders(f"corpus.root={tmp_path / 'anna'}/") == folders(f"corpus.root={tmp_path}/x/../anna") == first
+    )
+    assert folders("corpus.root=b, ${c}, {d}")[0] == "data/b, ${c}, {d}-16000"
+    assert folders()[0] == "data/ljspeech-16000"  # where the missing root is what is said

@@ -30,6 +30,19 @@ from wavegen.errors import UserError
 VERBATIM_KEY = "_verbatim_"
 
 
+def folder_name(path: str | None, default: str) -> str:
+    """The last part of a path, for the names of folders that are made for it; the default if there is none.
+
+    Example:
+        >>> folder_name("~/speech/anna/", "own"), folder_name(None, "own")
+        ('anna', 'own')
+    """
+    return (path is not None and Path(path).expanduser().resolve().name) or default
+
+
+OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+
+
 def compose_config(recipe: str, arguments: Sequence[str], *, configs: Path) -> DictConfig:
     """Composes ``configs/<recipe>.yaml`` with the overrides in ``arguments``.
 

@@ -126,11 +126,11 @@ def arguments_of(corpus_config: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``prepare_corpus`` from the ``corpus`` group of a recipe's configuration.
 
     The group contains those arguments by name, with objects as ``_target_`` nodes or already instantiated.
-    It also contains ``name``, ``root`` and ``front_end``, which only its own interpolations use.
+    It also contains ``name``, ``root``, ``title`` and ``front_end``, which only interpolations use.
     """
     # Instantiate each node separately. Instantiating the whole group would convert its objects to a config.
     return {
         key: build(value, _convert_="all") if isinstance(value, Mapping | DictConfig) else value
         for key, value in corpus_config.items()
-        if key not in ("name", "root", "front_end")
+        if key not in ("name", "root", "title", "front_end")
     }

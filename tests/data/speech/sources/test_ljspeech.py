@@ -36,6 +36,16 @@ def test_stereo_is_mixed_down_and_noted(make_ljspeech):
     np.testing.assert_allclose(rendition.waveform, mono / 2, atol=1e-4)
 
 
+def test_some_clipped_samples_are_noted(make_ljspeech):
+    root = make_ljspeech({"x": "Two green trees."}, "wav")
+    waveform, rate = soundfile.read(root / "wavs" / "x.wav")
+    assert only(LjspeechCorpus(EspeakFrontEnd(), str(root))).notes == ()
+    limit = np.quantile(np.abs(waveform), 0.98)
+    soundfile.write(root / "wavs" / "x.wav", np.clip(waveform, -limit, limit), rate)
+    (note,) = only(LjspeechCorpus(EspeakFrontEnd(), str(root))).notes
+    assert "clipped" in note
+
+
 def test_the_normalised_text_is_preferred(make_ljspeech):
     root = make_ljspeech({"x": "ten"})
     lines = "x|10 %|ten percent\ny|only one text\n"
@@ -74,6 +84,7 @@ def test_bad_lines_of_the_metadata_are_told_apart(make_ljspeech):
         ("no samples", "is empty"),
         ("truncated", "truncated"),
         ("short", "too short"),
+        ("clipped", "is clipped: (5|6|7).? % of its samples are at its largest level"),
     ],
 )
 def test_unusable_recordings_are_skipped_with_the_reason(make_ljspeech, content, reason):
@@ -85,6 +96,10 @@ def test_unusable_recordings_are_skipped_with_the_reason(make_ljspeech, content,
         soundfile.write(path, np.zeros(0), 16000)
     elif content == "truncated":
         path.write_bytes(path.read_bytes()[:-2000])
+    elif content == "clipped":
+        waveform, rate = soundfile.read(path)
+        limit = np.quantile(np.abs(waveform), 1 - 0.62)
+        soundfile.write(path, 0.9 / limit * np.clip(waveform, -limit, limit), rate)
     elif content == "short":
         soundfile.write(path, np.sin(np.arange(500)), 16000)
     else:

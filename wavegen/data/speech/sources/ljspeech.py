@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wavegen.audio.clipping import clipped_share
 from wavegen.audio.sound_files import LONGEST_S, read_mixed_down
 from wavegen.data.speech.names import file_names
 from wavegen.data.speech.sources.source import CorpusItem, Rendition, SkippedUtterance
@@ -20,6 +21,8 @@ _SILENT_BELOW = 2.0**-10  # peak; −60 dBFS
 _MOST_CHARACTERS_A_SECOND = 50  # speech never exceeds 30
 _LONGEST_NAME = 255  # characters; the limit of file systems
 _MIXED_DOWN = "recordings with several channels were mixed down to one"
+_CLIPPED = "recordings with clipped samples: the voice learns the distortion"
+_MOST_CLIPPED, _NOTED_CLIPPED = 0.05, 0.001  # of the samples
 _RENAMED = "recordings whose ids are not valid file names have other ids in the corpus"
 
 
@@ -96,12 +99,22 @@ class LjspeechCorpus:
             raise SkippedUtterance(f"the recording {path} is empty")
         if np.abs(waveform - np.median(waveform)).max() < _SILENT_BELOW:
             raise SkippedUtterance(f"the recording {path} is silent: its peak is below -60 dBFS")
+        clipped = clipped_share(waveform)
+        if clipped > _MOST_CLIPPED:
+            raise SkippedUtterance(
+                f"the recording {path} is clipped: {100 * clipped:.0f} % of its samples are at its "
+                "largest level"
+            )
         try:
             spoken = self.front_end.read(item.text)
             phones = align_by_dtw(spoken, waveform, sample_rate)
         except UserError as error:
             raise SkippedUtterance(f"{path}: {error}") from error
-        notes = [_MIXED_DOWN] * (num_channels > 1) + [_RENAMED] * (item.id != item.name)
+        notes = (
+            [_CLIPPED] * (clipped > _NOTED_CLIPPED)
+            + [_MIXED_DOWN] * (num_channels > 1)
+            + [_RENAMED] * (item.id != item.name)
+        )
         return Rendition(waveform, sample_rate, phones, spoken, tuple(notes), estimated=True)
 
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
