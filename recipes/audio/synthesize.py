@@ -1,6 +1,7 @@
-"""Speak a text with a trained voice, into a 16-bit WAV file or a player.
+"""Speak a text with a trained voice, into a 16-bit WAV or FLAC file or a player.
 
-The text may contain any punctuation. It may also come from a file, or from standard input with text_file=-.
+The text may contain any punctuation and have any length; it is spoken sentence by sentence. It may also come
+from a file, or from standard input with text_file=-.
 The student is used by default; with model=teacher, the teacher generates one sample after another. output=-
 is standard output: a player behind a pipe starts before all samples are computed.
 
@@ -14,18 +15,20 @@ import time
 
 from omegaconf import DictConfig
 
+from wavegen.audio.waveform import sound_format
 from wavegen.engines.precision import explain_precision
 from wavegen.runs.voice import load_voice
 from wavegen.standard_output import check_output, say_beside
-from wavegen.synthesis.text import prepare_speech, read_text
+from wavegen.synthesis.text import prepare_text, read_text
 
 
 def main(config: DictConfig) -> None:
     check_output(config.output)
+    sound_format(config.output)
     text = read_text(config.text, config.text_file)
     voice = load_voice(config.checkpoint)
     start = time.perf_counter()
-    speech = prepare_speech(
+    spoken = prepare_text(
         voice,
         text,
         model=config.model,
@@ -34,10 +37,10 @@ def main(config: DictConfig) -> None:
         precision=config.precision,
         seed=config.seed,
     )
-    speech.write(config.output)
+    duration_s = spoken.write(config.output)
     seconds = time.perf_counter() - start
     say_beside(
         config.output,
-        f"{config.output}: {speech.duration_s:.2f} s of speech at {speech.sample_rate} Hz by the "
+        f"{config.output}: {duration_s:.2f} s of speech at {voice.sample_rate} Hz by the "
         f"{config.model}, computed in {seconds:.2f} s in {explain_precision(config.precision, config.model)}",
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wavegen.audio.sound_files import read_waveform
-from wavegen.audio.waveform import stream_waveform, to_grid, write_waveform
+from wavegen.audio.waveform import sound_format, stream_waveform, to_grid, write_blocks, write_waveform
 from wavegen.errors import UserError
 
 RATE = 16000
@@ -122,3 +122,26 @@ def test_a_place_that_is_no_folder(tmp_path):
 def test_more_than_one_channel_is_a_programming_error(tmp_path):
     with pytest.raises(ValueError, match="shape"):
         write_waveform(tmp_path / "a.wav", np.zeros((2, 5)), RATE)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a.wav", "WAV"), ("a.WAV", "WAV"), ("a.flac", "FLAC"), ("/dev/stdout", "WAV"), ("-", "WAV")],
+)
+def test_the_ending_says_the_format(path, expected):
+    assert sound_format(path) == expected
+    with pytest.raises(UserError, match="ends in .wav or .flac, got .mp3"):
+        sound_format("a.mp3")
+
+
+def test_blocks_make_the_same_file(tmp_path):
+    waveform = tone()
+    write_waveform(tmp_path / "a.wav", waveform, RATE)
+    write_blocks(tmp_path / "b.wav", torch.from_numpy(waveform).split(700), RATE)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+def test_blocks_that_end_in_a_mistake_leave_nothing(tmp_path):
+    with pytest.raises(UserError, match="b.flac is not written: its waveform contains NaN"):
+        write_blocks(tmp_path / "b.flac", [torch.zeros(10), torch.full((10,), torch.nan)], RATE)
+    assert list(tmp_path.iterdir()) == []

@@ -81,3 +81,16 @@ def test_times_may_be_rounded_and_samples_may_reach_full_scale(right):
     given = {"phones": TWO, "duration_s": 0.5, "waveform": SOUND, "sample_rate": RATE} | right
     made = Pronunciation(**given)
     assert {name: getattr(made, name) is value for name, value in given.items()} == dict.fromkeys(given, True)
+
+
+def test_a_final_pause_is_silence_of_its_own_or_longer():
+    spoken = Pronunciation(TWO, 0.5, np.full(4000, 0.1, np.float32), RATE)
+    longer = spoken.with_final_pause(0.25)
+    assert [(p.phone, p.start_s, p.end_s) for p in longer.phones[2:]] == [("_", 0.5, 0.75)]
+    assert longer.duration_s == 0.75 and len(longer.waveform) == 6000
+    np.testing.assert_array_equal(longer.waveform[:4000], spoken.waveform)
+    assert not longer.waveform[4000:].any()
+    twice = longer.with_final_pause(0.25)  # one silence, not two
+    assert [p.phone for p in twice.phones] == ["a", "b", "_"] and twice.phones[-1].end_s == 1.0
+    assert spoken.with_final_pause(0.0) is spoken
+    assert Pronunciation(TWO, 0.5).with_final_pause(0.25).waveform is None

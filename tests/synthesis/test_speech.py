@@ -12,7 +12,7 @@ from wavegen.engines.precision import fastest_precision
 from wavegen.standard_output import CLOSED_PIPE_STATUS
 from wavegen.synthesis.text import prepare_speech
 
-TEXT = "One, two, three. A second sentence."
+TEXT = "One, two, three; a second clause."
 
 
 def words(voice_folder, output, *more):
@@ -38,9 +38,9 @@ def test_standard_output_carries_the_bytes_of_the_file_and_nothing_else(
 
 
 def test_what_is_said_meanwhile_goes_to_standard_error(voice_folder, capfdbinary, monkeypatch):
-    from wavegen.synthesis import speech
+    from wavegen.synthesis import spoken_text
 
-    stream = speech.stream_waveform
+    stream = spoken_text.stream_waveform
 
     def noisily(file, blocks, *arguments):
         def spoken():
@@ -51,7 +51,7 @@ def test_what_is_said_meanwhile_goes_to_standard_error(voice_folder, capfdbinary
 
         stream(file, spoken(), *arguments)
 
-    monkeypatch.setattr(speech, "stream_waveform", noisily)
+    monkeypatch.setattr(spoken_text, "stream_waveform", noisily)
     assert main(words(voice_folder, "-")) == 0
     streamed = capfdbinary.readouterr()
     size = int.from_bytes(streamed.out[4:8], "little")

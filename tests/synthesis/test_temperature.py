@@ -16,5 +16,5 @@ def test_samples_of_voiced_frames_have_their_own_temperature():
 def test_what_has_no_voicing_or_sense_is_refused():
     with pytest.raises(UserError, match="'voiced'"):
         VoicedTemperature(0.5, 1.0, hop_samples=2).of_samples(None, 5)
-    with pytest.raises(UserError, match="at least 0, got -1 .voiced. and 1"):
+    with pytest.raises(UserError, match="at least 0 and finite, got -1 .voiced. and 1"):
         VoicedTemperature(-1.0, 1.0, hop_samples=2)

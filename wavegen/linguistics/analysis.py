@@ -22,12 +22,16 @@ class TextAnalysis:
     prosody: Prosody
     encoder: FeatureEncoder
 
-    def analyse(self, text: str) -> tuple[SpeechContext, Plan]:
+    def analyse(self, text: str, *, pause_s: float = 0.0) -> tuple[SpeechContext, Plan]:
         """The unbatched context of ``text``, read literally, and the plan of phones and contours.
+
+        Args:
+            text: what is spoken.
+            pause_s: seconds of silence after it, in the front end's time.
 
         Raises:
             UserError: ``text`` contains nothing that can be pronounced.
         """
-        plan = self.prosody.plan(self.front_end.read(text))
+        plan = self.prosody.plan(self.front_end.read(text).with_final_pause(pause_s))
         frames = self.encoder.layout.compact(plan.phones, plan.num_frames, plan.contours)
         return self.encoder.encode(frames), plan

@@ -1,13 +1,13 @@
 """The result of a front end: timed phones, and optionally synthetic speech."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wavegen.audio.pitch import FRAME_S
 from wavegen.errors import UserError
-from wavegen.linguistics.phones import TimedPhone
+from wavegen.linguistics.phones import SILENCE, TimedPhone, merge_silences
 
 _GAP_S = 1e-6  # between phones; a corpus stores times to the microsecond
 _LENGTH_S = FRAME_S  # between the ends of phones and waveform; a rounded length may differ by some samples
@@ -49,6 +49,18 @@ class Pronunciation:
         if self.waveform is None or self.sample_rate is None:
             raise UserError(f"{purpose} needs a front end that produces sound, but this one does not")
         return self.waveform, self.sample_rate
+
+    def with_final_pause(self, pause_s: float) -> "Pronunciation":
+        """The same speech with ``pause_s`` seconds of silence after it."""
+        if not pause_s:
+            return self
+        end_s = self.duration_s + pause_s
+        phones = [*self.phones, TimedPhone(SILENCE, self.phones[-1].end_s, end_s)]
+        waveform = self.waveform
+        if waveform is not None and self.sample_rate is not None:
+            missing = round(end_s * self.sample_rate) - len(waveform)
+            waveform = np.pad(waveform, (0, max(0, missing)))
+        return replace(self, phones=merge_silences(phones), duration_s=end_s, waveform=waveform)
 
 
 def _check_phones(phones: Sequence[TimedPhone], duration_s: float) -> None:

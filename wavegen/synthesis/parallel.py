@@ -1,5 +1,6 @@
 """The parallel sampler: a student generates all samples in one pass, or block by block as a stream."""
 
+import math
 import warnings
 from collections.abc import Generator
 from functools import partial
@@ -44,7 +45,8 @@ class ParallelSampler:
         num_threads: of the engine; None for the cores that this process may use.
 
     Raises:
-        UserError: if the precision is unknown or the number of threads is below 1.
+        UserError: if the precision is unknown, the number of threads is below 1, or the temperature is not a
+            number of at least 0.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class ParallelSampler:
         num_threads: int | None = None,
     ) -> None:
         check_settings(precision, num_threads, precisions=CHOICES)
+        if not 0 <= temperature < math.inf:
+            raise UserError(f"a temperature must be at least 0 and finite, got {temperature:g}")
         self.student, self.temperature = student, temperature
         self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
         self._warned = False

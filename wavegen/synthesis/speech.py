@@ -1,18 +1,22 @@
-"""Speech that is ready to be synthesised: whole into a file, or block by block to standard output."""
+"""Speech that is ready to be synthesised, whole or block by block."""
 
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from wavegen.audio.waveform import stream_waveform, write_waveform
 from wavegen.linguistics.context import SpeechContext
-from wavegen.standard_output import is_standard_output, standard_output
 from wavegen.synthesis.parallel import ParallelSampler
 from wavegen.synthesis.sequential import SequentialSampler
+
+
+def noise_seed(seed: int, index: int) -> int:
+    """The seed of the noise of a text's sentence of that index, ``seed`` itself for the first one."""
+    return seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint32)[0])
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Speech:
         context: batched conditioning of one utterance.
         num_samples, sample_rate: of the waveform.
         seed: of the noise.
+        shows_progress: whether a teacher shows a bar in a terminal.
     """
 
     sampler: ParallelSampler | SequentialSampler
@@ -31,6 +36,7 @@ class Speech:
     num_samples: int
     sample_rate: int
     seed: int
+    shows_progress: bool = True
 
     @property
     def duration_s(self) -> float:
@@ -42,26 +48,20 @@ class Speech:
         lengths = torch.tensor([self.num_samples])
         return self.sampler.sample(self.context, lengths, **self._options())[0]
 
-    def blocks(self) -> Iterator[Tensor]:
-        """The same waveform in blocks ``(samples,)`` as they are computed; bit-identical to ``whole``."""
-        for block in self.sampler.stream(self.context, self.num_samples, **self._options()):
-            yield block[0]
+    def blocks(self, block_samples: int | None = None) -> Iterator[Tensor]:
+        """The same waveform in blocks ``(samples,)`` as they are computed; bit-identical to ``whole``.
 
-    def write(self, output: str) -> None:
-        """Write a 16-bit WAV file to ``output``; ``-`` is standard output, written block by block.
-
-        Raises:
-            UserError: of :func:`write_waveform` and :func:`standard_output`.
-            SystemExit: if the reader of standard output has closed it.
+        Args:
+            block_samples: of a block of a student; None for the sampler's default. A teacher has its own.
         """
-        if is_standard_output(output):
-            with standard_output() as file:
-                stream_waveform(file, self.blocks(), self.num_samples, self.sample_rate)
-        else:
-            write_waveform(output, self.whole(), self.sample_rate)
+        options = self._options()
+        if isinstance(self.sampler, ParallelSampler):
+            options["block_samples"] = block_samples
+        for block in self.sampler.stream(self.context, self.num_samples, **options):
+            yield block[0]
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"generator": torch.Generator().manual_seed(self.seed)}
         if isinstance(self.sampler, SequentialSampler):
-            options["progress"] = sys.stderr.isatty()
+            options["progress"] = self.shows_progress and sys.stderr.isatty()
         return options

@@ -1,5 +1,6 @@
 """Temperatures of a sampler: one number, or one for voiced frames and one for others."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -22,7 +23,7 @@ class VoicedTemperature:
         hop_samples: samples per frame.
 
     Raises:
-        UserError: if a temperature is negative.
+        UserError: if a temperature is negative, infinite or NaN.
     """
 
     voiced: float
@@ -30,9 +31,10 @@ class VoicedTemperature:
     hop_samples: int
 
     def __post_init__(self) -> None:
-        if min(self.voiced, self.unvoiced) < 0:
+        if not (0 <= self.voiced < math.inf and 0 <= self.unvoiced < math.inf):
             raise UserError(
-                f"a temperature must be at least 0, got {self.voiced:g} (voiced) and {self.unvoiced:g}"
+                f"a temperature must be at least 0 and finite, got {self.voiced:g} (voiced) and "
+                f"{self.unvoiced:g}"
             )
 
     def of_samples(self, context: SpeechContext | None, num_samples: int) -> Tensor:

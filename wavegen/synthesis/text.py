@@ -6,10 +6,13 @@ from pathlib import Path
 
 from wavegen.errors import UserError
 from wavegen.linguistics.context import SpeechContext
+from wavegen.linguistics.scripts import foreign_letters
 from wavegen.runs.voice import MODELS, Voice
 from wavegen.synthesis.parallel import ParallelSampler
+from wavegen.synthesis.sentences import split_sentences
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
+from wavegen.synthesis.spoken_text import SpokenText
 from wavegen.synthesis.temperature import VoicedTemperature
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,23 @@ def sampler_of(
     return SequentialSampler(trained, temperature=own, precision=precision)
 
 
+def prepare_text(
+    voice: Voice,
+    text: str,
+    *,
+    model: str = "student",
+    temperature: float = 1.0,
+    voiced_temperature: float = 1.0,
+    precision: str = "float32",
+    seed: int = 0,
+) -> SpokenText:
+    """A text of any length, to be spoken sentence by sentence; else as :func:`prepare_speech`."""
+    check_seed(seed)
+    warn_of_foreign_letters(voice, text)
+    sampler = sampler_of(voice, model, temperature, precision, voiced_temperature=voiced_temperature)
+    return SpokenText(voice, sampler, split_sentences(text), seed)
+
+
 def prepare_speech(
     voice: Voice,
     text: str,
@@ -75,7 +95,7 @@ def prepare_speech(
     precision: str = "float32",
     seed: int = 0,
 ) -> Speech:
-    """Analyse the text and return the speech, ready to be synthesised.
+    """Analyse the text as one utterance and return the speech, ready to be synthesised.
 
     Args:
         voice: see :func:`wavegen.runs.voice.load_voice`.
@@ -88,9 +108,35 @@ def prepare_speech(
         seed: of the noise.
 
     Raises:
-        UserError: if nothing in the text can be pronounced, or the voice has no such model.
+        UserError: if nothing in the text can be pronounced, the voice has no such model, or a temperature or
+            the seed is negative.
     """
+    check_seed(seed)
     sampler = sampler_of(voice, model, temperature, precision, voiced_temperature=voiced_temperature)
     context, plan = voice.analysis.analyse(text)
     num_samples = plan.num_frames * voice.hop_samples
     return Speech(sampler, SpeechContext.collate([context]), num_samples, voice.sample_rate, seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raises UserError unless the seed is a whole number from 0 to 2⁶³ − 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UserError(f"seed must be a whole number of at least 0, got {seed!r}")
+
+
+def warn_of_foreign_letters(voice: Voice, text: str) -> None:
+    """Log a warning if the text has letters of a script that the voice's front end does not read.
+
+    A front end that names no ``scripts`` is taken to read all.
+    """
+    front_end = voice.analysis.front_end
+    scripts = getattr(front_end, "scripts", None)
+    foreign = foreign_letters(text, scripts) if scripts is not None else None
+    if scripts is not None and foreign:
+        log.warning(
+            "%d of the text's letters are %s, but the front end of this voice reads %s only: it skips them "
+            "or says their names",
+            foreign.total(),
+            " or ".join(sorted(foreign)),
+            " and ".join(sorted(scripts)),
+        )

@@ -14,8 +14,10 @@ from wavegen.linguistics.frontends.espeak import child as espeak_child
 from wavegen.linguistics.frontends.espeak.long_tokens import break_long_tokens
 from wavegen.linguistics.frontends.espeak.phones import normalise_phone
 from wavegen.linguistics.frontends.espeak.process import EspeakDied, EspeakProcess
+from wavegen.linguistics.frontends.nothing_to_say import NothingToSay
 from wavegen.linguistics.phones import TimedPhone, lengthen_short_phones, merge_silences
 from wavegen.linguistics.pronunciation import Pronunciation
+from wavegen.linguistics.scripts import scripts_of
 
 _PRIMARY_STRESS, _SECONDARY_STRESS = "'ˈ", ",ˌ"
 _SHORTEST_PHONE_S = 0.010
@@ -59,12 +61,18 @@ class EspeakFrontEnd:
                     f"the espeak voice's {name} is {value!r}, expected a whole number of {least} to {most}"
                 )
 
+    @property
+    def scripts(self) -> frozenset[str]:
+        """The scripts that the voice reads; letters of others are skipped, or spelt by their names."""
+        return scripts_of(self.voice)
+
     def read(self, text: str) -> Pronunciation:
         """Speaks ``text`` literally: markup, braces and brackets have no special meaning.
 
         Raises:
-            UserError: if the voice does not exist, or if ``text`` contains nothing that it can pronounce,
-                would take more than an hour, or crashes espeak-ng.
+            NothingToSay: if ``text`` contains nothing that the voice can pronounce.
+            UserError: if the voice does not exist, or if ``text`` would take more than an hour or crashes
+                espeak-ng.
         """
         # espeak interprets control characters as embedded commands.
         plain = "".join(
@@ -79,7 +87,7 @@ class EspeakFrontEnd:
         waveform = np.frombuffer(samples, np.int16).astype(np.float32) / 32768
         phones = _timed_phones(reply["events"], len(waveform), reply["sample_rate"])
         if all(phone.is_silence for phone in phones):
-            raise UserError(
+            raise NothingToSay(
                 f"the text {_quote(text)} contains nothing that the voice {self.voice!r} can pronounce"
             )
         duration_s = len(waveform) / reply["sample_rate"]
