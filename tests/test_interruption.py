@@ -9,7 +9,15 @@ import time
 import psutil
 import pytest
 
-from wavegen.interruption import SIGNALS, Interrupted, handling, raise_interrupted, say
+from wavegen.interruption import (
+    SIGNALS,
+    Interrupted,
+    handling,
+    interruptible,
+    raise_if_interrupted,
+    raise_interrupted,
+    say,
+)
 
 
 def test_a_worker_whose_main_process_is_gone_heeds_signals():
@@ -66,6 +74,24 @@ def test_other_threads_handle_nothing(heeded_signals):
     thread.start()
     thread.join()
     assert handled == [()]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_that_is_lost_is_raised_again(heeded_signals, signum):
+    """As in a finaliser, whose exceptions Python drops, or where a library catches everything."""
+
+    class Careless:
+        def __del__(self):
+            signal.raise_signal(signum)
+
+    with pytest.raises(Interrupted) as raised, interruptible():
+        raise_if_interrupted()
+        Careless()
+        raise_if_interrupted()
+    assert raised.value.signum == signum
+    with interruptible():
+        raise_if_interrupted()  # it is over with its command
 
 
 def test_an_interruption_passes_what_is_made_for_failures():

@@ -1,3 +1,4 @@
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from wavegen.errors import UserError
-from wavegen.interruption import Interrupted, handling, raise_interrupted
+from wavegen.interruption import Interrupted, handling, interruptible, raise_interrupted
 from wavegen.workers import available_cores, map_in_processes
 
 
@@ -63,6 +64,20 @@ def test_a_signal_to_all_processes_ends_them_at_once_and_quietly(tmp_path, heede
     ender.join()
     assert multiprocessing.active_children() == []
     assert "Traceback" not in capfd.readouterr().err
+
+
+def swallow_a_signal(number):
+    with contextlib.suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+    return number
+
+
+def test_a_signal_that_a_library_swallows_ends_the_work_after_the_item(heeded_signals):
+    done = []
+    with pytest.raises(Interrupted), interruptible():
+        for item, _ in map_in_processes(swallow_a_signal, [1, 2, 3], num_jobs=1, title="work", unit="item"):
+            done.append(item)
+    assert done == [1]
 
 
 def test_no_items():

@@ -52,6 +52,34 @@ def raise_interrupted(signum: int, frame: FrameType | None) -> None:
     raise Interrupted(signum)
 
 
+_received: list[int] = []  # signals of the command in progress
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside the block, signals raise ``Interrupted`` at once, and :func:`raise_if_interrupted` again.
+
+    Once is not enough: Python drops an exception that a handler raises within a finaliser or a callback, and
+    libraries catch everything around their imports.
+    """
+
+    def note_and_raise(signum: int, frame: FrameType | None) -> None:
+        _received.append(signum)
+        raise Interrupted(signum)
+
+    try:
+        with handling(note_and_raise):
+            yield
+    finally:
+        _received.clear()
+
+
+def raise_if_interrupted() -> None:
+    """Raises ``Interrupted`` if a signal has come, and was lost; to be called between pieces of long work."""
+    if _received:
+        raise Interrupted(_received[-1])
+
+
 def leave_signals_to_main(*_: object) -> None:
     """In a worker process, ignore signals as long as the main process runs, which ends its workers itself.
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from tqdm import tqdm
 
 from wavegen.errors import UserError
-from wavegen.interruption import Interrupted, leave_signals_to_main
+from wavegen.interruption import Interrupted, leave_signals_to_main, raise_if_interrupted
 from wavegen.runtime import prepare_process, quiet_libraries
 
 Item = TypeVar("Item")
@@ -56,7 +56,9 @@ def map_in_processes(
     """
     bar = {"total": len(items), "desc": title, "unit": unit, "disable": None}
     if num_jobs <= 1:
-        yield from tqdm(((item, function(item)) for item in items), **bar)
+        for item in tqdm(items, **bar):
+            yield item, function(item)
+            raise_if_interrupted()
         return
     others = set(active_children())
     workers = _Workers(function, items, num_jobs, if_it_dies, first_alone)
@@ -98,6 +100,7 @@ class _Workers(Generic[Item, Result]):
                     self.next += 1
                 idle += self._collect()
             yield item, self.done.pop(number)
+            raise_if_interrupted()
 
     def shut_down(self) -> None:
         for pool in self.pools:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from wavegen.data.speech.segments import SegmentStream, segment_loader
-from wavegen.interruption import SIGNALS, Interrupted, handling, raise_interrupted
+from wavegen.interruption import SIGNALS, Interrupted, handling, interruptible, raise_interrupted
 from wavegen.runs.folder import open_run
 from wavegen.training import checkpoints
 from wavegen.training.checkpoints import read_step
@@ -102,6 +102,16 @@ def test_a_signal_saves_and_the_resumed_run_ends_like_an_uninterrupted_one(
     assert not (tmp_path / "flow.safetensors").exists()
     train_flow(tmp_path)
     check_flow_run(tmp_path, train_whole_flow)
+
+
+def test_a_signal_that_was_lost_before_the_fit_ends_it_before_the_first_step(
+    train_flow, tmp_path, heeded_signals
+):
+    with pytest.raises(Interrupted) as caught, interruptible():
+        with contextlib.suppress(BaseException):  # as an import does
+            signal.raise_signal(signal.SIGINT)
+        train_flow(tmp_path)
+    assert caught.value.signum == signal.SIGINT and not list(tmp_path.rglob("*.ckpt"))
 
 
 @pytest.mark.parametrize("signum", SIGNALS)

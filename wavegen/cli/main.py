@@ -22,7 +22,7 @@ from wavegen import __version__
 from wavegen.cli.help import describe, describe_all
 from wavegen.cli.recipes import find_recipes
 from wavegen.errors import UserError
-from wavegen.interruption import Interrupted, handling, raise_interrupted
+from wavegen.interruption import Interrupted, interruptible
 from wavegen.resources import resource_directory
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def main(
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with handling(raise_interrupted, (signal.SIGTERM, signal.SIGHUP)):
+        with interruptible():
             return _dispatch(
                 words,
                 recipes or resource_directory("recipes"),

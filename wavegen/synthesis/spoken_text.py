@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wavegen.audio.waveform import stream_waveform, write_blocks
+from wavegen.interruption import raise_if_interrupted
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.frontends.nothing_to_say import NothingToSay
 from wavegen.runs.voice import Voice
@@ -90,6 +91,7 @@ class SpokenText:
                     samples += speech.num_samples if index else 0
                     yield from speech.blocks(None if is_stream else FILE_BLOCK_SAMPLES)
                     bar.update()
+                    raise_if_interrupted()
 
         is_stream = is_standard_output(output)
         if is_stream:

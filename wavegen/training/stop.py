@@ -10,7 +10,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.utilities import rank_zero_only
 
-from wavegen.interruption import Interrupted, handling, say
+from wavegen.interruption import Interrupted, handling, raise_if_interrupted, say
 from wavegen.training.averaging import PolyakAverage
 
 
@@ -39,7 +39,12 @@ class StopOnSignal(lightning.Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside the block, signals are recorded; :meth:`check` acts on them."""
+        """Inside the block, signals are recorded; :meth:`check` acts on them.
+
+        Raises:
+            Interrupted: at once, if a signal came before and was lost.
+        """
+        raise_if_interrupted()
         with handling(self._remember) as self._signals:
             yield
 
