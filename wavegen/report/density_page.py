@@ -11,10 +11,11 @@ from wavegen.metrics.density_registry import DENSITY
 from wavegen.report.curves import read_curves
 from wavegen.report.page import Shown, counted, known_values, number, render
 from wavegen.report.plots import loss_figure
-from wavegen.report.speech_findings import Finding
+from wavegen.report.speech_findings import Finding, judged
 
 TEMPLATE = "density_page.html.jinja"
 TOLERANCE = 1e-3  # of the range of levels: above it the reconstruction is visibly another image
+BOUNDED = "bound the log-scales of the model's maps, or train with a lower flow_training.optimizer.lr"
 
 Metrics = Mapping[str, float | None]
 
@@ -80,7 +81,11 @@ def findings(metrics: Metrics) -> list[Finding]:
 
 
 def _cost(metrics: Metrics) -> Finding | None:
-    unknown = Finding("bad", "The cost of an unseen event could not be measured: it is not finite.")
+    unknown = judged(
+        False,
+        "The cost of an unseen event could not be measured: it is not finite.",
+        "train again with a lower flow_training.optimizer.lr",
+    )
     if metrics.get("test/bits_per_dimension") is not None:
         key, unit, event, digits = "bits_per_dimension", "bits per dimension", "image", 3
         simple_key, what = "baseline/independent_pixels", "with independent pixels"
@@ -98,7 +103,7 @@ def _cost(metrics: Metrics) -> Finding | None:
         f"An unseen {event} costs {number(value, digits)} {unit} (95 % interval {number(low, digits)} to "
         f"{number(high, digits)}); {what} it would cost {number(simple, digits)}."
     )
-    return Finding("good" if high < simple else "bad", text)
+    return judged(high < simple, text, "train longer, with more flow_training.max_steps or max_minutes")
 
 
 def _reconstruction(metrics: Metrics) -> Finding | None:
@@ -112,13 +117,12 @@ def _reconstruction(metrics: Metrics) -> Finding | None:
     }
     largest = max(errors.values(), default=None)
     if lost or largest is None:
-        return Finding(
-            "bad", f"The inverse is not always finite: {counted(lost, 'event')} became infinite or NaN."
-        )
+        text = f"The inverse is not always finite: {counted(lost, 'event')} became infinite or NaN."
+        return judged(False, text, BOUNDED)
     samples = max(value for key, value in errors.items() if key != "data")
     text = f"The largest error of reconstruction is {errors['data']:.1e} for test data and {samples:.1e} for "
     text += "its own samples"
-    return Finding("good" if largest < TOLERANCE else "bad", f"{text}; nothing became infinite.")
+    return judged(largest < TOLERANCE, f"{text}; nothing became infinite.", BOUNDED)
 
 
 def _effort(metrics: Metrics) -> Finding | None:

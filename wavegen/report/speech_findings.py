@@ -10,21 +10,32 @@ from wavegen.report.systems import BESIDE_TEACHER
 HARMONICITY_MARGIN_DB = 6.0
 # If the level of vowels differs from the recording's by more than this, the voice is too quiet or too loud.
 LEVEL_MARGIN_DB = 3.0
+# If more frames than this are voiced in one and unvoiced in the other, vowels break off or noise hums.
+MOST_VOICING_ERROR = 0.2
+
+LONGER_TEACHER = "train the teacher longer, with more teacher_training.max_steps or max_minutes"
+SLOWER_TEACHER = "a lower teacher_training.optimizer.lr"
+LONGER_STUDENT = "train the student longer, with more student_training.max_steps or max_minutes"
 
 Metrics = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence; ``verdict`` is "good", "bad" or "plain"."""
+    """A sentence or two; ``verdict`` is "good", "bad" or "plain". What is bad names the next step."""
 
     verdict: str
     text: str
 
 
+def judged(good: bool, text: str, next_step: str) -> Finding:
+    """A finding with a verdict; if it is bad, ``next_step`` follows the text."""
+    return Finding("good", text) if good else Finding("bad", f"{text} Next: {next_step}.")
+
+
 def findings(metrics: Metrics, sample_rate: int) -> list[Finding]:
     """Sentences about likelihood, conditioning, KL, distance, phones, voicing and speed, if measured."""
-    makers = (_bits, _conditioning, _divergence, _distance, _recognition, _voicing, _speed)
+    makers = (_bits, _conditioning, _teacher, _divergence, _distance, _recognition, _student, _speed)
     return [finding for maker in makers if (finding := maker(metrics, sample_rate)) is not None]
 
 
@@ -38,7 +49,7 @@ def _bits(metrics: Metrics, _: int) -> Finding | None:
         f"The teacher needs {teacher:.2f} bits per sample of unseen speech, "
         f"{difference} than a linear predictor."
     )
-    return Finding("good" if teacher < linear else "bad", text)
+    return judged(teacher < linear, text, f"{LONGER_TEACHER}; if its bits rise, {SLOWER_TEACHER}")
 
 
 def _conditioning(metrics: Metrics, _: int) -> Finding | None:
@@ -50,7 +61,9 @@ def _conditioning(metrics: Metrics, _: int) -> Finding | None:
     interval = f"{gap:.3f} bits per sample (95 % interval {low:.3f} to {high:.3f})"
     if low > 0:
         return Finding("good", f"The teacher uses its conditioning: the right features save {interval}.")
-    return Finding("bad", f"The teacher may not use its conditioning: the right features save {interval}.")
+    text = f"The teacher may not use its conditioning: the right features save {interval}."
+    advice = f"check with `wavegen prepare` that texts and recordings belong together, then {LONGER_TEACHER}"
+    return judged(False, text, advice)
 
 
 def _divergence(metrics: Metrics, _: int) -> Finding | None:
@@ -78,7 +91,7 @@ def _distance(metrics: Metrics, _: int) -> Finding | None:
         good = student < noise
     else:
         good = abs(student - teacher) < abs(student - noise)
-    return Finding("good" if good else "bad", text)
+    return judged(good, text, LONGER_STUDENT)
 
 
 def _recognition(metrics: Metrics, _: int) -> Finding | None:
@@ -93,22 +106,46 @@ def _recognition(metrics: Metrics, _: int) -> Finding | None:
     choices = known_values(metrics, "student/sentence_choice", "recording/sentence_choice")
     if choices is not None:
         text += f" and finds {100 * choices[0]:.0f} % of the sentences (recording: {100 * choices[1]:.0f} %)"
-    return Finding("good" if student > (1 + shuffled) / 2 else "bad", text + ".")
+    good = student > (1 + shuffled) / 2
+    advice = (
+        "compare the source-filter model's phones in the table: if they are no better, train it longer, with "
+        f"more source_filter_training.max_steps or max_minutes; else {LONGER_STUDENT}"
+    )
+    return judged(good, f"{text}.", advice)
 
 
-def _voicing(metrics: Metrics, _: int) -> Finding | None:
-    known = known_values(metrics, "student/voiced_level_db")
+def _teacher(metrics: Metrics, _: int) -> Finding | None:
+    advice = (
+        f"{LONGER_TEACHER}; if it is periodic but rough, a lower evaluation.teacher_voiced_temperature. "
+        "Until then the student stays close to its source-filter model"
+    )
+    return _voiced_frames(metrics, "teacher", "free-running teacher", advice)
+
+
+def _student(metrics: Metrics, _: int) -> Finding | None:
+    return _voiced_frames(
+        metrics, "student", "student", f"{LONGER_STUDENT}, with objective.power in its loss"
+    )
+
+
+def _voiced_frames(metrics: Metrics, system: str, name: str, advice: str) -> Finding | None:
+    """Level, harmonicity and voicing of what a system speaks."""
+    known = known_values(metrics, f"{system}/voiced_level_db")
     if known is None:
         return None
     (level_db,) = known
     good = abs(level_db) < LEVEL_MARGIN_DB
-    text = f"In voiced frames, the student is {abs(level_db):.1f} dB {'below' if level_db < 0 else 'above'}"
+    text = f"In voiced frames, the {name} is {abs(level_db):.1f} dB {'below' if level_db < 0 else 'above'}"
     text += " the recording's level"
-    harmonicity = known_values(metrics, "student/harmonicity_db", "recording/harmonicity_db")
+    harmonicity = known_values(metrics, f"{system}/harmonicity_db", "recording/harmonicity_db")
     if harmonicity is not None:
         good = good and harmonicity[0] > harmonicity[1] - HARMONICITY_MARGIN_DB
         text += f" and has a harmonicity of {harmonicity[0]:.1f} dB (recording: {harmonicity[1]:.1f} dB)"
-    return Finding("good" if good else "bad", text + ".")
+    voicing = known_values(metrics, f"{system}/voicing_error")
+    if voicing is not None:
+        good = good and voicing[0] < MOST_VOICING_ERROR
+        text += f"; its voicing is wrong in {100 * voicing[0]:.0f} % of the frames"
+    return judged(good, f"{text}.", advice)
 
 
 def _speed(metrics: Metrics, sample_rate: int) -> Finding | None:
