@@ -377,3 +377,31 @@ def test_a_signal_to_any_process_of_a_distributed_training_ends_all_after_one_st
     step = read_step(tmp_path / "checkpoints" / "flow" / "last.ckpt")
     assert said.splitlines()[-1].startswith(f"SIGTERM: the flow is saved at step {step}; go on with")
     assert not psutil.wait_procs([child], timeout=60)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["the first", "the other"])
+def test_a_process_that_is_killed_is_named_and_the_training_goes_on_later(tmp_path, place):
+    words = [*FLOW, "trainer=ddp", "trainer.accelerator=cpu", "flow_training.max_steps=5000"]
+    process = begin(words, tmp_path)
+    wait_for(tmp_path / "checkpoints" / "flow" / "last.ckpt", process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        (child,) = [
+            child
+            for child in psutil.Process(process.pid).children()
+            if "wavegen" in " ".join(child.cmdline())
+        ]
+    if place == "the first":
+        process.kill()
+    else:
+        child.kill()
+    _, said = process.communicate(timeout=300)
+    assert "Traceback" not in said
+    assert not psutil.wait_procs([child], timeout=60)[1]
+    step = read_step(tmp_path / "checkpoints" / "flow" / "last.ckpt")
+    if place == "the other":
+        assert process.returncode == 2
+        assert said.splitlines()[-1] == (
+            f"error: process 1 of 2 was killed by SIGKILL: the flow is saved at step {step}; the same command "
+            "goes on from there"
+        )

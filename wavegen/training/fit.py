@@ -15,6 +15,7 @@ from wavegen.runtime import prepare_process
 from wavegen.training.averaging import PolyakAverage
 from wavegen.training.callback_order import check_order
 from wavegen.training.checkpoints import LAST, CheckpointFiles, TimedCheckpoint, resumable
+from wavegen.training.lost_process import LostProcess
 from wavegen.training.module import TrainingModule
 from wavegen.training.processes import end_other_processes
 from wavegen.training.progress_bar import StepProgress
@@ -70,7 +71,8 @@ def fit(
         callbacks: additional ones; in validations they see the averaged weights.
 
     Raises:
-        UserError: if a checkpoint cannot be read or written; if a loss or gradient is not finite.
+        UserError: if a checkpoint cannot be read or written; if a loss or gradient is not finite; if one of
+            several processes has died.
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, with the checkpoint saved.
     """
     prepare_process()
@@ -110,6 +112,7 @@ def fit(
             StepProgress(stage, budget),
             Resumption(validate_every_steps),
             stop,
+            LostProcess(last, stage),
             saver,
         ],
     )
