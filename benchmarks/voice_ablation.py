@@ -78,14 +78,8 @@ LIKE_LJSPEECH_CPU = (  # what experiment=ljspeech_cpu sets for `wavegen distill`
 ROWS = [
     Row("source_filter", "source_filter"),
     Row("source_filter_no_loudness", "source_filter", ("corpus.layout.loudness=false",)),
-    Row("source_filter_no_long_term", "source_filter", ("source_filter.long_term=null",)),
     Row("source_filter_no_prediction_error", "source_filter", (
         "source_filter_training.residual_losses.prediction_error=null",
-    )),
-    Row("source_filter_dropout", "source_filter", (
-        "source_filter.filter.parameters.input_dropout=0.15",
-        "source_filter.mixture.parameters.input_dropout=0.1",
-        "source_filter.long_term.parameters.input_dropout=0.1",
     )),
     Row("teacher", "teacher"),
     Row("teacher_plain", "teacher", (*PLAIN, "conditioning=linguistic")),
@@ -123,8 +117,8 @@ class Ablation:
     """
 
     def __init__(self, root: str, minutes: float, seed: int, teacher_seed: int) -> None:
-        self.root, self.minutes, self.seed, self.lock = root, minutes, seed, Lock()
-        self.teacher_seed = teacher_seed
+        self.root, self.minutes, self.lock = root, minutes, Lock()
+        self.seed, self.teacher_seed = seed, teacher_seed
         self.results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
 
     def key(self, row: Row) -> str:
@@ -148,10 +142,8 @@ class Ablation:
             words += ["teacher_training.max_steps=100000", "teacher_training.num_workers=0"]
             words += ["teacher_training.speak_every_num_validations=100000"]
         elif row.recipe == "distill":
-            words += [
-                "experiment=ljspeech_cpu",
-                f"teacher_checkpoint={self.run('teacher', self.teacher_seed)}",
-            ]
+            teacher = self.run("teacher", self.teacher_seed)
+            words += ["experiment=ljspeech_cpu", f"teacher_checkpoint={teacher}"]
             words += [f"student_training.max_minutes={self.minutes:g}", "student_training.max_steps=100000"]
             words += ["student_training.num_workers=0", "student_training.speak_every_num_validations=100000"]
         if row.recipe != "teacher":  # measured below, and not on test

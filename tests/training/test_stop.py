@@ -402,6 +402,6 @@ def test_a_process_that_is_killed_is_named_and_the_training_goes_on_later(tmp_pa
     if place == "the other":
         assert process.returncode == 2
         assert said.splitlines()[-1] == (
-            f"error: process 1 of 2 was killed by SIGKILL: the flow is saved at step {step}; the same command "
-            "goes on from there"
+            f"error: process 1 of 2 was killed by SIGKILL: the flow is saved at step {step}; "
+            "the same command goes on from there"
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 LONGEST = 600
 """Characters of a piece. It bounds the memory of its synthesis, about a minute of speech."""
 
-_SENTENCE_PAUSE_S = 0.32  # as espeak-ng's after a full stop, at its default rate
+_SENTENCE_PAUSE_S = 0.32  # after a full stop, at a usual speaking rate
 _CLAUSE_PAUSE_S = 0.2  # after a comma
 
 _CLOSING = r"[\"'\u2019\u201d\u00bb)\]]"
