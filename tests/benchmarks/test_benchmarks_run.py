@@ -84,7 +84,7 @@ def test_a_benchmark_says_what_it_asks(path):
 
 def test_every_row_of_the_ablation_is_a_valid_command():
     ablation = runpy.run_path(str(BENCHMARKS / "voice_ablation.py"))
-    rows, commands = ablation["ROWS"], ablation["Ablation"]("DIR", 18.0, 0)
+    rows, commands = ablation["ROWS"], ablation["Ablation"]("DIR", 18.0, 0, 0)
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
         recipe, *words = commands.command(row)
@@ -106,11 +106,11 @@ def test_teachers_of_the_ablation_are_those_of_the_experiment():
         assert row.teacher_training[key] == experiment.teacher_training[key], key
 
 
-def test_another_seed_distils_the_teacher_of_that_seed():
+@pytest.mark.parametrize("teacher_seed", [0, 3])
+def test_students_distil_the_teacher_of_the_given_seed(teacher_seed):
     ablation = runpy.run_path(str(BENCHMARKS / "voice_ablation.py"))
     rows = {row.name: row for row in ablation["ROWS"]}
-    commands = ablation["Ablation"]("DIR", 18.0, 3)
-    (teacher,) = [word for word in commands.command(rows["teacher"]) if word.startswith("run=")]
-    student = commands.command(rows["student_power"])
-    assert f"teacher_checkpoint={teacher.removeprefix('run=')}" in student
-    assert "run=runs/ablation/student_power-3" in student and "runs/ablation/teacher-3" in teacher
+    of_teacher = ablation["Ablation"]("DIR", 18.0, teacher_seed, 0).command(rows["teacher"])
+    (teacher,) = [word.removeprefix("run=") for word in of_teacher if word.startswith("run=")]
+    student = ablation["Ablation"]("DIR", 18.0, 5, teacher_seed).command(rows["student_power"])
+    assert f"teacher_checkpoint={teacher}" in student and "run=runs/ablation/student_power-5" in student
