@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from wavegen.audio.pitch import PitchTracker
 from wavegen.audio.sound_files import read_waveform
 from wavegen.data.speech.cuts import FRAMES, files_of, phones_of, read_cuts
 from wavegen.data.speech.files import read_json
-from wavegen.errors import UserError
+from wavegen.errors import UserError, reason_of
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.encoder import FeatureEncoder
 from wavegen.linguistics.frontends.front_end import FrontEnd
@@ -140,8 +139,8 @@ class Corpus:
         channels, sample_rate = read_waveform(path)  # limits memory, whatever the header claims
         try:
             frames = cut.load_custom(FRAMES)
-        except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
-            raise UserError(f"the frames {frames_path} cannot be read: {error}") from error
+        except Exception as error:  # NumPy's parser of a damaged header raises errors of many types
+            raise UserError(f"the frames {frames_path} cannot be read: {reason_of(error)}") from error
         num_columns = len(self.encoder.layout.columns)
         if not (isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.dtype == np.float32):
             raise UserError(f"{frames_path} does not contain a float32 array of frames × columns")

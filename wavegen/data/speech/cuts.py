@@ -20,7 +20,7 @@ from lhotse.utils import fastcopy
 
 from wavegen.audio.pitch import FRAME_S
 from wavegen.audio.waveform import write_waveform
-from wavegen.errors import UserError
+from wavegen.errors import UserError, reason_of
 from wavegen.files import write_bytes
 from wavegen.linguistics.phones import TimedPhone
 
@@ -116,8 +116,10 @@ def read_cuts(path: Path, directory: Path) -> CutSet:
     try:
         cuts = CutSet.from_cuts(read_cut(cut, directory) for cut in load_jsonl(path))
         validate(cuts)
-    except _MALFORMED as error:
-        raise UserError(f"{path} is missing or malformed: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # Lhotse and the decompression raise errors of many types
+        raise UserError(f"{path} is missing or malformed: {reason_of(error)}") from error
     return cuts
 
 

@@ -58,7 +58,8 @@ class LoudnessMap:
                 f"a loudness map has {lengths[0]} phones, {lengths[1]} levels and {lengths[2]} shifts, "
                 "expected the same number of each"
             )
-        if not np.isfinite([*self.spoken_db, *self.shift_db, *self.other_db, self.ratio]).all():
+        numbers = np.array([*self.spoken_db, *self.shift_db, *self.other_db, self.ratio], dtype=np.float64)
+        if not np.isfinite(numbers).all():
             raise UserError("a loudness map needs finite numbers")
 
     def __call__(self, loudness_db: np.ndarray, phones: Sequence[TimedPhone]) -> np.ndarray:
