@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from wavegen.calls import build
+from wavegen.calls import TARGET, build
 from wavegen.errors import UserError
 from wavegen.training.budget import Budget
 from wavegen.training.limits import check_optimizer, check_ranges, check_seed, check_trainer
@@ -53,14 +53,15 @@ def check_trainings(config: DictConfig) -> None:
         UserError: if a setting is invalid, with the name of its group; if the seed or the trainer is.
     """
     check_seed(config.seed)
-    if "trainer" in config:
+    with_lightning = TARGET in config.get("trainer", {})
+    if with_lightning:
         check_trainer(config)
     for name, settings in cast(dict[str, Any], config).items():
         if isinstance(settings, DictConfig) and "optimizer" in settings:
             try:
                 check_optimizer(optimisation(settings)["optimizer"])
                 check_ranges(cast(dict[str, Any], settings))
-                if "trainer" in config:
+                if with_lightning:
                     check_trainer(config, settings.get("precision"))
             except UserError as error:
                 raise UserError(f"{name}.{error}") from error
