@@ -19,7 +19,7 @@ from wavegen.audio.waveform import sound_format
 from wavegen.engines.precision import explain_precision
 from wavegen.runs.voice import load_voice
 from wavegen.standard_output import check_output, say_beside
-from wavegen.synthesis.text import prepare_text, read_text
+from wavegen.synthesis.text import prepare_text, read_text, sampler_of
 
 
 def main(config: DictConfig) -> None:
@@ -28,15 +28,14 @@ def main(config: DictConfig) -> None:
     text = read_text(config.text, config.text_file)
     voice = load_voice(config.checkpoint)
     start = time.perf_counter()
-    spoken = prepare_text(
+    sampler = sampler_of(
         voice,
-        text,
-        model=config.model,
-        temperature=config.temperature,
+        config.model,
+        config.temperature,
+        config.precision,
         voiced_temperature=config.voiced_temperature,
-        precision=config.precision,
-        seed=config.seed,
     )
+    spoken = prepare_text(voice, text, sampler, seed=config.seed)
     duration_s = spoken.write(config.output)
     seconds = time.perf_counter() - start
     say_beside(

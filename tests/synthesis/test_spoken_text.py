@@ -10,13 +10,18 @@ import torch
 from wavegen.cli.main import main
 from wavegen.errors import UserError
 from wavegen.linguistics.frontends.nothing_to_say import NothingToSay
-from wavegen.synthesis.text import prepare_speech, prepare_text
+from wavegen.synthesis.text import prepare_speech, prepare_text, sampler_of
+
+
+def spoken(voice, text, model="student", seed=0):
+    return prepare_text(voice, text, sampler_of(voice, model, 1.0), seed=seed)
+
 
 TEXT = "Yes. No?\n\nPerhaps!"
 
 
 def test_a_single_sentence_is_spoken_as_before(voice, tmp_path):
-    duration_s = prepare_text(voice, "Yes, no.", seed=3).write(str(tmp_path / "a.wav"))
+    duration_s = spoken(voice, "Yes, no.", seed=3).write(str(tmp_path / "a.wav"))
     expected = prepare_speech(voice, "Yes, no.", seed=3)
     samples, rate = soundfile.read(tmp_path / "a.wav")
     assert (len(samples), rate) == (expected.num_samples, 8000)
@@ -26,14 +31,14 @@ def test_a_single_sentence_is_spoken_as_before(voice, tmp_path):
 
 @pytest.mark.parametrize("model", ["student", "teacher"])
 def test_sentences_follow_each_other_with_pauses_and_noise_of_their_own(voice, tmp_path, model):
-    spoken = prepare_text(voice, TEXT, model=model)
-    speeches = list(spoken.speeches())
+    sentences = spoken(voice, TEXT, model=model)
+    speeches = list(sentences.speeches())
     assert len(speeches) == 3 and len({speech.seed for speech in speeches}) == 3
     alone = [prepare_speech(voice, text, model=model) for text in ("Yes.", "No?", "Perhaps!")]
     pauses_s = [after.duration_s - one.duration_s for after, one in zip(speeches, alone, strict=True)]
     ratio = voice.analysis.prosody.duration_ratio
     assert pauses_s == pytest.approx([0.32 * ratio, 0.32 * ratio, 0.0], abs=0.011)
-    spoken.write(str(tmp_path / "a.wav"))
+    sentences.write(str(tmp_path / "a.wav"))
     samples, _ = soundfile.read(tmp_path / "a.wav")
     whole = torch.cat([speech.whole() for speech in speeches])
     np.testing.assert_allclose(samples, whole.clamp(-1, 1), atol=2**-15)
@@ -42,7 +47,7 @@ def test_sentences_follow_each_other_with_pauses_and_noise_of_their_own(voice, t
 def test_a_sentence_without_speech_is_left_out(voice, monkeypatch):
     for text in ("", "()", "\u2026 \u2026"):
         with pytest.raises(UserError, match="empty|nothing that the voice"):
-            list(prepare_text(voice, text).speeches())
+            list(spoken(voice, text).speeches())
     analyse = type(voice.analysis).analyse
 
     def reads_no_no(self, text, **options):
@@ -51,9 +56,9 @@ def test_a_sentence_without_speech_is_left_out(voice, monkeypatch):
         return analyse(self, text, **options)
 
     monkeypatch.setattr(type(voice.analysis), "analyse", reads_no_no)
-    assert len(list(prepare_text(voice, TEXT).speeches())) == 2
+    assert len(list(spoken(voice, TEXT).speeches())) == 2
     with pytest.raises(NothingToSay):
-        list(prepare_text(voice, "No. No.").speeches())
+        list(spoken(voice, "No. No.").speeches())
 
 
 def test_a_sentence_is_written_before_the_next_one_is_read(voice, tmp_path, monkeypatch):
@@ -66,7 +71,7 @@ def test_a_sentence_is_written_before_the_next_one_is_read(voice, tmp_path, monk
         return analyse(self, text, **options)
 
     monkeypatch.setattr(type(voice.analysis), "analyse", watched)
-    prepare_text(voice, TEXT).write(str(tmp_path / "a.wav"))
+    spoken(voice, TEXT).write(str(tmp_path / "a.wav"))
     assert seen[0] == 0 and 0 < seen[1] < seen[2]
 
 
@@ -80,13 +85,13 @@ def test_a_failure_in_a_later_sentence_leaves_no_file(voice, tmp_path, monkeypat
 
     monkeypatch.setattr(type(voice.analysis), "analyse", fails)
     with pytest.raises(UserError, match="cannot be read"):
-        prepare_text(voice, TEXT).write(str(tmp_path / "a.wav"))
+        spoken(voice, TEXT).write(str(tmp_path / "a.wav"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_flac_has_the_samples_of_wav(voice, tmp_path):
     for name in ("a.wav", "a.flac"):
-        prepare_text(voice, TEXT).write(str(tmp_path / name))
+        spoken(voice, TEXT).write(str(tmp_path / name))
     assert soundfile.info(tmp_path / "a.flac").format == "FLAC"
     wav, flac = (soundfile.read(tmp_path / name, dtype="int16")[0] for name in ("a.wav", "a.flac"))
     np.testing.assert_array_equal(wav, flac)
@@ -125,7 +130,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 
 def test_letters_that_the_voice_does_not_read_are_told(voice, caplog):
-    prepare_text(voice, "Caf\u00e9.")
+    spoken(voice, "Caf\u00e9.")
     assert not caplog.records
-    prepare_text(voice, "Say \u043f\u0440\u0438.")
+    spoken(voice, "Say \u043f\u0440\u0438.")
     assert "3 of the text's letters are CYRILLIC, but the front end of this voice reads LATIN" in caplog.text

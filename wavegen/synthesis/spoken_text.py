@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wavegen.audio.waveform import stream_waveform, write_blocks
+from wavegen.errors import UserError
 from wavegen.interruption import raise_if_interrupted
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.frontends.nothing_to_say import NothingToSay
@@ -34,12 +35,19 @@ class SpokenText:
         sampler: of one of the voice's models.
         pieces: the sentences, in order.
         seed: of the noise.
+
+    Raises:
+        UserError: if the seed is not a whole number from 0 to 2⁶³ − 1.
     """
 
     voice: Voice
     sampler: ParallelSampler | SequentialSampler
     pieces: Sequence[Piece]
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise UserError(f"seed must be a whole number of at least 0, got {self.seed!r}")
 
     def speeches(self) -> Iterator[Speech]:
         """The sentences one by one, each analysed when it is requested.

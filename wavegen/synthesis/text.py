@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 
 from wavegen.errors import UserError
-from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.scripts import foreign_letters
 from wavegen.runs.voice import MODELS, Voice
 from wavegen.synthesis.parallel import ParallelSampler
-from wavegen.synthesis.sentences import split_sentences
+from wavegen.synthesis.sentences import Piece, split_sentences
 from wavegen.synthesis.sequential import SequentialSampler
 from wavegen.synthesis.speech import Speech
 from wavegen.synthesis.spoken_text import SpokenText
@@ -68,23 +67,6 @@ def sampler_of(
     return SequentialSampler(trained, temperature=own, precision=precision)
 
 
-def prepare_text(
-    voice: Voice,
-    text: str,
-    *,
-    model: str = "student",
-    temperature: float = 1.0,
-    voiced_temperature: float = 1.0,
-    precision: str = "float32",
-    seed: int = 0,
-) -> SpokenText:
-    """A text of any length, to be spoken sentence by sentence; else as :func:`prepare_speech`."""
-    check_seed(seed)
-    warn_of_foreign_letters(voice, text)
-    sampler = sampler_of(voice, model, temperature, precision, voiced_temperature=voiced_temperature)
-    return SpokenText(voice, sampler, split_sentences(text), seed)
-
-
 def prepare_speech(
     voice: Voice,
     text: str,
@@ -111,17 +93,24 @@ def prepare_speech(
         UserError: if nothing in the text can be pronounced, the voice has no such model, or a temperature or
             the seed is negative.
     """
-    check_seed(seed)
     sampler = sampler_of(voice, model, temperature, precision, voiced_temperature=voiced_temperature)
-    context, plan = voice.analysis.analyse(text)
-    num_samples = plan.num_frames * voice.hop_samples
-    return Speech(sampler, SpeechContext.collate([context]), num_samples, voice.sample_rate, seed)
+    return next(SpokenText(voice, sampler, [Piece(text, 0.0)], seed).speeches())
 
 
-def check_seed(seed: int) -> None:
-    """Raises UserError unless the seed is a whole number from 0 to 2⁶³ − 1."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise UserError(f"seed must be a whole number of at least 0, got {seed!r}")
+def prepare_text(
+    voice: Voice, text: str, sampler: ParallelSampler | SequentialSampler, *, seed: int = 0
+) -> SpokenText:
+    """A text of any length, to be spoken sentence by sentence.
+
+    Args:
+        sampler: of one of the voice's models, see :func:`sampler_of`.
+        seed: of the noise.
+
+    Raises:
+        UserError: if the seed is negative.
+    """
+    warn_of_foreign_letters(voice, text)
+    return SpokenText(voice, sampler, split_sentences(text), seed)
 
 
 def warn_of_foreign_letters(voice: Voice, text: str) -> None:
