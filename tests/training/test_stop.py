@@ -352,19 +352,22 @@ def test_a_job_that_slurm_would_requeue_is_saved_too(tmp_path):
     assert "SLURM auto-requeueing enabled" in said and "SIGTERM: the flow is saved at step" in said
 
 
+DISTRIBUTED = [*FLOW, "trainer=ddp", "trainer.accelerator=cpu", "flow_training.max_steps=5000"]
+
+
+def begin_two(run):
+    """A distributed training that has saved a checkpoint: its first process and the other one."""
+    process = begin(DISTRIBUTED, run)
+    wait_for(run / "checkpoints" / "flow" / "last.ckpt", process)
+    children = psutil.Process(process.pid).children()
+    (child,) = [child for child in children if "wavegen" in " ".join(child.cmdline())]
+    return process, child
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["the first", "the other", "all"])
 def test_a_signal_to_any_process_of_a_distributed_training_ends_all_after_one_step(tmp_path, place):
-    process = begin(
-        [*FLOW, "trainer=ddp", "trainer.accelerator=cpu", "flow_training.max_steps=5000"], tmp_path
-    )
-    wait_for(tmp_path / "checkpoints" / "flow" / "last.ckpt", process)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        (child,) = [
-            child
-            for child in psutil.Process(process.pid).children()
-            if "wavegen" in " ".join(child.cmdline())
-        ]
+    process, child = begin_two(tmp_path)
     if place == "the other":
         child.send_signal(signal.SIGTERM)
     elif place == "the first":
@@ -381,16 +384,8 @@ def test_a_signal_to_any_process_of_a_distributed_training_ends_all_after_one_st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["the first", "the other"])
-def test_a_process_that_is_killed_is_named_and_the_training_goes_on_later(tmp_path, place):
-    words = [*FLOW, "trainer=ddp", "trainer.accelerator=cpu", "flow_training.max_steps=5000"]
-    process = begin(words, tmp_path)
-    wait_for(tmp_path / "checkpoints" / "flow" / "last.ckpt", process)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        (child,) = [
-            child
-            for child in psutil.Process(process.pid).children()
-            if "wavegen" in " ".join(child.cmdline())
-        ]
+def test_a_process_that_is_killed_is_named_and_the_others_end(tmp_path, place):
+    process, child = begin_two(tmp_path)
     if place == "the first":
         process.kill()
     else:
