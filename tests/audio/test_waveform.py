@@ -1,5 +1,6 @@
 import errno
 import io
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -144,4 +145,18 @@ def test_blocks_make_the_same_file(tmp_path):
 def test_blocks_that_end_in_a_mistake_leave_nothing(tmp_path):
     with pytest.raises(UserError, match="b.flac is not written: its waveform contains NaN"):
         write_blocks(tmp_path / "b.flac", [torch.zeros(10), torch.full((10,), torch.nan)], RATE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["b.wav", "b.flac"])
+def test_a_disk_that_is_full_in_the_middle_leaves_nothing(tmp_path, name):
+    """A limit of the process on the size of files, which fails writes as a full disk does."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (20, 8192))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=f"cannot write .*{name}: .*is the disk full"):
+            write_blocks(tmp_path / name, noise, RATE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []

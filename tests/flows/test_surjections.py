@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Distribution, Exponential, HalfNormal, Independent, Normal
+from torch.distributions import Beta, Distribution, Exponential, HalfNormal, Independent, Normal
 
 from wavegen.errors import UserError
 from wavegen.flows import (
@@ -16,6 +16,8 @@ from wavegen.flows import (
     Slice,
     StandardLogistic,
     StandardNormal,
+    VariationalDequantization,
+    with_context,
 )
 
 
@@ -233,3 +235,39 @@ def test_signs_are_scored_in_float32():
         assert z.dtype == term.dtype == torch.float32
         torch.testing.assert_close(term, torch.full((2,), -1000 * math.log(2)))
         assert layer.inverse(z.bfloat16())[1].dtype == torch.float32
+
+
+@pytest.mark.parametrize("draws", [(), (5,)])
+def test_a_slice_and_an_augmentation_meet_their_own_context(draws):
+    """The terms of every member are those of the member alone with its own context."""
+
+    def conditional(condition):
+        loc = condition["value"].mean(-1, keepdim=True) + condition["context"]
+        return Independent(Normal(loc, 0.5), 1)
+
+    context = torch.randn(4, 2, dtype=torch.float64)
+    x = torch.randn(*draws, 4, 3, dtype=torch.float64)
+    sliced = Slice(1, 2, prior=conditional, reader=with_context)
+    kept, term = sliced(x, context)
+    expected = Normal(x[..., :1] + context, 0.5).log_prob(x[..., 1:]).sum(-1)
+    assert torch.equal(kept, x[..., :1])
+    torch.testing.assert_close(term, expected)
+    assert not torch.allclose(term, sliced(x, context.flip(0))[1])
+
+    augmented, term = Augment(2, noise=conditional, reader=with_context)(x, context)
+    expected = -Normal(x.mean(-1, keepdim=True) + context, 0.5).log_prob(augmented[..., 3:]).sum(-1)
+    torch.testing.assert_close(term, expected)
+    _, again = Augment(2, noise=conditional, reader=with_context).inverse(augmented, context)
+    torch.testing.assert_close(again, -term)
+
+
+def test_dequantisation_noise_depends_on_the_context():
+    def noise(condition):
+        centre = torch.sigmoid(condition["context"])[:, None, None, None].expand_as(condition["value"])
+        return Independent(Beta(20 * centre, 20 * (1 - centre)), 3)
+
+    layer = VariationalDequantization(noise=noise, reader=with_context).double()
+    x = torch.full((2, 1, 8, 8), 7.0, dtype=torch.float64)
+    context = torch.tensor([[-2.0], [2.0]], dtype=torch.float64)
+    position = (256 * layer(x, context[:, 0])[0] - 7).mean((1, 2, 3))
+    torch.testing.assert_close(position, torch.sigmoid(context[:, 0]), rtol=0, atol=0.06)
