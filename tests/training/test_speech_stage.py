@@ -67,7 +67,7 @@ def test_a_teacher_has_the_same_density_in_a_segment_as_in_the_whole_utterance(
     compared = 0
     for index in range(12):
         batch, rng = stream.batch(index), np.random.default_rng([0, 0, index])
-        audio, frames = stream.load(int(rng.choice(len(stream.cuts), p=stream.probability)))
+        audio, frames = stream.draws.draw(rng, index)
         start = int(rng.integers(0, len(frames) - stream.segment_frames + 1)) * mini_corpus.hop_samples
         context = SpeechContext.collate([mini_corpus.encoder.encode(frames)])
         whole = nats(torch.from_numpy(audio), context)

@@ -8,7 +8,9 @@ an error before they are processed.
 import stat
 import struct
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -26,11 +28,14 @@ _BLOCK_VALUES = 1 << 20  # over all channels: 4 MB
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2⁶³ − 1 if a FLAC stream does not state its length
 
 
-def read_waveform(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[np.ndarray, int]:
+def read_waveform(
+    path: str | Path, *, content: bytes | None = None, longest_s: float = LONGEST_S
+) -> tuple[np.ndarray, int]:
     """Reads an audio file (WAV, FLAC and other formats of libsndfile).
 
     Args:
         path: of a regular file.
+        content: of the file, if it is in memory; ``path`` is then its name in messages.
         longest_s: longer files raise an error.
 
     Returns:
@@ -40,7 +45,7 @@ def read_waveform(path: str | Path, *, longest_s: float = LONGEST_S) -> tuple[np
         UserError: if the file is missing, not regular, unreadable, truncated, too long, has an implausible
             sample rate, or contains infinity, NaN or values beyond ±16.
     """
-    blocks, sample_rate, num_channels = _read(Path(path), longest_s, lambda block: block.T)
+    blocks, sample_rate, num_channels = _read(Path(path), longest_s, lambda block: block.T, content)
     waveform = np.concatenate([np.zeros((num_channels, 0), np.float32), *blocks], axis=1)
     return np.ascontiguousarray(waveform), sample_rate
 
@@ -69,13 +74,14 @@ class _SequentialFile(soundfile.SoundFile):
 
 
 def _read(
-    path: Path, longest_s: float, take: Callable[[np.ndarray], np.ndarray]
+    path: Path, longest_s: float, take: Callable[[np.ndarray], np.ndarray], content: bytes | None = None
 ) -> tuple[list[np.ndarray], int, int]:
     """The result of ``take`` for each block (frames, channels); the sample rate; the number of channels."""
-    _check_regular(path)
+    if content is None:
+        _check_regular(path)
     blocks, num_frames = [], 0
     try:
-        with _SequentialFile(path) as file:
+        with _opened(path, content) as opened, _SequentialFile(opened) as file:
             promised, sample_rate, num_channels = file.frames, file.samplerate, file.channels
             _check_rate(path, sample_rate)
             if promised < _UNKNOWN_FRAMES:
@@ -85,11 +91,11 @@ def _read(
                 _check_length(path, num_frames, sample_rate, longest_s)
                 _check_values(path, block)
                 blocks.append(take(block))
-            is_wav = file.format in ("WAV", "WAVEX")
+            is_wav_cut_off = file.format in ("WAV", "WAVEX") and _wav_is_truncated(opened)
     except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).rstrip(".").rsplit(": ", 1)[-1]
         raise UserError(f"the audio file {path} cannot be read or is truncated: {reason}") from error
-    if num_frames < promised < _UNKNOWN_FRAMES or (is_wav and _wav_is_truncated(path)):
+    if num_frames < promised < _UNKNOWN_FRAMES or is_wav_cut_off:
         raise UserError(
             f"the audio file {path} is truncated: its header states more samples than it contains"
         )
@@ -136,18 +142,22 @@ def _check_values(path: Path, block: np.ndarray) -> None:
         )
 
 
-def _wav_is_truncated(path: Path) -> bool:
+def _opened(path: Path, content: bytes | None) -> BinaryIO:
+    return path.open("rb") if content is None else BytesIO(content)
+
+
+def _wav_is_truncated(file: BinaryIO) -> bool:
     """Compares the header's ``data`` size with the file, because libsndfile does not report a short WAV."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return False
-        position = 12
-        while position + 8 <= size:
-            file.seek(position)
-            name, length = struct.unpack("<4sI", file.read(8))
-            if name == b"data":
-                streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek
-                return not streamed and position + 8 + length > size
-            position += 8 + length + length % 2
+    size = file.seek(0, 2)
+    file.seek(0)
+    if file.read(4) != b"RIFF":
+        return False
+    position = 12
+    while position + 8 <= size:
+        file.seek(position)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if name == b"data":
+            streamed = length in (0, 0xFFFFFFFF)  # written by a program that could not seek
+            return not streamed and position + 8 + length > size
+        position += 8 + length + length % 2
     return True

@@ -45,22 +45,29 @@ class FeatureEncoder:
 
     @classmethod
     def fit(cls, layout: FeatureLayout, frames: Iterable[np.ndarray]) -> "FeatureEncoder":
-        """Computes the scalers of the training split, each over the frames that its column specifies."""
-        matrices = [np.asarray(matrix) for matrix in frames]
-        if not matrices:
+        """Computes the scalers of the training split, each over the frames that its column specifies, or over
+        all frames if there are no such frames. Only one of the matrices is in memory at a time.
+        """
+        from sklearn.preprocessing import StandardScaler  # takes half a second to import
+
+        over = [(index, column.scaled_over) for index, column in enumerate(layout.columns)]
+        scalers = {index: (StandardScaler(), StandardScaler()) for index, what in over if what}
+        for matrix in frames:
+            counted = {
+                "speech": layout.is_speech(matrix),
+                "voiced": matrix[:, layout.column("voiced")] > 0.5,
+            }
+            for index, what in over:
+                if what:
+                    values = matrix[:, index, None].astype(np.float64)
+                    for scaler, part in zip(scalers[index], (values[counted[what]], values), strict=True):
+                        if len(part):
+                            scaler.partial_fit(part)
+        if not all(hasattr(of_all, "mean_") for _, of_all in scalers.values()):
             raise UserError("cannot fit a feature encoder: the training split has no utterances")
-        counted = {
-            "speech": np.concatenate([layout.is_speech(matrix) for matrix in matrices]),
-            "voiced": np.concatenate([matrix[:, layout.column("voiced")] > 0.5 for matrix in matrices]),
-        }
-        mean, std = [], []
-        for index, column in enumerate(layout.columns):
-            if column.scaled_over:
-                values = np.concatenate([matrix[:, index].astype(np.float64) for matrix in matrices])
-                chosen = counted[column.scaled_over]
-                values = values[chosen] if chosen.any() else values
-                mean.append(float(values.mean()))
-                std.append(float(max(values.std(), _STD_FLOOR)))
+        chosen = [own if hasattr(own, "mean_") else of_all for own, of_all in scalers.values()]
+        mean = [float(scaler.mean_[0]) for scaler in chosen]
+        std = [max(float(np.sqrt(scaler.var_[0])), _STD_FLOOR) for scaler in chosen]
         return cls(layout, mean, std)
 
     def encode(self, frames: np.ndarray | Tensor) -> SpeechContext:

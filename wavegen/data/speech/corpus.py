@@ -10,8 +10,9 @@ from lhotse import CutSet, MonoCut
 
 from wavegen.audio.pitch import PitchTracker
 from wavegen.audio.sound_files import read_waveform
-from wavegen.data.speech.cuts import FRAMES, files_of, phones_of, read_cuts
+from wavegen.data.speech.cuts import FRAMES, phones_of, read_cuts, sources_of
 from wavegen.data.speech.files import read_json
+from wavegen.data.speech.shards import Shards
 from wavegen.errors import UserError, reason_of
 from wavegen.linguistics.context import SpeechContext
 from wavegen.linguistics.encoder import FeatureEncoder
@@ -95,7 +96,7 @@ class Corpus:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{path} is malformed: {error!r}") from error
         for split in SPLITS:
-            if not corpus._cuts_path(split).is_file():
+            if not corpus._cuts_path(split).is_file() and corpus.shards(split) is None:
                 raise UserError(f"the corpus {directory} is incomplete: {split}.cuts.jsonl.gz is missing")
         return corpus
 
@@ -111,13 +112,19 @@ class Corpus:
         return self.sample_rate // 200
 
     def cuts(self, split: str) -> CutSet:
-        """The Lhotse cuts of ``train``, ``dev`` or ``test``, eager, with paths inside ``directory``.
+        """The Lhotse cuts of ``train``, ``dev`` or ``test``: eager, with paths inside ``directory``, or lazy
+        if they lie in shards.
 
         :meth:`load` reads the data of one cut.
         """
         if split not in SPLITS:
             raise UserError(f"a corpus has the splits {', '.join(SPLITS)}, got {split!r}")
-        return read_cuts(self._cuts_path(split), self.directory)
+        shards = self.shards(split)
+        return read_cuts(self._cuts_path(split), self.directory) if shards is None else CutSet(shards)
+
+    def shards(self, split: str) -> Shards | None:
+        """The shards of a split, None if it has none. Raises UserError if their list is malformed."""
+        return Shards.open(self.directory, split)
 
     def utterances(self, split: str) -> Iterator[Utterance]:
         """The utterances of a split, in order. Raises UserError as :meth:`load` does."""
@@ -135,8 +142,9 @@ class Corpus:
         Raises:
             UserError: naming the file that is missing, damaged, not finite, or does not fit the corpus.
         """
-        path, frames_path = files_of(cut)
-        channels, sample_rate = read_waveform(path)  # limits memory, whatever the header claims
+        path, frames_path, content = sources_of(cut)
+        # Limits memory, whatever the header says.
+        channels, sample_rate = read_waveform(path, content=content)
         try:
             frames = cut.load_custom(FRAMES)
         except Exception as error:  # NumPy's parser of a damaged header raises errors of many types

@@ -127,15 +127,37 @@ def read_cut(data: dict[str, Any], directory: Path) -> MonoCut:
     """Reads an untrusted cut with Lhotse. It may name only files inside ``directory``; Lhotse alone would
     also run commands and open addresses named in a cut.
     """
+    source, array = _sources_of(data)
+    _require_inside(source["source"], directory)
+    _require_inside(Path(array["storage_path"], array["storage_key"]), directory)
+    cut = _cut_of(data, {**source, "type": "file"}, {**array, "storage_type": "numpy_files"})
+    cut = cut.with_recording_path_prefix(directory)
+    cut.custom = {FRAMES: cut.custom[FRAMES].with_path_prefix(directory)}
+    return cut
+
+
+def cut_in_memory(data: dict[str, Any], audio: bytes, frames: bytes) -> MonoCut:
+    """Reads an untrusted cut whose audio file and array of frames are given."""
+    source, array = _sources_of(data)
+    return _cut_of(
+        data,
+        {**source, "type": "memory", "source": audio},
+        {**array, "storage_type": "memory_npy", "storage_path": "", "storage_key": frames},
+    )
+
+
+def _sources_of(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The descriptions of its audio file and of its array of frames."""
     if data["type"] != "MonoCut":
         raise ValueError(f"got a cut of the type {data['type']!r}, expected MonoCut")
-    recording, frames = data["recording"], data["custom"][FRAMES]
-    [source], [supervision] = recording["sources"], data["supervisions"]
-    _require_inside(source["source"], directory)
-    array = frames["array"]
-    _require_inside(Path(array["storage_path"], array["storage_key"]), directory)
-    # Only the fields that prepare writes, because other fields of a cut may name further files.
-    cut = MonoCut.from_dict(
+    [source] = data["recording"]["sources"]
+    return source, data["custom"][FRAMES]["array"]
+
+
+def _cut_of(data: dict[str, Any], source: dict[str, Any], array: dict[str, Any]) -> MonoCut:
+    """The cut with only the fields that prepare writes, because other fields may name further files."""
+    recording, frames, [supervision] = data["recording"], data["custom"][FRAMES], data["supervisions"]
+    return MonoCut.from_dict(
         {
             **_only(data, "id", "start", "duration", "channel"),
             "supervisions": [
@@ -143,25 +165,25 @@ def read_cut(data: dict[str, Any], directory: Path) -> MonoCut:
             ],
             "recording": {
                 **_only(recording, "id", "sampling_rate", "num_samples", "duration"),
-                "sources": [{**source, "type": "file"}],
+                "sources": [source],
             },
-            "custom": {
-                FRAMES: {
-                    **_only(frames, "temporal_dim", "frame_shift", "start"),
-                    "array": {**array, "storage_type": "numpy_files"},
-                }
-            },
+            "custom": {FRAMES: {**_only(frames, "temporal_dim", "frame_shift", "start"), "array": array}},
         }
     )
-    cut = cut.with_recording_path_prefix(directory)
-    cut.custom = {FRAMES: cut.custom[FRAMES].with_path_prefix(directory)}
-    return cut
 
 
 def files_of(cut: MonoCut) -> tuple[Path, Path]:
     """The paths of the audio file and of the frames file."""
     array = cut.custom[FRAMES].array
     return Path(cut.recording.sources[0].source), Path(array.storage_path) / array.storage_key
+
+
+def sources_of(cut: MonoCut) -> tuple[Path, Path, bytes | None]:
+    """The names of the audio file and of the frames, and the content of the former if it is in memory."""
+    source = cut.recording.sources[0]
+    if source.type == "memory":
+        return Path(f"{cut.id}.wav"), Path(f"{cut.id}.npy"), source.source
+    return *files_of(cut), None
 
 
 def phones_of(cut: MonoCut) -> list[TimedPhone]:

@@ -39,6 +39,8 @@ class Preparation:
         prosody: fitted to the training split; :class:`RegisterProsody` with the same tracker by default.
         seed: of the split.
         num_dev, num_test: number of utterances in dev and test, each at most a third of all.
+        shard_size: utterances in a shard of the training part, which is then streamed; by default it is not
+            sharded.
         loudness_dbfs: root mean square level to which every utterance is scaled (with its peak kept below
             0.99); by default levels are unchanged.
 
@@ -55,6 +57,7 @@ class Preparation:
     num_dev: int = 16
     num_test: int = 16
     loudness_dbfs: float | None = None
+    shard_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.prosody is None:
@@ -64,6 +67,10 @@ class Preparation:
                 f"the sample rate {self.sample_rate} Hz cannot be used: a 5 ms frame would have "
                 f"{self.sample_rate * FRAME_S:g} samples, expected a whole number and at least 8000 Hz; "
                 "choose for example 8000, 16000, 24000 or 48000"
+            )
+        if self.shard_size is not None and (not isinstance(self.shard_size, int) or self.shard_size < 1):
+            raise UserError(
+                f"corpus.shard_size must be a whole number of at least 1, or null, got {self.shard_size!r}"
             )
         check_part(self.source.front_end, FrontEnd, "front end")
         check_part(self.layout, FeatureLayout, "feature layout")
@@ -81,6 +88,7 @@ class Preparation:
             "pitch": describe(self.pitch),
             "split": {"seed": self.seed, "num_dev": self.num_dev, "num_test": self.num_test},
             "loudness_dbfs": self.loudness_dbfs,
+            "shard_size": self.shard_size,
         }
 
     def check(self, directory: Path) -> None:

@@ -1,8 +1,12 @@
 """Prepares a corpus on disk from a source of utterances (``docs/architecture.md``, "Corpus on disk")."""
 
+import copy
+import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +16,14 @@ from wavegen.data.speech.cuts import files_of, read_cut, write_cuts
 from wavegen.data.speech.files import write_json
 from wavegen.data.speech.names import printable
 from wavegen.data.speech.preparation import Preparation, arguments_of
-from wavegen.data.speech.retiming import retimed
+from wavegen.data.speech.retiming import finished_records
+from wavegen.data.speech.shards import SHARDED, ShardWriter
 from wavegen.data.speech.sources.source import CorpusItem, CorpusSource
 from wavegen.data.speech.splits import split_ids
-from wavegen.data.speech.utterance_maker import UtteranceMaker
+from wavegen.data.speech.utterance_maker import UtteranceMaker, read_record, record_path
 from wavegen.errors import UserError
 from wavegen.linguistics.analysis import TextAnalysis
 from wavegen.linguistics.encoder import FeatureEncoder
-from wavegen.linguistics.layout import FeatureLayout
 from wavegen.linguistics.phones import SILENCE
 from wavegen.linguistics.prosody.prosody import fitted
 from wavegen.untrusted.parts import describe
@@ -71,29 +75,27 @@ def prepare_corpus(
     preparation.check(directory)
 
     maker = UtteranceMaker(preparation, directory)
-    records = {}
+    found = Findings()
     for item, outcome in _run(maker, items, num_jobs):
         if isinstance(outcome, str):
             skipped[item.id] = outcome
         else:
-            records[item.id] = outcome
+            found.add(outcome)
     # Names and reasons are printed to a terminal; escape sequences in untrusted names are made harmless.
     skipped = {printable(id_): printable(reason) for id_, reason in sorted(skipped.items())}
-    if not records:
+    if not found.num_frames:
         examples = "; ".join(list(dict.fromkeys(skipped.values()))[:3])
         raise UserError(f"no utterance of the corpus {source.name!r} could be used: {examples}")
     preparation.keep(directory)
 
-    splits = split_ids(list(records), preparation.seed, preparation.num_dev, preparation.num_test)
-    records = retimed(records, splits["train"], preparation, directory, num_jobs)
-    for split, ids in splits.items():
-        write_cuts(directory / f"{split}.cuts.jsonl.gz", [records[id_]["cut"] for id_ in ids])
-    training = [records[id_] for id_ in splits["train"]]
-    prosody = fitted(preparation.prosody, (record["prosody"] for record in training))
-    encoder = _fit_encoder(preparation.layout, directory, training)
+    splits = split_ids(list(found.num_frames), preparation.seed, preparation.num_dev, preparation.num_test)
+    records = finished_records(splits, found.estimated, preparation, directory, num_jobs)
+    train = _write_splits(splits, records, preparation, directory)
+    prosody = fitted(preparation.prosody, (one.prosody for one in train))
+    frames = (np.load(one.frames, allow_pickle=False) for one in train)
+    encoder = FeatureEncoder.fit(preparation.layout, frames)
     # As a voice will speak it: a plan that fails is found before a training.
-    TextAnalysis(source.front_end, prosody, encoder).analyse(min((r["text"] for r in training), key=len))
-    notes = sorted({note for record in records.values() for note in record["notes"]})
+    TextAnalysis(source.front_end, prosody, encoder).analyse(min((one.text for one in train), key=len))
     write_json(
         directory / "corpus.json",
         {
@@ -105,38 +107,90 @@ def prepare_corpus(
             "prosody": describe(prosody),
             "encoder": encoder.to_dict(),
             "splits": {split: len(ids) for split, ids in splits.items()},
-            "duration_s": sum(record["num_frames"] for record in records.values()) * FRAME_S,
-            "unknown_phones": sum(record["unknown_phones"] for record in records.values()),
-            "notes": notes,
+            "duration_s": sum(found.num_frames.values()) * FRAME_S,
+            "unknown_phones": found.unknown_phones,
+            "notes": sorted(found.notes),
             "skipped": [{"id": id_, "reason": reason} for id_, reason in skipped.items()],
         },
     )
     corpus = Corpus.open(directory)
-    for note in notes:
+    if preparation.shard_size is not None:
+        _remove_what_is_in_shards(splits, directory)
+    for note in sorted(found.notes):
         print(note)
-    if unknown := _unknown_phones(list(records.values())):
-        print(unknown)
+    if found.unknown_phones:
+        print(f"phones without a name in the layout: {_share(found.unknown_phones, found.num_phones)}")
     if skipped:
-        print(f"skipped {len(skipped)} of {len(skipped) + len(records)} utterances:")
+        print(f"skipped {len(skipped)} of {len(skipped) + len(found.num_frames)} utterances:")
         for id_, reason in skipped.items():
             print(f"  {id_}: {reason}")
     print(corpus)
     return corpus
 
 
-def _fit_encoder(layout: FeatureLayout, directory: Path, records: list[dict[str, Any]]) -> FeatureEncoder:
-    paths = [files_of(read_cut(record["cut"], directory))[1] for record in records]
-    return FeatureEncoder.fit(layout, [np.load(path, allow_pickle=False) for path in paths])
+@dataclass
+class Findings:
+    """What is kept of all utterances while they are prepared; their records are on disk."""
+
+    num_frames: dict[str, int] = field(default_factory=dict)  # by id
+    estimated: dict[str, int] = field(default_factory=dict)  # those whose times of phones are estimates
+    notes: set[str] = field(default_factory=set)
+    unknown_phones: int = 0
+    num_phones: int = 0
+
+    def add(self, record: dict[str, Any]) -> None:
+        self.num_frames[record["id"]] = record["num_frames"]
+        if record["estimated"]:
+            self.estimated[record["id"]] = record["num_frames"]
+        self.notes.update(record["notes"])
+        self.unknown_phones += record["unknown_phones"]
+        phones = record["cut"]["supervisions"][0]["alignment"]["phone"]
+        self.num_phones += sum(symbol != SILENCE for symbol, *_ in phones)
 
 
-def _unknown_phones(records: list[dict[str, Any]]) -> str | None:
-    """How many phones the layout has no name for, in one line; None if it has one for each."""
-    number = sum(record["unknown_phones"] for record in records)
-    alignments = [record["cut"]["supervisions"][0]["alignment"]["phone"] for record in records]
-    total = sum(symbol != SILENCE for alignment in alignments for symbol, *_ in alignment)
-    if not number:
-        return None
-    return f"phones without a name in the layout: {number} of {total} ({100 * number / total:.1f} %)"
+class _Trained(NamedTuple):
+    """What prosody and encoder are fitted to: of one utterance of the training part."""
+
+    text: str
+    prosody: dict[str, Any]
+    frames: Path
+
+
+def _write_splits(
+    splits: dict[str, list[str]], records: Iterator[dict], preparation: Preparation, directory: Path
+) -> list[_Trained]:
+    """Writes the cuts of each split, given the records in the order of the splits."""
+    train = []
+    for split, ids in splits.items():
+        cuts = []
+        with ExitStack() as stack:
+            shards = None
+            if split == SHARDED and preparation.shard_size is not None:
+                shards = stack.enter_context(ShardWriter(directory, split, preparation.shard_size))
+            for record in itertools.islice(records, len(ids)):
+                cut = read_cut(copy.deepcopy(record["cut"]), directory)
+                if split == "train":
+                    train.append(_Trained(record["text"], record["prosody"], files_of(cut)[1]))
+                if shards is None:
+                    cuts.append(record["cut"])
+                else:
+                    shards.write(cut)
+        if shards is None:
+            write_cuts(directory / f"{split}.cuts.jsonl.gz", cuts)
+    return train
+
+
+def _share(number: int, total: int) -> str:
+    return f"{number} of {total} ({100 * number / total:.1f} %)"
+
+
+def _remove_what_is_in_shards(splits: dict[str, list[str]], directory: Path) -> None:
+    """Removes the files of the utterances that are in shards and in no other split."""
+    others = {id_ for split, ids in splits.items() if split != SHARDED for id_ in ids}
+    for id_ in set(splits[SHARDED]) - others:
+        for path in files_of(read_cut(read_record(directory, id_)["cut"], directory)):
+            path.unlink(missing_ok=True)
+        record_path(directory, id_).unlink(missing_ok=True)
 
 
 def _run(maker: UtteranceMaker, items: list[CorpusItem], num_jobs: int | None) -> Iterator[tuple]:

@@ -1,7 +1,7 @@
 """Improves the estimated times of a corpus's phones by models of its own phones."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from wavegen.audio.pitch import FRAME_S
 from wavegen.audio.sound_files import read_waveform
 from wavegen.data.speech.cuts import files_of, phones_of, read_cut, write_other_phones
 from wavegen.data.speech.preparation import Preparation
+from wavegen.data.speech.utterance_maker import read_record
 from wavegen.linguistics.contours import Contours
 from wavegen.linguistics.layout import CONTOUR_COLUMNS
 from wavegen.linguistics.phone_models import PhoneModels, acoustic_observations
@@ -26,48 +27,47 @@ MOST_UTTERANCES = 400
 """Training utterances that the models are fitted to; those of one voice then hardly change any more."""
 
 
-def retimed(
-    records: Mapping[str, dict[str, Any]],
-    training_ids: Iterable[str],
+def finished_records(
+    splits: Mapping[str, Sequence[str]],
+    estimated: Mapping[str, int],
     preparation: Preparation,
     directory: Path,
     num_jobs: int | None = None,
-) -> dict[str, dict[str, Any]]:
-    """The records of a corpus, with better times where they were estimates, and with all prosody.
+) -> Iterator[dict[str, Any]]:
+    """The records of a corpus in the order of its splits, with all prosody, and with better times where they
+    were estimates.
 
     The models are fitted to training utterances only. The frames on disk are replaced. The records on disk
     keep the estimates, so that a repeated preparation gives the same result.
 
     Args:
-        records: by id, from :class:`~wavegen.data.speech.utterance_maker.UtteranceMaker`.
-        training_ids: ids of the training split.
+        splits: ids of the utterances.
+        estimated: numbers of frames of the utterances whose times are estimates, by id.
         preparation, directory: of the corpus.
         num_jobs: number of processes; by default the number of processors.
 
     Raises:
         UserError: if a file cannot be read or written.
     """
-    estimated = [record for record in records.values() if record["estimated"]]
-    if not estimated:
-        return dict(records)
-    training = [records[id_] for id_ in training_ids if records[id_]["estimated"]]
-    models = _fit(training, directory)
+    models = _fit([id_ for id_ in splits["train"] if id_ in estimated], estimated, directory)
+    title = "timing phones of" if estimated else "collecting"
     results = map_in_processes(
-        Retimer(preparation, directory, models),
-        estimated,
+        Finisher(preparation, directory, models),
+        [id_ for ids in splits.values() for id_ in ids],
         num_jobs=min(num_jobs or available_cores(), max(1, len(estimated) // 8)),
-        title=f"timing phones of {preparation.source.name}",
+        title=f"{title} {preparation.source.name}",
         unit="utterance",
         first_alone=True,
     )
-    return {**records, **{record["id"]: record for _, record in results}}
+    for _, record in results:
+        yield record
 
 
-def _fit(records: list[dict[str, Any]], directory: Path) -> PhoneModels | None:
-    if sum(record["num_frames"] for record in records) * FRAME_S < LEAST_S:
+def _fit(ids: Sequence[str], num_frames: Mapping[str, int], directory: Path) -> PhoneModels | None:
+    if not ids or sum(num_frames[id_] for id_ in ids) * FRAME_S < LEAST_S:
         return None
-    every = -(-len(records) // MOST_UTTERANCES)
-    utterances = [_Utterance.read(record, directory) for record in records[::every]]
+    every = -(-len(ids) // MOST_UTTERANCES)
+    utterances = [_Utterance.read(read_record(directory, id_), directory) for id_ in ids[::every]]
     return PhoneModels.fit([(utterance.observations, utterance.phones) for utterance in utterances])
 
 
@@ -87,8 +87,10 @@ class _Utterance:
 
 
 @dataclass(frozen=True)
-class Retimer:
-    """Replaces frames and times of one utterance, and summarises its prosody; runs in any process.
+class Finisher:
+    """Reads the record of an utterance; runs in any process.
+
+    If the times are estimates, replaces them and the frames, and summarises the prosody.
 
     Args:
         preparation, directory: of the corpus.
@@ -99,8 +101,11 @@ class Retimer:
     directory: Path
     models: PhoneModels | None
 
-    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
-        utterance, settings = _Utterance.read(record, self.directory), self.preparation
+    def __call__(self, id_: str) -> dict[str, Any]:
+        record, settings = read_record(self.directory, id_), self.preparation
+        if not record["estimated"]:
+            return record
+        utterance = _Utterance.read(record, self.directory)
         phones = utterance.phones
         if self.models is not None:
             phones = self.models.align(utterance.observations, phones)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from wavegen.data.speech.corpus import Corpus
+from wavegen.data.speech.utterance_draws import utterance_draws
 from wavegen.errors import UserError
 from wavegen.interruption import leave_signals_to_main
 from wavegen.linguistics.context import SpeechContext
@@ -38,7 +39,7 @@ class SegmentStream(IterableDataset):
     any number of workers. A segment starts at a frame boundary. It includes the ``past_samples`` before it,
     rounded up to frames, which are conditioned on but not scored. If an utterance has less past, the window
     starts with the utterance. Further frames of features at the end provide the lookahead of the model.
-    Utterances are drawn with probability proportional to their length.
+    Utterances are drawn with probability proportional to their length, as ``utterance_draws`` says.
 
     Args:
         corpus: the prepared corpus.
@@ -73,17 +74,13 @@ class SegmentStream(IterableDataset):
                 f"got {segment_samples}"
             )
         self.corpus, self.encoder, self.hop_samples = corpus, corpus.encoder, hop
-        self.cuts = list(corpus.cuts(split))
-        if not self.cuts:
-            raise UserError(f"the corpus has no utterances in the split '{split}', expected at least one")
         self.segment_frames = segment_samples // hop
         self.past_frames = -(-past_samples // hop)
         self.lookahead_frames = lookahead_frames
         self.batch_size, self.seed, self.rank, self.first_batch = batch_size, seed, rank, first_batch
-        durations = np.array([cut.duration for cut in self.cuts])
-        self.probability = durations / durations.sum()
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._cached_bytes = 0
+        self.draws = utterance_draws(
+            corpus, split, batch_frames=batch_size * self.segment_frames, seed=seed, rank=rank
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
@@ -96,16 +93,16 @@ class SegmentStream(IterableDataset):
     def batch(self, index: int) -> Batch:
         """The batch with number ``index``."""
         rng = np.random.default_rng([self.seed, self.rank, index])
-        segments = [self.segment(rng) for _ in range(self.batch_size)]
+        segments = [self.segment(rng, index) for _ in range(self.batch_size)]
         return Batch(
             waveform=torch.stack([segment[0] for segment in segments]),
             context=SpeechContext.collate([segment[1] for segment in segments]),
             mask=torch.stack([segment[2] for segment in segments]),
         )
 
-    def segment(self, rng: np.random.Generator) -> tuple[Tensor, SpeechContext, Tensor]:
-        number = int(rng.choice(len(self.cuts), p=self.probability))
-        audio, frames = self.load(number)
+    def segment(self, rng: np.random.Generator, index: int) -> tuple[Tensor, SpeechContext, Tensor]:
+        """A segment of the batch with number ``index``."""
+        audio, frames = self.draws.draw(rng, index)
         # Any start such that the utterance contains the segment; a shorter utterance starts at 0.
         start = int(rng.integers(0, max(len(frames) - self.segment_frames, 0) + 1))
         # Near its start, the window begins with the utterance, so that the nets see their own zero padding
@@ -122,17 +119,6 @@ class SegmentStream(IterableDataset):
         mask = np.zeros(len(waveform), dtype=bool)
         mask[(start - first) * hop : (scored_end - first) * hop] = True
         return torch.from_numpy(waveform), self.encoder.encode(frames[wanted]), torch.from_numpy(mask)
-
-    def load(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """An utterance's samples and compact frames, cached up to half a gigabyte per process."""
-        if number not in self._cache:
-            pair = self.corpus.load(self.cuts[number])
-            size = pair[0].nbytes + pair[1].nbytes
-            if self._cached_bytes + size > 2**29:
-                return pair
-            self._cache[number] = pair
-            self._cached_bytes += size
-        return self._cache[number]
 
 
 def segment_loader(stream: SegmentStream, num_workers: int) -> DataLoader:

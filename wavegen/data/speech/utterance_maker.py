@@ -48,15 +48,12 @@ class UtteranceMaker:
 
     def _done(self, item: CorpusItem) -> dict | None:
         try:
-            record = read_json(self._record_path(item))
+            record = read_record(self.directory, item.id)
             cut = read_cut(record["cut"], self.directory)
         except (UserError, KeyError):
             return None
         there = all(path.is_file() for path in files_of(cut))
         return record if there and (record["text"], record["stamp"]) == (item.text, item.stamp) else None
-
-    def _record_path(self, item: CorpusItem) -> Path:
-        return self.directory / "utterances" / f"{item.id}.json"
 
     def _make(self, item: CorpusItem) -> dict:
         settings = self.preparation
@@ -78,7 +75,7 @@ class UtteranceMaker:
         contours = contours_of(waveform, settings.sample_rate, num_frames, settings.pitch)
         frames = settings.layout.compact(rendition.phones, num_frames, contours)
         # The record is written last: if it exists, the other files are complete.
-        self._record_path(item).unlink(missing_ok=True)
+        record_path(self.directory, item.id).unlink(missing_ok=True)
         cut = write_cut_files(
             self.directory, item.id, item.text, waveform, settings.sample_rate, frames, rendition.phones
         )
@@ -96,10 +93,20 @@ class UtteranceMaker:
             "cut": cut.to_dict(),
         }
         settings.keep(self.directory)
-        write_json(self._record_path(item), record)
+        write_json(record_path(self.directory, item.id), record)
         return record
 
 
 def hop(sample_rate: int) -> int:
     """Samples per 5 ms frame."""
     return sample_rate // 200
+
+
+def record_path(directory: Path, id_: str) -> Path:
+    """The file of an utterance's record."""
+    return directory / "utterances" / f"{id_}.json"
+
+
+def read_record(directory: Path, id_: str) -> dict:
+    """The record of a prepared utterance. Raises UserError if it is missing or unreadable."""
+    return read_json(record_path(directory, id_))

@@ -18,13 +18,14 @@ ENOUGH = 10 * NUM_SENTENCES
 def corpus_sentences(corpus: Corpus) -> dict[str, Words]:
     """The different sentences of a corpus, as it reads them, in ARPAbet, by the ids of their utterances.
 
-    Of all splits; the train split of a large corpus is read only if the others have fewer than ``ENOUGH``.
+    Of test and dev all; of train as many as there must be for ``ENOUGH`` in all.
     """
     sentences: dict[Words, str] = {}
     for split in ("test", "dev", "train"):
-        if len(sentences) < ENOUGH:
-            for cut in corpus.cuts(split):
-                sentences.setdefault(arpabet_words(phones_of(cut)), cut.id)
+        for cut in corpus.cuts(split):
+            if split == "train" and len(sentences) >= ENOUGH:
+                break
+            sentences.setdefault(arpabet_words(phones_of(cut)), cut.id)
     sentences.pop((), None)
     return {id_: words for words, id_ in sentences.items()}
 
