@@ -28,13 +28,13 @@ def test_dev_segments_are_the_same_in_every_run(mini_corpus):
 
 
 class Trainer:
-    def __init__(self, step, rank=0):
-        self.global_step, self.global_rank = step, rank
+    def __init__(self, step, rank=0, accumulate=1):
+        self.global_step, self.global_rank, self.accumulate_grad_batches = step, rank, accumulate
 
 
-def train_batches(corpus, step, count, **changes):
+def train_batches(corpus, step, count, accumulate=1, **changes):
     data = segments(corpus, **changes)
-    data.trainer = Trainer(step)
+    data.trainer = Trainer(step, accumulate=accumulate)
     return [batch.waveform for batch in itertools.islice(data.train_dataloader(), count)]
 
 
@@ -42,6 +42,11 @@ def test_training_segments_follow_the_trainers_step_and_the_seed(mini_corpus):
     whole, later = train_batches(mini_corpus, 0, 4), train_batches(mini_corpus, 2, 2)
     assert all(torch.equal(a, b) for a, b in zip(whole[2:], later, strict=True))
     assert not torch.equal(whole[0], train_batches(mini_corpus, 0, 1, seed=1)[0])
+
+
+def test_a_step_of_several_batches_goes_on_behind_all_of_them(mini_corpus):
+    whole, later = train_batches(mini_corpus, 0, 8), train_batches(mini_corpus, 2, 2, accumulate=3)
+    assert all(torch.equal(a, b) for a, b in zip(whole[6:], later, strict=True))
 
 
 def test_steps_are_numbered_from_zero_without_end():

@@ -1,5 +1,6 @@
 """Distributed training: two CPU processes, as the command line starts them."""
 
+import os
 import subprocess
 import sys
 
@@ -105,3 +106,82 @@ def test_every_process_sees_segments_of_its_own(mini_corpus):
 
     assert all(torch.equal(a, b) for a, b in zip(batches(0), batches(0), strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(batches(0), batches(1), strict=True))
+
+
+SPOILT = """
+import sys
+from functools import partial
+from pathlib import Path
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from wavegen.errors import UserError
+from wavegen.training.budget import Budget
+from wavegen.training.data import StepNumbers
+from wavegen.training.fit import fit
+from wavegen.training.module import TrainingModule
+
+
+class Spoilt(TrainingModule):
+    def __init__(self, when, **settings):
+        super().__init__(**settings)
+        self.when, self.value = when, torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, number):
+        spoilt = self.global_rank == 1 and self.global_step == self.when
+        return self.check_finite("square", (self.value - number).square() * (torch.nan if spoilt else 1))
+
+    def validation_step(self, number, batch_idx):
+        spoilt = self.global_rank == 1 and self.when == -self.global_step
+        self.check_finite("cost", self.value * (torch.inf if spoilt else 1))
+
+
+data = StepNumbers()
+data.val_dataloader = lambda: DataLoader([torch.tensor(0.0)], batch_size=None)
+module = Spoilt(
+    int(sys.argv[2]), optimizer=partial(torch.optim.SGD, lr=0.1), budget=Budget(max_steps=8)
+)
+try:
+    fit(
+        module=module,
+        data=data,
+        trainer=partial(lightning.Trainer, accelerator="cpu", devices=2, strategy="ddp"),
+        run=Path(sys.argv[1]),
+        stage="line",
+        seed=0,
+        validate_every_steps=4,
+        precision="32-true",
+    )
+except UserError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "when, what",
+    [
+        (0, "step 0: the term 'square' is nan, expected a finite number in process 1 of 2; no step has been"),
+        (
+            3,
+            "step 3: the term 'square' is nan, expected a finite number in process 1 of 2; start another run",
+        ),
+        (-4, "step 4: the term 'cost' is inf, expected a finite number in process 1 of 2; start another run"),
+    ],
+)
+def test_a_number_that_is_none_in_one_process_ends_all_at_once(tmp_path, when, what):
+    script = tmp_path / "spoilt.py"
+    script.write_text(SPOILT)
+    result = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "run"), str(when)],
+        capture_output=True,
+        text=True,
+        timeout=100,  # far less than the backend waits for a process
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.returncode == 1, result.stderr[-3000:]
+    assert f"error: training stopped at {what}" in result.stderr
+    assert result.stderr.count("training stopped") == 1, "one process says it"
+    assert "Traceback" not in result.stderr

@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wavegen.runs.folder import open_run, resume_config
 from wavegen.training import fit as fit_module
 from wavegen.training.averaging import PolyakAverage
+from wavegen.training.density import DensityTraining
 from wavegen.training.speech_stage import fill_in_voice
 from wavegen.training.speech_stages import train_student, train_teacher
 
@@ -141,3 +142,32 @@ def test_a_checkpoint_handed_over_deletes_nothing(
     train_teacher(config, mini_corpus, run)
     assert (victim / "letters.txt").read_text(encoding="utf-8") == "dear all"
     assert last.exists()
+
+
+def test_a_step_is_the_mean_gradient_of_its_batches_each_with_noise_of_its_own(
+    train_flow, tmp_path, monkeypatch
+):
+    noise, costs, steps = [], [], []
+    training_step, on_step = DensityTraining.training_step, DensityTraining.on_before_optimizer_step
+
+    def seen(self, batch, number):
+        generator = torch.random.get_rng_state()
+        noise.append(torch.rand(()).item())
+        torch.random.set_rng_state(generator)
+        costs.append(torch.autograd.grad(self.mean_cost(batch), list(self.model.parameters())))
+        torch.random.set_rng_state(generator)
+        return training_step(self, batch, number)
+
+    def stepped(self, optimizer):
+        steps.append([parameter.grad.clone() for parameter in self.model.parameters()])
+        on_step(self, optimizer)
+
+    monkeypatch.setattr(DensityTraining, "training_step", seen)
+    monkeypatch.setattr(DensityTraining, "on_before_optimizer_step", stepped)
+    words = ["accumulate_batches=3", "max_steps=2", "precision=32-true"]
+    train_flow(tmp_path, *(f"flow_training.{word}" for word in words))
+    assert len(noise) == len(set(noise)) == 6 and len(steps) == 2
+    for step, gradients in enumerate(steps):
+        for index, gradient in enumerate(gradients):
+            mean = sum(cost[index] for cost in costs[3 * step : 3 * step + 3]) / 3
+            torch.testing.assert_close(gradient, mean, rtol=1e-4, atol=1e-6)

@@ -25,10 +25,12 @@ def run_teacher(config, corpus, run, callbacks=()):
     return train_teacher(config, corpus, folder)
 
 
+@pytest.mark.parametrize("accumulate_batches", [1, 3])
 def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    compose_config, killed_at, mini_corpus, tmp_path, monkeypatch
+    compose_config, killed_at, mini_corpus, tmp_path, monkeypatch, accumulate_batches
 ):
     overrides = ["teacher_training.precision=32-true", "teacher.wavenet.input_dropout=0.5"]
+    overrides += [f"teacher_training.accumulate_batches={accumulate_batches}"]
     overrides += [f"corpus.directory={mini_corpus.directory}"]
     run_teacher(compose_config("teacher", *overrides), mini_corpus, tmp_path / "whole")
     with monkeypatch.context() as patch:

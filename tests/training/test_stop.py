@@ -104,6 +104,21 @@ def test_a_signal_saves_and_the_resumed_run_ends_like_an_uninterrupted_one(
     check_flow_run(tmp_path, train_whole_flow)
 
 
+def test_a_step_of_several_batches_is_finished_before_it_is_saved(train_flow, signals_at, tmp_path):
+    several = "flow_training.accumulate_batches=3"
+    train_flow(tmp_path / "whole", several)
+
+    def in_the_middle(module, batch, number):
+        return number == 3 * 4 + 1
+
+    signals_at(DensityTraining, "training_step", in_the_middle, signal.SIGTERM)
+    with pytest.raises(Interrupted) as caught:
+        train_flow(tmp_path / "stopped", several)
+    assert caught.value.kept == "the flow is saved at step 5"
+    train_flow(tmp_path / "stopped", several)
+    check_flow_run(tmp_path / "stopped", tmp_path / "whole")
+
+
 def test_a_signal_that_was_lost_before_the_fit_ends_it_before_the_first_step(
     train_flow, tmp_path, heeded_signals
 ):

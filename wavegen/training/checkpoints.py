@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -14,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from wavegen.errors import UserError
 from wavegen.files import LEFT_OVERS, atomic_path
+from wavegen.training.step_seed import ends_step
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
@@ -66,6 +68,18 @@ class TimedCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         pass
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        number: int,
+    ) -> None:
+        """Not between the batches of a step, whose gradients are not in a checkpoint."""
+        if ends_step(trainer, number):
+            super().on_train_batch_end(trainer, module, outputs, batch, number)
 
 
 def _write(checkpoint: dict[str, Any], path: Path) -> None:

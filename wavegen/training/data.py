@@ -52,11 +52,12 @@ class SegmentData(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
         # A resumed trainer has already restored its step, so the stream continues from there.
+        num_batches = self.trainer.global_step * self.trainer.accumulate_grad_batches
         stream = SegmentStream(
             **self.stream,
             split="train",
             seed=self.seed,
-            first_batch=self.trainer.global_step,
+            first_batch=num_batches,
             rank=self.trainer.global_rank,
         )
         return segment_loader(stream, self.num_workers)

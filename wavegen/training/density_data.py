@@ -89,12 +89,13 @@ class DensityData(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
         # A resumed trainer has already restored its step, so the stream continues from there.
+        num_batches = self.trainer.global_step * self.trainer.accumulate_grad_batches
         stream = ShuffledBatches(
             self.data.train,
             self.labels("train"),
             batch_size=self.batch_size,
             seed=self.seed,
-            first_batch=self.trainer.global_step,
+            first_batch=num_batches,
             rank=self.trainer.global_rank,
             num_processes=self.trainer.world_size,
         )

@@ -49,6 +49,7 @@ def fit(
     dev_batches: int = 8,
     gradient_clip: float = 1.0,
     average_decay: float = 0.999,
+    accumulate_batches: int = 1,
     precision: str = "auto",
     callbacks: Sequence[lightning.Callback] = (),
 ) -> None:
@@ -67,6 +68,8 @@ def fit(
         dev_batches: dev batches per validation.
         gradient_clip: largest global gradient norm.
         average_decay: of the exponential moving average of the weights.
+        accumulate_batches: batches of a step, whose mean gradient the optimiser uses; each has its own data
+            and noise.
         precision: of Lightning, or ``auto`` for :func:`fastest_precision`.
         callbacks: additional ones; in validations they see the averaged weights.
 
@@ -94,7 +97,8 @@ def fit(
         max_epochs=-1,
         precision=fastest_precision() if precision == "auto" else precision,
         gradient_clip_val=gradient_clip,
-        val_check_interval=validate_every_steps,
+        accumulate_grad_batches=accumulate_batches,
+        val_check_interval=validate_every_steps * accumulate_batches,
         check_val_every_n_epoch=None,
         limit_val_batches=dev_batches,
         num_sanity_val_steps=0,
@@ -124,9 +128,9 @@ def fit(
             lightning_trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             lightning_trainer.save_checkpoint(last)
             stop.check(lightning_trainer, kept=f"the {stage} is trained")
-    except SystemExit:
+    except SystemExit as ended:
         # Lightning turns a KeyboardInterrupt into an exit; our caller prints the message.
-        if lightning_trainer.interrupted:
+        if lightning_trainer.interrupted and ended.code:
             raise KeyboardInterrupt from None
         raise
     except Interrupted as error:

@@ -43,6 +43,7 @@ RANGES = {
     "checkpoint_layers": Range(0, whole=True),
     "validate_every_steps": Range(1, whole=True),
     "dev_batches": Range(1, whole=True),
+    "accumulate_batches": Range(1, whole=True),
     "speak_every_num_validations": Range(1, whole=True),
     "checkpoint_every_minutes": Range(0),
     "gradient_clip": Range(0, open_below=True),
@@ -84,6 +85,10 @@ def check_trainer(config: DictConfig, precision: str | None = None) -> None:
         UserError: if Lightning refuses the settings.
     """
     own = {} if precision in (None, "auto") else {"precision": precision}
+    if "accumulate_grad_batches" in config.trainer:
+        raise UserError(
+            "trainer.accumulate_grad_batches is not used; set accumulate_batches of each training"
+        )
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     try:
         with quiet_lightning():

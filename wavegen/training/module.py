@@ -1,6 +1,7 @@
 """The base of the Lightning modules: optimiser, schedule, and a stop on a NaN or infinite loss."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn
 
 import lightning
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from wavegen.errors import UserError
 from wavegen.training.budget import Budget
+from wavegen.training.processes import end_other_processes, num_processes
 
 
 class TrainingModule(lightning.LightningModule):
@@ -30,6 +32,7 @@ class TrainingModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self._optimizer, self._schedule, self.budget = optimizer, schedule, budget
+        self._not_finite: str | None = None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self._optimizer(p for p in self.parameters() if p.requires_grad)
@@ -44,20 +47,46 @@ class TrainingModule(lightning.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Check the gradients too: a finite loss may have infinite gradients."""
+        self._stop_together()  # before the gradients, which are those of all processes
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         self.check_finite("gradient norm", torch.nn.utils.get_total_norm(gradients))
+        if self._not_finite is not None:
+            self._stop_together()
+
+    def on_validation_epoch_end(self) -> None:
+        self._stop_together()
 
     def check_finite(self, term: str, value: Tensor) -> Tensor:
-        """The value; raises UserError, naming step and term, if it is NaN or infinite."""
-        if not torch.isfinite(value):
-            advice = "start another run with a lower learning rate"
-            if self.global_step == 0:
-                advice = "no step has been taken, so the term, the model or the data are the reason"
-            raise UserError(
-                f"training stopped at step {self.global_step}: the term '{term}' is {value.item()}, expected "
-                f"a finite number; {advice}"
-            )
+        """The value; raises UserError, naming step and term, if it is NaN or infinite.
+
+        Several processes end before the next step, where they meet: if one ended at once, the others would
+        wait for its gradients.
+        """
+        if not torch.isfinite(value) and self._not_finite is None:
+            self._not_finite = f"the term '{term}' is {value.item()}, expected a finite number"
+            if num_processes() == 1:
+                self._stop(self._not_finite)
         return value
+
+    def _stop_together(self) -> None:
+        """If a value was not finite in one of several processes, raise UserError in the first one and end all
+        others.
+        """
+        if num_processes() == 1:
+            return
+        if not self.trainer.strategy.reduce_boolean_decision(self._not_finite is not None, all=False):
+            return
+        found: list[str | None] = [None] * num_processes()
+        torch.distributed.all_gather_object(found, self._not_finite)
+        end_other_processes()
+        rank, what = next((rank, what) for rank, what in enumerate(found) if what)
+        self._stop(f"{what} in process {rank} of {len(found)}")
+
+    def _stop(self, what: str) -> NoReturn:
+        advice = "start another run with a lower learning rate"
+        if self.global_step == 0:
+            advice = "no step has been taken, so the term, the model or the data are the reason"
+        raise UserError(f"training stopped at step {self.global_step}: {what}; {advice}")
 
     def log_all(self, stage: str, values: Mapping[str, Tensor | float], batch_size: int) -> None:
         """Log ``stage/name`` for every entry; dev values are averaged over batches and processes."""

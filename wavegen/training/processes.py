@@ -1,8 +1,15 @@
-"""Ends all but the first process of a distributed training."""
+"""The processes of a distributed training: their number, and the end of all but the first."""
 
 import sys
 
+import torch
 from lightning.pytorch.utilities import rank_zero_only
+
+
+def num_processes() -> int:
+    """Processes that train together; 1 before and after a distributed training."""
+    distributed = torch.distributed
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def end_other_processes() -> None:

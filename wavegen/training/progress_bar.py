@@ -7,6 +7,7 @@ import lightning
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from wavegen.training.budget import Budget
+from wavegen.training.step_seed import ends_step
 
 
 class StepProgress(TQDMProgressBar):
@@ -39,11 +40,17 @@ class StepProgress(TQDMProgressBar):
         self.train_progress_bar.set_description(self.stage)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, *batch: Any
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        number: int,
     ) -> None:
         self._step = trainer.global_step
         self.train_progress_bar.total = self.total_train_batches
-        super().on_train_batch_end(trainer, module, *batch)
+        if ends_step(trainer, number):
+            super().on_train_batch_end(trainer, module, outputs, batch, self._step - 1)
 
     def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict:
         metrics = super().get_metrics(trainer, module)

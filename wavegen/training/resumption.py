@@ -13,7 +13,8 @@ class Resumption(lightning.Callback):
     """Corrects Lightning's counters and validations after a resumption.
 
     - Lightning counts a batch before it is processed and restores that count. A checkpoint saved within a
-      batch would shift all later validations by one step. Here the batch count is set to the step.
+      batch would shift all later validations by one step. Here the counts are those of the batches of all
+      steps.
     - Lightning skips a validation that was due at the checkpoint's step, or continues it in the middle. Here
       the whole validation is run, unless it was complete.
 
@@ -38,8 +39,12 @@ class Resumption(lightning.Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         step, loop = trainer.global_step, trainer.fit_loop.epoch_loop
-        count = cast(_ProcessedTracker, loop.batch_progress.total)
-        count.ready = count.started = count.processed = count.completed = step
+        num_batches = step * trainer.accumulate_grad_batches
+        for progress in (loop.batch_progress.total, loop.batch_progress.current):
+            count = cast(_ProcessedTracker, progress)
+            count.ready = count.started = count.processed = num_batches
+            # Lightning is about to complete the batch at whose end the checkpoint was saved.
+            count.completed = num_batches - int(loop.restarted_on_train_batch_end)
         loop.val_loop.restarting = False
         loop.val_loop.reset_restart_stage()
         due = step > 0 and (step % self.validate_every_steps == 0 or trainer.should_stop)

@@ -17,13 +17,14 @@ FIT_SETTINGS = (
     "dev_batches",
     "gradient_clip",
     "average_decay",
+    "accumulate_batches",
     "precision",
 )
 
 
 def fit_settings(settings: DictConfig) -> dict[str, Any]:
-    """The settings that are arguments of :func:`~wavegen.training.fit.fit`."""
-    return {name: settings[name] for name in FIT_SETTINGS}
+    """The settings that are arguments of ``training.fit.fit``; a run of an older version may lack some."""
+    return {name: settings[name] for name in FIT_SETTINGS if name in settings}
 
 
 def optimisation(settings: DictConfig) -> dict[str, Any]:

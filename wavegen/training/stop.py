@@ -12,10 +12,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from wavegen.interruption import Interrupted, handling, raise_if_interrupted, say
 from wavegen.training.averaging import PolyakAverage
+from wavegen.training.step_seed import ends_step
 
 
 class StopOnSignal(lightning.Callback):
-    """Ctrl-C, SIGTERM and SIGHUP end the fit between two steps, or two batches of a validation.
+    """Ctrl-C, SIGTERM and SIGHUP end the fit between two optimiser steps, or two batches of a validation.
 
     Then the checkpoint is saved and ``Interrupted`` is raised. Further signals before that have no effect
     except one message. A signal to one process of a distributed training ends all processes after the same
@@ -81,8 +82,16 @@ class StopOnSignal(lightning.Callback):
         self._first_step = trainer.global_step
         self.check(trainer)
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        self.check(trainer)
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        number: int,
+    ) -> None:
+        if ends_step(trainer, number):
+            self.check(trainer)
 
     def on_validation_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self._take_over()  # a resumed training may begin with a validation
