@@ -1,6 +1,7 @@
 """Distributed training: two CPU processes, as the command line starts them."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -108,6 +109,13 @@ def test_every_process_sees_segments_of_its_own(mini_corpus):
     assert not any(torch.equal(a, b) for a, b in zip(batches(0), batches(1), strict=True))
 
 
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 SPOILT = """
 import sys
 from functools import partial
@@ -185,3 +193,52 @@ def test_a_number_that_is_none_in_one_process_ends_all_at_once(tmp_path, when, w
     assert f"error: training stopped at {what}" in result.stderr
     assert result.stderr.count("training stopped") == 1, "one process says it"
     assert "Traceback" not in result.stderr
+
+
+def flow_words(run):
+    settings = "max_steps=6 batch_size=8 validate_every_steps=3 dev_batches=1 precision=32-true"
+    words = [
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "flow_model.num_steps=1",
+        "flow_model.hidden_channels=4",
+    ]
+    words += ["evaluation.max_images=8", "evaluation.num_samples=4"]
+    return ["flow", *words, *(f"flow_training.{setting}" for setting in settings.split()), f"run={run}"]
+
+
+def by_torchrun(node, port):
+    words = f"--nnodes 2 --nproc-per-node 1 --master-addr 127.0.0.1 --master-port {port} --node-rank {node}"
+    return [sys.executable, "-m", "torch.distributed.run", *words.split(), "-m", "wavegen"], {}
+
+
+def by_slurm(node, port):
+    """What srun sets in the two tasks of ``srun --nodes 2 --ntasks-per-node 1``."""
+    variables = "NTASKS=2 NTASKS_PER_NODE=1 NNODES=2 JOB_ID=17 JOB_NAME=voice LOCALID=0".split()
+    variables += [f"PROCID={node}", f"NODEID={node}"]
+    environment = dict(f"SLURM_{each}".split("=") for each in variables)
+    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [sys.executable, "-m", "wavegen"], environment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [by_torchrun, by_slurm])
+def test_two_nodes_train_what_two_processes_of_one_do(tmp_path, launcher, free_port):
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run([sys.executable, "-m", "wavegen", *flow_words(one)], check=True, timeout=200)
+    nodes = []
+    for node in (0, 1):
+        command, environment = launcher(node, free_port)
+        words = [*flow_words(two), "trainer.devices=1", "+trainer.num_nodes=2"]
+        nodes.append(
+            subprocess.Popen(
+                [*command, *words], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+            )
+        )
+    said = [node.communicate(timeout=200)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0]
+    assert "Report: " in said[0] and "Report: " not in said[1], "one process reports"
+    expected, found = (load_file(run / "flow.safetensors") for run in (one, two))
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0, atol=1e-6)

@@ -13,6 +13,7 @@ import numpy as np
 from wavegen.audio.pitch import FRAME_S
 from wavegen.data.speech.corpus import FORMAT_VERSION, Corpus
 from wavegen.data.speech.cuts import files_of, read_cut, write_cuts
+from wavegen.data.speech.exclusive import exclusively
 from wavegen.data.speech.files import write_json
 from wavegen.data.speech.names import printable
 from wavegen.data.speech.preparation import Preparation, arguments_of
@@ -73,7 +74,24 @@ def prepare_corpus(
     preparation = Preparation(source, sample_rate, **settings)
     items, skipped = source.items()
     preparation.check(directory)
+    with exclusively(directory) as waited:
+        is_complete = (directory / "corpus.json").is_file()
+        # The files of utterances in shards are gone, so that a repetition would begin from nothing.
+        if is_complete and (waited or preparation.shard_size is not None):
+            corpus = Corpus.open(directory)
+            print(corpus)
+            return corpus
+        return _prepare(preparation, items, skipped, directory, num_jobs)
 
+
+def _prepare(
+    preparation: Preparation,
+    items: list[CorpusItem],
+    skipped: dict[str, str],
+    directory: Path,
+    num_jobs: int | None,
+) -> Corpus:
+    source = preparation.source
     maker = UtteranceMaker(preparation, directory)
     found = Findings()
     for item, outcome in _run(maker, items, num_jobs):
@@ -101,7 +119,7 @@ def prepare_corpus(
         {
             "format_version": FORMAT_VERSION,
             "name": source.name,
-            "sample_rate": sample_rate,
+            "sample_rate": preparation.sample_rate,
             "settings": preparation.settings(),
             "front_end": describe(source.front_end),
             "prosody": describe(prosody),
