@@ -38,7 +38,8 @@ def test_packed_weights_are_the_rounded_ones(trained, tmp_path):
     size_bytes = pack_voice(trained, tmp_path / "packed")
     content = files(tmp_path / "packed")
     assert content.pop("notes.txt") == b"not of the voice"
-    assert sorted(content) == ["config.yaml", "manifest.json", "student.safetensors", "teacher.safetensors"]
+    names = ["SHA256SUMS", "config.yaml", "manifest.json", "student.safetensors", "teacher.safetensors"]
+    assert sorted(content) == names
     assert size_bytes == sum(map(len, content.values()))
     before, after = load_voice(trained), load_voice(tmp_path / "packed")
     for name in ("teacher", "student"):
@@ -52,6 +53,24 @@ def test_float32_keeps_every_bit(trained, tmp_path):
     pack_voice(trained, tmp_path / "packed", "float32")
     for key, value in load_voice(trained).student.state_dict().items():
         assert torch.equal(load_voice(tmp_path / "packed").student.state_dict()[key], value)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_bit_that_flips_after_packing_is_refused(trained, tmp_path, precision):
+    packed = tmp_path / "packed"
+    pack_voice(trained, packed, precision)
+    for name in ("teacher", "student"):
+        path = packed / f"{name}.safetensors"
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(UserError, match=rf"{path} is damaged or was replaced"):
+            load_voice(packed)
+        with pytest.raises(UserError, match=rf"{path} is damaged or was replaced"):
+            pack_voice(packed, tmp_path / "again")
+        path.write_bytes(content)
+    assert not (tmp_path / "again").exists()
+    pack_voice(packed, tmp_path / "again", precision)
+    assert files(tmp_path / "again") == files(packed)
 
 
 def test_what_cannot_be_packed_is_named(trained, tmp_path):
@@ -72,6 +91,7 @@ def test_what_a_killed_packing_left_is_not_a_voice_and_is_packed_over(trained, t
     pack_voice(trained, whole)
     partial.mkdir()
     shutil.copy(whole / "teacher.safetensors", partial)
+    (partial / "SHA256SUMS").write_text("0" * 64 + "  teacher.safetensors\n")  # of another packing
     with pytest.raises(UserError, match=r"manifest\.json is missing"):
         load_voice(partial)
     pack_voice(trained, partial)

@@ -21,8 +21,10 @@ from wavegen.data.speech.corpus import Corpus
 from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.resources import resource_directory
+from wavegen.runs.checksums import SUMS
 from wavegen.runs.folder import resume_config
 from wavegen.runs.voice import load_voice
+from wavegen.runs.weights import read_weights
 from wavegen.synthesis.text import prepare_speech
 from wavegen.training.checkpoints import resumable
 from wavegen.training.speech_stage import fill_in_voice
@@ -47,6 +49,7 @@ def speak(folder):
 @pytest.mark.parametrize("name", ["manifest.json", "student.safetensors"])
 def test_voices(tmp_path, outcomes, name):
     folder = copied(VOICE, tmp_path)
+    (folder / SUMS).unlink()  # so that damaged weights get past them, as weights from elsewhere would
     path = folder / name
 
     def use(damaged):
@@ -54,6 +57,32 @@ def test_voices(tmp_path, outcomes, name):
         speak(folder)
 
     counts = outcomes(path.read_bytes(), changed_json if name.endswith("json") else changed_bytes, use)
+    assert counts.keys() <= FINE and counts["refused"]
+
+
+def test_weights_with_sums_are_never_accepted_damaged(tmp_path, outcomes):
+    folder = copied(VOICE, tmp_path)
+    path = folder / "student.safetensors"
+    whole = path.read_bytes()
+
+    def use(damaged):
+        path.write_bytes(damaged)
+        read_weights(path)
+        assert damaged == whole
+
+    counts = outcomes(whole, changed_bytes, use)
+    assert counts.keys() <= FINE and counts["refused"]
+
+
+def test_sums(tmp_path, outcomes):
+    folder = copied(VOICE, tmp_path)
+    path = folder / SUMS
+
+    def use(damaged):
+        path.write_bytes(damaged)
+        read_weights(folder / "student.safetensors")
+
+    counts = outcomes(path.read_bytes(), changed_bytes, use)
     assert counts.keys() <= FINE and counts["refused"]
 
 

@@ -1,5 +1,6 @@
 """Every voice that the package carries is small, describes itself and speaks."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -31,6 +32,7 @@ def test_all_voices_together_are_small():
 def test_a_voice_describes_itself(folder):
     assert {path.name for path in folder.iterdir()} == {
         "README.md",
+        "SHA256SUMS",
         "config.yaml",
         "manifest.json",
         "metrics.json",
@@ -44,6 +46,13 @@ def test_a_voice_describes_itself(folder):
     assert config["evaluation"]["split"] == "test"
     folders = config["run"], config["corpus"]["root"], config["corpus"]["directory"]
     assert not any(Path(path).is_absolute() for path in folders)  # of the machine that trained it
+
+
+@pytest.mark.parametrize("folder", VOICES, ids=lambda path: path.name)
+def test_weights_are_those_of_the_sums(folder):
+    weights = sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in weights]
+    assert (folder / "SHA256SUMS").read_text(encoding="utf-8") == "".join(lines)
 
 
 @pytest.mark.parametrize(

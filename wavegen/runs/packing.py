@@ -6,6 +6,7 @@ import torch
 
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
+from wavegen.runs.checksums import write_sums
 from wavegen.runs.folder import CONFIG
 from wavegen.runs.manifest import MANIFEST
 from wavegen.runs.voice import MODELS, load_voice
@@ -15,7 +16,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def pack_voice(run: str | Path, output: str | Path, precision: str = "bfloat16") -> int:
-    """Write the weights, the manifest and the configuration of a run; checkpoints and curves stay behind.
+    """Write the weights with their SHA-256 sums, the manifest and the configuration of a run; checkpoints and
+    curves stay behind.
 
     Parameters are rounded; buffers, which are not trained, are kept as they are. The result is a run folder.
     Its models compute in float32. The manifest is written last: a folder without it is not a voice.
@@ -40,12 +42,12 @@ def pack_voice(run: str | Path, output: str | Path, precision: str = "bfloat16")
         raise UserError(f"{run / CONFIG} is missing, expected the configuration of the run")
     if (output / MANIFEST).exists():
         raise UserError(f"{output} contains a voice already, expected a new folder")
-    written: list[Path] = []
-    for name in MODELS:
-        model = getattr(voice, name)
-        if model is not None:
-            save_weights(output, name, model, dtype=DTYPES[precision])
-            written.append(weights_file(output, name))
+    sums = {
+        weights_file(output, name): save_weights(output, name, model, dtype=DTYPES[precision])
+        for name in MODELS
+        if (model := getattr(voice, name)) is not None
+    }
+    written = [*sums, write_sums(output, {path.name: value for path, value in sums.items()})]
     for name in (CONFIG, MANIFEST):
         write_bytes(output / name, (run / name).read_bytes())
         written.append(output / name)

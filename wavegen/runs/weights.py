@@ -1,5 +1,6 @@
 """Saves and loads the weights of models in a run folder, and builds models from untrusted configurations."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from wavegen.calls import build
 from wavegen.errors import UserError
 from wavegen.files import write_bytes
+from wavegen.runs.checksums import check_sum
 from wavegen.runs.manifest import MANIFEST, read_manifest
 from wavegen.runs.parameter_budget import parameter_budget
 from wavegen.untrusted.arguments import check_calls, is_kind, product
@@ -26,18 +28,23 @@ def weights_file(run: Path, name: str) -> Path:
     return run / f"{name}.safetensors"
 
 
-def save_weights(run: Path, name: str, model: nn.Module, *, dtype: torch.dtype | None = None) -> None:
+def save_weights(run: Path, name: str, model: nn.Module, *, dtype: torch.dtype | None = None) -> str:
     """Write ``run/<name>.safetensors`` atomically.
 
     Args:
         dtype: to which parameters are rounded; None keeps theirs. Buffers are not trained and keep theirs.
+
+    Returns:
+        The SHA-256 sum of what was written, in hexadecimal digits.
     """
     trained = dict(model.named_parameters())
     tensors = {
         key: (value.to(dtype) if dtype and key in trained else value).detach().cpu().contiguous()
         for key, value in model.state_dict().items()
     }
-    write_bytes(weights_file(run, name), save(tensors))
+    content = save(tensors)
+    write_bytes(weights_file(run, name), content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_model(run: str | Path, name: str) -> nn.Module | None:
@@ -84,7 +91,12 @@ def load_weights(model: nn.Module, weights: Path, source: str | Path) -> nn.Modu
 
 
 def read_weights(weights: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises UserError if it is corrupt."""
+    """The tensors of a safetensors file.
+
+    Raises:
+        UserError: if it is corrupt; as :func:`~wavegen.runs.checksums.check_sum`.
+    """
+    check_sum(weights)
     try:
         return load_file(weights)
     except (SafetensorError, OSError) as error:
