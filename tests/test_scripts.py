@@ -89,6 +89,17 @@ def test_setup_installs_once_and_again_when_a_pin_changes(checkout: Path) -> Non
     assert log.read_text().splitlines() == expected * 2
 
 
+def test_pins_hold_for_builds_whatever_the_pip(checkout: Path) -> None:
+    """pip up to 25.2 hands PIP_CONSTRAINT on to builds, later ones PIP_BUILD_CONSTRAINT."""
+    programs, log = checkout / ".venv" / "bin", checkout / "asked.txt"
+    programs.mkdir(parents=True)
+    seen = 'echo "$PIP_CONSTRAINT $PIP_BUILD_CONSTRAINT $PWD"'
+    _write_program(programs / "python", f'case "$*" in *install*) {seen} >"{log}";; esac')
+    _write_program(programs / "wavegen", "exit 0")
+    assert _setup(checkout).returncode == 0
+    assert log.read_text() == f"constraints.txt constraints.txt {checkout}\n"
+
+
 def test_setup_without_extras_first_and_with_them_later(checkout: Path) -> None:
     programs, log = checkout / ".venv" / "bin", checkout / "asked.txt"
     programs.mkdir(parents=True)
@@ -155,7 +166,9 @@ def _test(checkout: Path, *arguments: str, **environment: str) -> subprocess.Com
 def test_all_tests_run_in_processes_that_may_die_and_the_engines_as_on_lesser_cpus(tests_checkout) -> None:
     result = _test(tests_checkout)
     assert result.returncode == 0 and result.stdout.endswith("all passed\n")
-    asked = [line.split() for line in (tests_checkout / "asked.txt").read_text().splitlines()]
+    first, *lines = (tests_checkout / "asked.txt").read_text().splitlines()
+    assert first == "own scripts/dependencies.py"
+    asked = [line.split() for line in lines]
     cpus = ["own", "own"]
     for name, cpu in (("AVX2", "haswell"), ("SSE2", "x86-64")):
         if f"engines as on {name}: skipped, because this machine cannot imitate it" not in result.stdout:
@@ -171,7 +184,7 @@ def test_all_tests_run_in_processes_that_may_die_and_the_engines_as_on_lesser_cp
 def test_arguments_select_tests_and_leave_the_lesser_cpus_out(tests_checkout) -> None:
     result = _test(tests_checkout, "tests/flows", "-x", STATUS="5")
     assert result.returncode == 0
-    asked = (tests_checkout / "asked.txt").read_text().splitlines()
+    asked = (tests_checkout / "asked.txt").read_text().splitlines()[1:]
     assert len(asked) == 2 and all(line.endswith(" tests/flows -x") for line in asked)
     assert "engines as on AVX2: skipped, because arguments select tests" in result.stdout
 
@@ -179,7 +192,8 @@ def test_arguments_select_tests_and_leave_the_lesser_cpus_out(tests_checkout) ->
 def test_a_step_that_fails_is_named_in_the_end(tests_checkout) -> None:
     result = _test(tests_checkout, STATUS="5")  # nothing to run, which nobody asked for
     assert result.returncode == 1
-    assert result.stderr.splitlines()[:2] == ["failed: fast tests", "failed: slow tests"]
+    failed = [f"failed: {name}" for name in ("dependencies", "fast tests", "slow tests")]
+    assert result.stderr.splitlines()[:3] == failed
     result = _test(tests_checkout, TYPES="1")
     assert (result.returncode, result.stderr.splitlines()) == (1, ["failed: types"])
 
