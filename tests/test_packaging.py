@@ -30,6 +30,7 @@ def _imported_distributions(directory: Path) -> dict[str, Path]:
     """Distribution → one file that imports it, for everything that is neither ours nor Python's."""
     owners = {**packages_distributions(), "parselmouth": ["praat-parselmouth"]}  # its wheel does not tell
     found: dict[str, Path] = {}
+    own = {"wavegen", "tests", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
     for path in directory.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -37,7 +38,7 @@ def _imported_distributions(directory: Path) -> dict[str, Path]:
                 [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             )
             for top in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names):
-                if top not in ("wavegen", "tests"):
+                if top not in own:
                     found.setdefault(_name(owners.get(top, [top])[0]), path)
     return found
 
