@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "configs/README.md",
     ROOT / "benchmarks/README.md",
 ]

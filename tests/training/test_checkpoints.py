@@ -74,6 +74,26 @@ def test_what_cannot_be_read_is_replaced_by_the_one_before(tmp_path, caplog, spo
     assert [read_step(tmp_path / name) for name in ("last.ckpt", "previous.ckpt")] == [4, 2]
 
 
+class _Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    trace = tmp_path / "trace"
+    torch.save({**state(3), "callbacks": _Touch(trace)}, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match=r"last\.ckpt cannot be read as a training checkpoint"):
+        resumable(tmp_path, 10)
+    assert not trace.exists()
+    torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert trace.exists()  # it would have
+
+
 def test_nothing_that_can_be_read_is_said(tmp_path):
     save(tmp_path, 2, 3)
     truncate(tmp_path / "last.ckpt")

@@ -79,3 +79,12 @@ def test_images_beside_sub_folders_have_no_labels(tmp_path):
     files["write_pngs"](tmp_path / "cats", 5)
     files["write_pngs"](tmp_path, 5, seed=1)
     assert image_folder(tmp_path).labels is None
+
+
+def test_an_image_of_more_pixels_than_pillow_allows_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    files["write_pngs"](tmp_path, 10, mode="L")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)  # an error from twice as many; the images have 64
+    with pytest.raises(
+        UserError, match=r"\.png cannot be read as an image \(Image size \(64 pixels\) exceeds"
+    ):
+        image_folder(tmp_path)
