@@ -18,7 +18,9 @@ import wavegen
 from wavegen.audio.sound_files import read_mixed_down
 from wavegen.cli.composition import compose_config
 from wavegen.data.speech.corpus import Corpus
+from wavegen.data.speech.prepare import prepare_corpus
 from wavegen.data.speech.sources.ljspeech import LjspeechCorpus
+from wavegen.data.speech.sources.sentences import SpokenSentences
 from wavegen.linguistics.frontends.espeak.front_end import EspeakFrontEnd
 from wavegen.resources import resource_directory
 from wavegen.runs.checksums import SUMS
@@ -103,6 +105,27 @@ def test_corpora(mini_corpus, tmp_path, outcomes, pattern):
         read_all(folder)
 
     counts = outcomes(path.read_bytes(), changed_json if pattern.endswith("json") else changed_bytes, use)
+    assert counts.keys() <= FINE and counts["refused"]
+
+
+@pytest.fixture(scope="module")
+def sharded_corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sharded")
+    (folder / "sentences.txt").write_text("Number one.\nNumber two.\nNumber three.\nNumber four.\n")
+    source = SpokenSentences(EspeakFrontEnd(), sentences=str(folder / "sentences.txt"))
+    return prepare_corpus(source, folder / "corpus", 8000, num_dev=1, num_test=1, num_jobs=1, shard_size=2)
+
+
+@pytest.mark.parametrize("name", ["../train.shards.json", "cuts", "recording", "frames"])
+def test_shards(sharded_corpus, tmp_path, outcomes, name):
+    folder = copied(sharded_corpus.directory, tmp_path)
+    (path,) = (folder / "train").glob(f"{name}.0*") if name.isalpha() else [folder / name[3:]]
+
+    def use(damaged):
+        path.write_bytes(damaged)
+        list(Corpus.open(folder).utterances("train"))
+
+    counts = outcomes(path.read_bytes(), changed_json if name.endswith("json") else changed_bytes, use)
     assert counts.keys() <= FINE and counts["refused"]
 
 

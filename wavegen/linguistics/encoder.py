@@ -119,7 +119,7 @@ class FeatureEncoder:
             columns, mean, std = list(data["columns"]), list(data["mean"]), list(data["std"])
             mean, std = [float(value) for value in mean], [float(value) for value in std]
             described = data["layout"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{source}: malformed feature encoder: {error!r}") from error
         layout = restore(described, FeatureLayout, f"{source}, layout")
         if columns != list(layout.column_names):

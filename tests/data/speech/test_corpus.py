@@ -40,6 +40,8 @@ def test_a_corpus_can_be_moved(sentences, tmp_path):
         lambda d: d.update(splits={}),
         lambda d: d.update(front_end={"nobody": 1}),
         lambda d: d.update(sample_rate="fast"),
+        lambda d: d.update(sample_rate=float("inf")),
+        lambda d: d["splits"].update(train=float("inf")),
         lambda d: d["settings"].update(pitch={"name": "os.system"}),
     ],
 )

@@ -93,7 +93,7 @@ class Corpus:
                 # PitchTracker is a union of classes, which mypy takes for no type.
                 restore(data["settings"]["pitch"], PitchTracker, f"{path}, settings.pitch"),  # type: ignore[arg-type]
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(f"{path} is malformed: {error!r}") from error
         for split in SPLITS:
             if not corpus._cuts_path(split).is_file() and corpus.shards(split) is None:
