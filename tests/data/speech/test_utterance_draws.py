@@ -34,13 +34,13 @@ class ManyShards:
 
 
 def window(shards, **changes):
-    corpus = SimpleNamespace(load=lambda cut: cut.id)
+    corpus = SimpleNamespace(load=lambda cut: (cut.id,))  # a tuple, as the data of a cut
     return ShardWindow(corpus, shards, **{"batch_frames": 300, "seed": 0, "rank": 0} | changes)
 
 
 def drawn(draws, batch, number=4):
     rng = np.random.default_rng([7, batch])
-    return [draws.draw(rng, batch) for _ in range(number)]
+    return [draws.draw(rng, batch)[0] for _ in range(number)]
 
 
 def test_an_utterance_is_drawn_in_proportion_to_its_length():

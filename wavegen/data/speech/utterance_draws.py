@@ -10,11 +10,12 @@ from wavegen.data.speech.shards import Shards, num_frames_of
 from wavegen.errors import UserError
 
 WINDOW_SHARDS = 8
+_Data = tuple[np.ndarray, np.ndarray]  # samples and compact frames
 _CACHE_BYTES = 2**29
 
 
 class UtteranceDraws(Protocol):
-    def draw(self, rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, batch: int) -> _Data:
         """Samples and compact frames of an utterance of batch number ``batch``, drawn by its length.
 
         A function of the state of ``rng`` and of ``batch`` alone.
@@ -35,10 +36,10 @@ class AnyUtterance:
             raise UserError(f"the corpus has no utterances in the split '{split}', expected at least one")
         durations = np.array([cut.duration for cut in self.cuts])
         self.probability = durations / durations.sum()
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cache: dict[int, _Data] = {}
         self._cached_bytes = 0
 
-    def draw(self, rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, batch: int) -> _Data:
         number = int(rng.choice(len(self.cuts), p=self.probability))
         if number not in self._cache:
             pair = self.corpus.load(self.cuts[number])
@@ -74,9 +75,9 @@ class ShardWindow:
         self.total = int(self.sizes.sum())
         self.window = min(self.total, WINDOW_SHARDS * -(-self.total // len(self.sizes)))
         self._order: tuple[int, np.ndarray, np.ndarray] | None = None
-        self._resident: dict[int, tuple[list[MonoCut], np.ndarray]] = {}
+        self._resident: dict[int, tuple[list[MonoCut | _Data], np.ndarray]] = {}
 
-    def draw(self, rng: np.random.Generator, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, batch: int) -> _Data:
         epoch, start = divmod(batch * self.batch_frames, self.total)
         order, ends = self._ring(epoch)
         frame = (start + int(rng.integers(self.window))) % self.total
@@ -85,10 +86,15 @@ class ShardWindow:
         if shard not in self._resident:
             self._keep_only(self._overlapping(epoch, start))
             cuts = self.shards.read(shard)
-            self._resident[shard] = cuts, np.cumsum([num_frames_of(cut) for cut in cuts])
-        cuts, cut_ends = self._resident[shard]
+            self._resident[shard] = list(cuts), np.cumsum([num_frames_of(cut) for cut in cuts])
+        entries, cut_ends = self._resident[shard]
         within = frame - (int(ends[place]) - int(self.sizes[shard]))
-        return self.corpus.load(cuts[int(np.searchsorted(cut_ends, within, side="right"))])
+        number = int(np.searchsorted(cut_ends, within, side="right"))
+        entry = entries[number]
+        if isinstance(entry, tuple):
+            return entry
+        entries[number] = data = self.corpus.load(entry)  # in place of the cut, which holds its file
+        return data
 
     def _ring(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """The shards in the order of an epoch, and the frame at which each of them ends."""
