@@ -12,8 +12,8 @@ PACKAGE = ROOT / "wavegen"
 LONGEST_FILE = 250
 # Each package imports from itself, from those before it and from the foundations, wavegen/*.py.
 ORDER = """
-distributions flows nets audio untrusted linguistics data models objectives inference metrics runs engines
-synthesis training report evaluation benchmark cli
+compiled distributions flows nets audio untrusted linguistics data models objectives inference metrics runs
+engines synthesis training report evaluation benchmark cli
 """.split()
 FILES = sorted(PACKAGE.rglob("*.py"))
 

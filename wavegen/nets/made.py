@@ -1,14 +1,21 @@
 """MADE: a masked feed-forward net whose output for an element depends only on the elements before it."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavegen.distributions.rank_schedule import RankSchedule
 from wavegen.errors import UserError
 from wavegen.nets.staircase import Staircase, StaircaseProduct
 from wavegen.nets.vector_inputs import require_features
+
+_ALIKE_FOR_ALL_UNITS = (
+    *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
+    *(nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.Hardtanh, nn.Hardswish),
+)
 
 
 class MADE(nn.Module):
@@ -105,6 +112,31 @@ class MADE(nn.Module):
             require_features(self, f"context {name!r}", context[name], width)
             blocks.append(context[name])
         return blocks[0] if len(blocks) == 1 else torch.cat(blocks, -1)
+
+    @property
+    def has_rank_schedule(self) -> bool:
+        """Whether ``rank_schedule`` describes what ``forward`` computes.
+
+        Not in a subclass, with a layer of another class, with hooks, or with an activation that may treat
+        units differently.
+        """
+        return (
+            type(self) is MADE
+            and type(self.activation) in _ALIKE_FOR_ALL_UNITS
+            and all(isinstance(layer, MaskedLinear) for layer in self.layers)
+            and not any(part._forward_hooks or part._forward_pre_hooks for part in self.modules())
+        )
+
+    def rank_schedule(self) -> RankSchedule:
+        """The units in the order in which the elements determine them, with copies of the weights."""
+        layers = [cast(MaskedLinear, layer) for layer in self.layers]
+        return RankSchedule.of(
+            self.order,
+            [layer.mask for layer in layers],
+            [layer.weight for layer in layers],
+            [layer.bias for layer in layers],
+            [cast(nn.Linear, layer).weight for layer in self.context_layers],
+        )
 
     def forward(self, x: Tensor, context: Tensor | Mapping[str, Tensor] | None = None) -> Tensor:
         require_features(self, "x", x, self.features)

@@ -9,8 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from wavegen.compiled.engine_cache import EngineCache
 from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.parallel.engine import StudentEngine, StudentSpeech
 from wavegen.engines.parallel.noise_windows import NOISE_SAMPLES, NoiseWindows
 from wavegen.engines.precision import CHOICES, settled_precision

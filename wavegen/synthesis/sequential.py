@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from wavegen.compiled.engine_cache import EngineCache
 from wavegen.engines.conditioning_windows import Unsupported
-from wavegen.engines.engine_cache import EngineCache
 from wavegen.engines.precision import CHOICES, settled_precision
 from wavegen.engines.sequential.engine import TeacherEngine
 from wavegen.engines.supported_models import check_settings, check_teacher

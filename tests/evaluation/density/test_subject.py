@@ -1,28 +1,9 @@
-import pytest
 import torch
 from torch.distributions import Independent, Normal
 
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
-from wavegen.data.tables import table
-from wavegen.engines.masked.sampler import MaskedFlowSampler
 from wavegen.evaluation.density.subject import Subject
-from wavegen.models.flows.maf import iaf, maf
-
-
-@pytest.mark.parametrize("model, compiled", [(maf, True), (iaf, False)])
-def test_a_table_is_sampled_by_the_masked_engine_where_that_is_faster(tmp_path, monkeypatch, model, compiled):
-    (tmp_path / "a.csv").write_text("".join(f"{a},{b},{c}\n" for a, b, c in torch.randn(40, 3).tolist()))
-    data, calls = table(tmp_path / "a.csv"), []
-    whole = MaskedFlowSampler.sample
-    monkeypatch.setattr(MaskedFlowSampler, "sample", lambda *given: calls.append(given) or whole(*given))
-    flow = model(features=3, num_flows=2, hidden=[8])
-    subject = Subject(flow, data, NoContext(), torch.device("cpu"))
-    torch.manual_seed(3)
-    drawn = subject.sample(50, None)
-    assert bool(calls) == compiled
-    torch.manual_seed(3)
-    torch.testing.assert_close(drawn, flow().sample((50,)), rtol=1e-4, atol=1e-4)
 
 
 class Labelled(torch.nn.Module):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from numba import njit
 
-from wavegen.engines.compiled_sources import INNER, cached_on_disk
+from wavegen.compiled.compiled_sources import INNER, cached_on_disk
 from wavegen.engines.parallel.layers import add_outputs, gates, lift, speak
 from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter

@@ -10,9 +10,9 @@ The result of a column depends on its own inputs only, not on the columns that a
 import numpy as np
 from numba import njit
 
-from wavegen.engines.compiled_sources import INNER
+from wavegen.compiled.compiled_sources import INNER
+from wavegen.compiled.fast_math import exp32
 from wavegen.engines.parallel.tables import COLUMNS, ROWS
-from wavegen.engines.vector.fast_math import exp32
 from wavegen.engines.vector.gate_vectors import put_gated
 from wavegen.engines.vector.memory_access import peek, poke
 from wavegen.engines.vector.panels import PANEL

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from wavegen.engines.compiled_sources import cached_on_disk
+from wavegen.compiled.compiled_sources import cached_on_disk
 from wavegen.engines.parallel.layers import add_panel
 from wavegen.engines.parallel.tables import COLUMNS
 from wavegen.engines.vector.packed_matrix import aligned_zeros

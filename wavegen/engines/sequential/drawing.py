@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from wavegen.compiled.fast_math import exp32
 from wavegen.engines.sequential.packed import MIXTURE, MU_LAW
-from wavegen.engines.vector.fast_math import exp32
 from wavegen.engines.vector.products import OPTIONS
 
 _ZERO, _ONE = np.float32(0), np.float32(1)

@@ -11,7 +11,7 @@ Compiled by Numba at first use (some ten seconds) and cached on disk.
 import numpy as np
 from numba import njit
 
-from wavegen.engines.compiled_sources import cached_on_disk
+from wavegen.compiled.compiled_sources import cached_on_disk
 from wavegen.engines.sequential.drawing import draw
 from wavegen.engines.signals import COUNTER_STRIDE, wait_for, write_counter
 from wavegen.engines.vector.gate_vectors import put_gated

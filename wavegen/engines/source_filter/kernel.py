@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from wavegen.engines.compiled_sources import INNER, cached_on_disk
+from wavegen.compiled.compiled_sources import INNER, cached_on_disk
 
 
 @njit(**INNER)

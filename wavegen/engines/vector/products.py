@@ -5,7 +5,7 @@ from typing import Any
 
 from numba import njit
 
-from wavegen.engines.compiled_sources import INNER
+from wavegen.compiled.compiled_sources import INNER
 from wavegen.engines.vector.panels import TALL_PANEL
 from wavegen.engines.vector.tiles import SHAPES, product_tile
 from wavegen.engines.vector.vector_code import LANES

@@ -1,7 +1,6 @@
 """A density together with its data, the context that conditions it, and its device."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 
 import torch
@@ -11,7 +10,6 @@ from torch.distributions import Distribution
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
-from wavegen.engines.masked.sampler import MaskedFlowSampler, has_masked_layers
 from wavegen.models.density import DensityModel, FullDensity, offers
 
 
@@ -51,14 +49,7 @@ class Subject:
         """Draws of ``count`` events; one for each label if the density is conditional."""
         distribution = self.distribution(labels)
         shape = torch.Size([] if distribution.batch_shape else [count])
-        if self._sampler is not None:
-            return self._sampler.sample(shape, self.encode(labels))
         return distribution.sample(shape)
-
-    @cached_property
-    def _sampler(self) -> MaskedFlowSampler | None:
-        """The sampler of a masked flow, whose own inverse costs a pass of the net for every element."""
-        return MaskedFlowSampler(self.model) if has_masked_layers(self.model) else None
 
     def noise(self, count: int, labels: Tensor | None) -> Tensor:
         """Draws of the prior, one for each of ``count`` events."""

@@ -3,18 +3,16 @@
 import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wavegen.compiled import masked_affine as made_kernel
 from wavegen.distributions.batches import Context
-from wavegen.engines.masked import kernel as made_kernel
-from wavegen.engines.masked.rank_schedule import RankSchedule, flatten_rows
 from wavegen.flows.affine import Affine, BoundedLogScale
 from wavegen.flows.autoregressive import Autoregressive
-from wavegen.nets.made import MADE
+from wavegen.flows.masked.ranked_layer import conditioner_of, flatten_rows
 
 # activations of the kernel, by the exact type of the module: a subclass may compute something else
 _ACTIVATIONS: dict[type[nn.Module], Callable[[nn.Module], tuple[int, float]]] = {
@@ -32,17 +30,14 @@ _LEAST_SHARE = 32  # minimum number of samples for each thread
 
 
 def why_not_compiled(layer: Autoregressive) -> str | None:
-    """The reason why the kernel cannot run a layer with a ``MADE``; None if it can."""
-    transform, activation = layer.transform, layer.conditioner.activation
-    weight = layer.conditioner.layers[0].weight
+    """The reason why the kernel cannot run a layer with a masked net; None if it can."""
+    transform, activation = layer.transform, conditioner_of(layer).activation
     if type(transform) is not Affine:
         return f"its transform is {type(transform).__name__}, not Affine"
     if type(transform.log_scale_activation) not in _ACTIVATIONS:
         return f"the activation of its log-scale is {type(transform.log_scale_activation).__name__}"
     if type(activation) not in _ACTIVATIONS:
         return f"its net's activation is {type(activation).__name__}"
-    if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
-        return f"its weights are {weight.dtype} on {weight.device}"
     return None
 
 
@@ -84,20 +79,19 @@ class _PackedLayer:
     """The arrays of one layer that the kernel reads."""
 
     def __init__(self, layer: Autoregressive) -> None:
-        self.made = cast(MADE, layer.conditioner)
-        self.dtype = self.made.layers[0].weight.dtype
-        self.schedule = RankSchedule.of(self.made)
+        self.made = conditioner_of(layer)
+        self.schedule = self.made.rank_schedule()
+        self.scale_activation = layer.transform.log_scale_activation
+        self.dtype = self.schedule.weights[0].dtype
         sizes = [weight.numel() for weight in self.schedule.weights]
         self.offsets = np.cumsum([0, *sizes[:-1]])
         self.weights = torch.cat([weight.flatten() for weight in self.schedule.weights]).numpy()
         self.ends = np.array(self.schedule.ends)
         self.features = self.schedule.feature_of_rank.numpy()
-        self.activation = _kind(self.made.activation)
-        self.scale_activation = _kind(layer.transform.log_scale_activation)
 
     def start(self, context: Tensor | None) -> np.ndarray:
         starts = self.schedule.starts(context)
-        num_columns = max(start.shape[1] for start in starts)
+        num_columns = next((start.shape[1] for start in starts if start.shape[1] != 1), 1)  # or 0 of them
         return torch.cat([start.expand(-1, num_columns) for start in starts]).numpy()
 
     def invert(self, values: np.ndarray, start: np.ndarray, first: int, last: int) -> None:
@@ -109,8 +103,8 @@ class _PackedLayer:
             self.offsets,
             self.ends,
             self.features,
-            self.activation,
-            self.scale_activation,
+            _kind(self.made.activation),
+            _kind(self.scale_activation),
             first,
             last,
             known,

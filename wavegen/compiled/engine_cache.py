@@ -31,12 +31,14 @@ class EngineCache(Generic[Engine]):
     def get(self) -> Engine:
         """The engine for the current weights; raises what ``check`` and ``make`` raise."""
         self.check()
-        if self._engine is None or self._has_changed():
-            self._engine = None
-            self._engine = self.make()
+        engine = self._engine
+        if engine is None or self._has_changed():
+            self._engine = engine = None  # two engines would need twice the memory
+            engine = self.make()
             self._seen = Snapshot(self._tensors())
             self._mode = self._modes()
-        return self._engine
+            self._engine = engine  # last, so that another thread never gets one that is not there yet
+        return engine
 
     def _has_changed(self) -> bool:
         return self._modes() != self._mode or not self._seen.equals(self._tensors())

@@ -1,7 +1,7 @@
 import numpy as np
 from numba import njit
 
-from wavegen.engines.vector.fast_math import exp32
+from wavegen.compiled.fast_math import exp32
 
 
 @njit

@@ -13,10 +13,11 @@ from typing import Any
 
 from numba import njit
 
-SOURCES = hashlib.sha256(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
-).hexdigest()
-"""Hash of all files of the engines."""
+_PACKAGE = Path(__file__).parent.parent
+_FILES = [path for room in ("compiled", "engines") for path in sorted((_PACKAGE / room).rglob("*.py"))]
+
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
+"""Hash of all files of this package and of the engines."""
 
 INNER: dict[str, Any] = {
     "nogil": True,

@@ -1,12 +1,12 @@
-"""The loops inside the kernel, each by itself against numpy; the whole is tested with its sampler."""
+"""The loops inside the kernel, each by itself against numpy; the whole is tested with its layers."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from wavegen.engines.masked import kernel
-from wavegen.engines.masked.kernel import _accumulate, _activate, _begin
+from wavegen.compiled import masked_affine as kernel
+from wavegen.compiled.masked_affine import _accumulate, _activate, _begin
 from wavegen.flows import BoundedLogScale
 
 ACTIVATIONS = {

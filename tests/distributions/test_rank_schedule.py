@@ -1,10 +1,7 @@
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wavegen.engines.masked.rank_schedule import RankedLayer, RankSchedule, flatten_rows
-from wavegen.flows import Affine, Autoregressive, MixtureOfLogisticsLogit
 from wavegen.nets.made import MADE
 
 
@@ -39,7 +36,7 @@ def seen_ranks(made):
 @settings(max_examples=50)
 @given(made=mades())
 def test_ends_count_the_units_that_the_elements_before_a_rank_determine(made):
-    schedule, seen = RankSchedule.of(made), seen_ranks(made)
+    schedule, seen = made.rank_schedule(), seen_ranks(made)
     assert len(schedule.ends) == len(made.layers)
     for layer, ends in enumerate(schedule.ends):
         expected = [
@@ -51,7 +48,7 @@ def test_ends_count_the_units_that_the_elements_before_a_rank_determine(made):
 @settings(max_examples=50)
 @given(made=mades())
 def test_sorted_weights_are_the_nets_own_in_another_order(made):
-    schedule = RankSchedule.of(made)
+    schedule = made.rank_schedule()
     x = torch.randn(made.features, dtype=torch.float64)
     value = x[schedule.feature_of_rank]
     for index, (weight, bias) in enumerate(zip(schedule.weights, schedule.biases, strict=True)):
@@ -65,27 +62,17 @@ def test_sorted_weights_are_the_nets_own_in_another_order(made):
 @settings(max_examples=50)
 @given(made=mades())
 def test_no_unit_needs_what_is_not_there_yet(made):
-    schedule = RankSchedule.of(made)
+    schedule = made.rank_schedule()
     for layer in range(1, len(schedule.ends)):
         for rank in range(made.features + 1):
             rows = schedule.weights[layer - 1][: schedule.ends[layer][rank]]
             assert not rows[:, schedule.ends[layer - 1][rank] :].any()
 
 
-@pytest.mark.parametrize("transform", [Affine(), MixtureOfLogisticsLogit(2, -5.0)])
-def test_a_ranked_layer_is_the_inverse_of_its_layer(transform):
-    made = random_made(5, [11, 7], [3, 0, 4, 1, 2], transform.num_parameters, context_features=2)
-    layer = Autoregressive(transform=transform, conditioner=made)
-    x, context = torch.randn(6, 5, dtype=torch.float64), torch.randn(6, 2, dtype=torch.float64)
-    with torch.no_grad():
-        z, _ = layer(x, context)
-        torch.testing.assert_close(RankedLayer(layer)(z, context), x, rtol=1e-8, atol=1e-8)
-
-
 def test_what_units_hold_at_first_is_bias_and_context():
     made = random_made(3, [4], [0, 1, 2], context_features=2)
-    schedule = RankSchedule.of(made)
-    assert [tuple(start.shape) for start in RankSchedule.of(random_made(3, [4], [0, 1, 2])).starts(None)] == [
+    schedule = made.rank_schedule()
+    assert [tuple(start.shape) for start in random_made(3, [4], [0, 1, 2]).rank_schedule().starts(None)] == [
         (4, 1),
         (6, 1),
     ]
@@ -94,14 +81,3 @@ def test_what_units_hold_at_first_is_bias_and_context():
     expected = schedule.biases[0][:, None] + schedule.context_weights[0] @ context.T
     torch.testing.assert_close(hidden, expected)
     assert torch.equal(last, schedule.biases[1][:, None])
-
-
-def test_rows_are_flattened_with_the_context_of_their_member():
-    made = random_made(3, [4], [0, 1, 2], context_features=2)
-    z, context = torch.randn(4, 5, 3).double(), torch.randn(5, 2).double()
-    rows, repeated = flatten_rows(made, z, context)
-    assert rows.shape == (20, 3) and repeated.shape == (20, 2)
-    for draw in range(4):
-        for member in range(5):
-            assert torch.equal(rows[5 * draw + member], z[draw, member])
-            assert torch.equal(repeated[5 * draw + member], context[member])

@@ -1,4 +1,4 @@
-"""The compiled loop of ``MaskedFlowSampler``: a masked net and its affine map, one rank after another.
+"""The compiled inverse of a masked affine layer: a masked net and its affine map, one rank after another.
 
 The layout suits wide registers: every unit is a row of up to ``BLOCK`` samples that are adjacent in memory,
 and a weight multiplies a whole row. Compiled by Numba at first use (some seconds) and cached on disk.
@@ -9,8 +9,8 @@ import math
 from numba import njit, types
 from numba.extending import overload
 
-from wavegen.engines.compiled_sources import INNER, cached_on_disk
-from wavegen.engines.vector.fast_math import exp32
+from wavegen.compiled.compiled_sources import INNER, cached_on_disk
+from wavegen.compiled.fast_math import exp32
 
 BLOCK = 128
 """Samples that are computed together: long rows, whose values still fit in the second-level cache."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from wavegen.engines.engine_cache import EngineCache
+from wavegen.compiled.engine_cache import EngineCache
 
 
 @pytest.fixture

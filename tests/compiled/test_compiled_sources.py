@@ -4,14 +4,16 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-import wavegen.engines
-from wavegen.engines.compiled_sources import INNER, SOURCES, cached_on_disk
+import wavegen
+from wavegen.compiled.compiled_sources import INNER, SOURCES, cached_on_disk
 
 
-def test_the_name_tells_the_state_of_every_file_of_the_engines():
-    root = Path(wavegen.engines.__file__).parent
-    paths = sorted(root.rglob("*.py"))
-    assert root / "vector" / "tiles.py" in paths
+def test_the_name_tells_the_state_of_every_file_that_is_compiled():
+    root = Path(wavegen.__file__).parent
+    paths = [*sorted((root / "compiled").rglob("*.py")), *sorted((root / "engines").rglob("*.py"))]
+    assert {root / "engines" / "vector" / "tiles.py", root / "compiled" / "masked_affine.py"} <= set(paths)
+    users = {path for path in root.rglob("*.py") if "cached_on_disk" in path.read_text(encoding="utf-8")}
+    assert users <= set(paths)
     assert SOURCES == hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
