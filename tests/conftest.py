@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from device_option import device, pytest_addoption, pytest_configure  # noqa: F401
 from hypothesis import settings
 from matplotlib.figure import Figure
 
