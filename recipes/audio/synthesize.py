@@ -16,17 +16,18 @@ import time
 from omegaconf import DictConfig
 
 from wavegen.audio.waveform import sound_format
-from wavegen.engines.precision import explain_precision
+from wavegen.devices import compute_device
 from wavegen.runs.voice import load_voice
 from wavegen.standard_output import check_output, say_beside
-from wavegen.synthesis.text import prepare_text, read_text, sampler_of
+from wavegen.synthesis.text import explain_computation, prepare_text, read_text, sampler_of
 
 
 def main(config: DictConfig) -> None:
     check_output(config.output)
     sound_format(config.output)
     text = read_text(config.text, config.text_file)
-    voice = load_voice(config.checkpoint)
+    device = compute_device(config.device)
+    voice = load_voice(config.checkpoint).to(device)
     start = time.perf_counter()
     sampler = sampler_of(
         voice,
@@ -41,5 +42,6 @@ def main(config: DictConfig) -> None:
     say_beside(
         config.output,
         f"{config.output}: {duration_s:.2f} s of speech at {voice.sample_rate} Hz by the "
-        f"{config.model}, computed in {seconds:.2f} s in {explain_precision(config.precision, config.model)}",
+        f"{config.model}, computed in {seconds:.2f} s "
+        f"{explain_computation(config.precision, config.model, device)}",
     )

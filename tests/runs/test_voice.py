@@ -36,6 +36,16 @@ def test_round_trip_is_bit_equal(run, description):
     assert sorted(files(run)) == ["manifest.json", "student.safetensors", "teacher.safetensors"]
 
 
+def test_a_run_that_was_trained_on_another_device_is_read_on_the_cpu(run, device):
+    teacher = build_model(TEACHER, source="test")
+    save_weights(run, "teacher", teacher.to(device))
+    voice = load_voice(run)
+    assert {tensor.device.type for tensor in voice.teacher.state_dict().values()} == {"cpu"}
+    assert {tensor.device for tensor in voice.to(device).teacher.state_dict().values()} == {device}
+    for name, tensor in teacher.state_dict().items():
+        assert torch.equal(tensor, voice.teacher.state_dict()[name]), name
+
+
 @pytest.mark.parametrize(("name", "other"), [("teacher", STUDENT), ("student", TEACHER)])
 def test_a_model_of_the_other_kind_is_refused(tmp_path, description, name, other):
     write_manifest(tmp_path, {name: other}, description)

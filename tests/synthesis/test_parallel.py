@@ -230,3 +230,35 @@ def test_a_voice_that_the_engine_cannot_run_speaks_in_pytorch(make_source_filter
     with torch.no_grad():
         expected, _ = voice.rsample_with_conditionals(voice.noise((1, 40), seeded()), context)
     assert torch.equal(spoken, expected)
+
+
+@pytest.mark.parametrize("context_lies_there", [True, False])
+def test_a_student_on_another_device_speaks_there_as_on_the_cpu(
+    device, student, make_float_context, context_lies_there
+):
+    """Without a warning: whoever moved it wants it to compute there."""
+    context, lengths = make_float_context(2, 5), torch.tensor([20, 12])
+    expected = ParallelSampler(student).sample(context, lengths, generator=seeded(3))
+    sampler = ParallelSampler(student.to(device), precision="auto")
+    given = context.to(device) if context_lies_there else context
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spoken = sampler.sample(given, lengths, generator=seeded(3))
+        blocks = list(sampler.stream(given, 20, generator=seeded(3), block_samples=7))
+    assert spoken.device == device and {block.device for block in blocks} == {device}
+    torch.testing.assert_close(spoken.cpu(), expected, rtol=0, atol=1e-5)
+    assert torch.equal(torch.cat(blocks, 1)[0], spoken[0]) and sampler.precision == "float32"
+    assert sampler.sample(given, torch.zeros(2, dtype=torch.int64)).device == device
+
+
+def test_a_voice_on_another_device_speaks_there_as_on_the_cpu(device, make_source_filter, speech_context):
+    voice, context = make_source_filter().float().voice, speech_context(1, 8).to(torch.float32)
+    expected = ParallelSampler(voice).sample(context, torch.tensor([300]), generator=seeded(3))
+    spoken = ParallelSampler(voice.to(device)).sample(context, torch.tensor([300]), generator=seeded(3))
+    assert spoken.device == device
+    torch.testing.assert_close(spoken.cpu(), expected, rtol=0, atol=1e-4)
+
+
+def test_rounded_products_are_refused_where_there_is_no_engine(device, student):
+    with pytest.raises(UserError, match=f"bfloat16 is for the CPU's engine, but the student is on {device}"):
+        ParallelSampler(student.to(device), precision="bfloat16")

@@ -153,3 +153,29 @@ def test_broken_weights_are_refused_not_spoken(teacher, make_context):
 def test_settings_that_there_are_not_are_refused(teacher, sampler, settings, named):
     with pytest.raises(UserError, match=named):
         sampler(teacher, **settings)
+
+
+def test_a_teacher_on_another_device_is_spoken_by_the_engine(device, teacher, make_context):
+    """Contexts and lengths may lie on either device; the waveform lies on the model's."""
+    teacher.float()
+    context, lengths = make_context(2, 40).to(torch.float32), torch.tensor([100, 160])
+    voiced = SpeechContext(**context, voiced=(torch.rand(2, 40) > 0.5).float())
+    temperature = VoicedTemperature(0.5, 1.0, hop_samples=4)
+    expected = speak(SequentialSampler(teacher, temperature=temperature), voiced, lengths)
+    sampler = SequentialSampler(teacher.to(device), temperature=temperature)
+    for given, of_lengths in ((voiced, lengths), (voiced.to(device), lengths.to(device))):
+        spoken = speak(sampler, given, of_lengths)
+        assert spoken.device == device
+        torch.testing.assert_close(spoken.cpu(), expected, rtol=0, atol=1e-4)
+    blocks = list(sampler.stream(voiced, 160, generator=torch.Generator().manual_seed(5)))
+    whole = speak(sampler, voiced, torch.full((2,), 160))
+    assert {block.device for block in blocks} == {device} and torch.equal(torch.cat(blocks, 1), whole)
+
+
+@pytest.mark.filterwarnings("ignore:the compiled sampler cannot run")
+def test_a_teacher_that_no_engine_runs_speaks_on_its_device(device, teacher, make_context):
+    context, lengths = make_context(2, 40), torch.tensor([12, 20])
+    expected = speak(SequentialSampler(teacher), context, lengths)  # in float64, which is not the engine's
+    spoken = speak(SequentialSampler(teacher.to(device)), context, lengths)
+    assert spoken.device == device
+    torch.testing.assert_close(spoken.cpu(), expected, rtol=0, atol=1e-4)

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from wavegen.audio.sound_files import read_waveform
 from wavegen.cli.main import main
 from wavegen.engines.precision import fastest_precision
 from wavegen.standard_output import CLOSED_PIPE_STATUS
@@ -81,3 +82,27 @@ def test_a_reader_that_leaves_ends_it_quietly(voice_folder):
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (CLOSED_PIPE_STATUS, b"")
+
+
+@pytest.mark.parametrize(
+    "speaker, said",
+    [("student", "in float32 on {}"), ("teacher", ": by the CPU, which takes one sample after another; its")],
+)
+def test_a_text_is_spoken_on_another_device_with_the_same_noise(
+    voice_folder, tmp_path, capsys, device, speaker, said
+):
+    """The waveforms differ by rounding only, before and after that to 16 bits."""
+    spoken = []
+    for where in ("cpu", device.type):
+        file = tmp_path / f"{where}.wav"
+        more = [f"model={speaker}", "precision=float32", f"device={where}"]
+        assert main(words(voice_folder, file, *more)) == 0
+        spoken.append(read_waveform(file)[0][0])
+        assert (said.format(device) in capsys.readouterr().out) == (where != "cpu")
+    assert len(spoken[0]) == len(spoken[1]) > 8000
+    torch.testing.assert_close(*map(torch.as_tensor, spoken), rtol=0, atol=2 * 2.0**-15)
+
+
+def test_a_device_that_is_missing_is_one_sentence(voice_folder, tmp_path, capsys):
+    assert main(words(voice_folder, tmp_path / "a.wav", "device=cuda:99")) == 2
+    assert capsys.readouterr().err.startswith("error: device=cuda:99")

@@ -37,8 +37,13 @@ def settled_precision(precision: str, speaker: str) -> str:
     return fastest_precision(speaker) if precision == AUTO else precision
 
 
-def explain_precision(precision: str, speaker: str) -> str:
-    """The precision and the reason for it: "bfloat16, the fastest here"."""
+def explain_precision(precision: str, speaker: str, device: str = "cpu") -> str:
+    """The precision and the reason for it: "bfloat16, the fastest here".
+
+    ``device`` is the kind of device on which the model lies. Only a teacher has an engine there.
+    """
+    if device != "cpu" and speaker != "teacher":
+        return "float32"
     if speaker == "source_filter":
         return "float32"  # the only precision of its engine
     reason = "the fastest here" if precision == AUTO else "as configured"

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import torch
+from torch import nn
 
 from wavegen.errors import UserError
 from wavegen.linguistics.analysis import TextAnalysis
@@ -35,6 +38,14 @@ class Voice:
     student: ParallelModel | None
     source_filter: SourceFilter | None = None
 
+    def to(self, device: torch.device) -> Self:
+        """The voice, with its models moved to the device."""
+        for name in MODELS:
+            model = getattr(self, name)
+            if model is not None:
+                cast(nn.Module, model).to(device)
+        return self
+
     @property
     def sample_rate(self) -> int:
         return self.description["sample_rate"]
@@ -60,7 +71,7 @@ class Voice:
 
 
 def load_voice(run: str | Path) -> Voice:
-    """Read a run folder, which need not be trusted.
+    """Read a run folder, which need not be trusted; its models lie on the CPU, wherever they were trained.
 
     Raises:
         UserError: as :func:`~wavegen.runs.weights.load_model`; if the manifest does not describe a voice,

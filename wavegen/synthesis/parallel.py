@@ -33,7 +33,9 @@ class ParallelSampler:
     A :class:`~wavegen.models.speech.student.WaveNetStudent` or a voice in float32 on the CPU runs in a
     compiled engine (compiled at the first use on a machine, which takes some seconds). Any other student runs
     in PyTorch; one warning gives the reason. The waveform depends only on the seed: it is bit-identical for
-    any number of threads and any block size.
+    any number of threads and any block size. A student on another device runs there, in PyTorch and in
+    float32; the same seed gives the same noise, and so the same waveform up to rounding. Contexts may lie on
+    any device; waveforms lie on the student's.
 
     Args:
         student: with ``noise(shape, generator)`` and ``rsample_with_conditionals(noise, context)``.
@@ -45,8 +47,8 @@ class ParallelSampler:
         num_threads: of the engine; None for the cores that this process may use.
 
     Raises:
-        UserError: if the precision is unknown, the number of threads is below 1, or the temperature is not a
-            number of at least 0.
+        UserError: if the precision is unknown, or bfloat16 for a student on another device than the CPU; if
+            the number of threads is below 1, or the temperature is not a number of at least 0.
     """
 
     def __init__(
@@ -61,10 +63,15 @@ class ParallelSampler:
         if not 0 <= temperature < math.inf:
             raise UserError(f"a temperature must be at least 0 and finite, got {temperature:g}")
         self.student, self.temperature = student, temperature
-        self.precision, self.num_threads = settled_precision(precision, "student"), num_threads
+        self.precision, self.num_threads = self._settled(precision), num_threads
         self._warned = False
         module = cast(nn.Module, student)
         self._cache = EngineCache(module, partial(check_speaker, module), self._pack)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the student lies."""
+        return next(self.student.parameters()).device
 
     def sample(
         self,
@@ -92,7 +99,7 @@ class ParallelSampler:
                 waveform = block.new_zeros(len(counts), max(counts))
             waveform[:, begin : begin + block.shape[1]] = block
             begin += block.shape[1]
-        return torch.zeros(len(counts), 0) if waveform is None else waveform
+        return torch.zeros(len(counts), 0, device=self.device) if waveform is None else waveform
 
     def stream(
         self,
@@ -133,6 +140,7 @@ class ParallelSampler:
         block_samples: int | None,
     ) -> Generator[Tensor, None, None]:
         engine = self._engine()
+        context = context.to(self.device) if context is not None else None
         if engine is None:
             check_finite(self._cache.model)
             noise = NoiseWindows(self.student, len(lengths), max(lengths), generator, self.temperature)
@@ -148,7 +156,19 @@ class ParallelSampler:
         student = cast(WaveNetStudent, self.student)  # it was checked before
         return StudentEngine(student, precision=self.precision, num_threads=self.num_threads)
 
+    def _settled(self, precision: str) -> str:
+        if self.device.type == "cpu":
+            return settled_precision(precision, "student")
+        if precision == "bfloat16":
+            raise UserError(
+                f"precision=bfloat16 is for the CPU's engine, but the student is on {self.device}, where it "
+                "computes in float32: expected float32 or auto"
+            )
+        return "float32"
+
     def _engine(self) -> StudentEngine | VoiceEngine | None:
+        if self.device.type != "cpu":
+            return None  # whoever moved it there wants it to compute there
         try:
             return self._cache.get()
         except Unsupported as reason:
@@ -178,6 +198,8 @@ def _spoken_plainly(
     noise: NoiseWindows,
     block_samples: int,
 ) -> Generator[Tensor, None, None]:
+    if max(lengths) == 0:
+        return
     whole = torch.cat(list(noise.blocks(NOISE_SAMPLES)), 1)
     waveform, _ = student.rsample_with_conditionals(whole, context)
     inside = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]

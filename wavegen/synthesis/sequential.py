@@ -24,8 +24,10 @@ class SequentialSampler:
     """Synthesis by an autoregressive model, for a batch of unequal lengths.
 
     Runs on :class:`~wavegen.engines.sequential.engine.TeacherEngine`, which is compiled at first use (some
-    seconds; cached on disk) and computes on the CPU, whatever the model's device. If the engine cannot run a
-    model, the model's own step form is used, which is slow; one warning names the unsupported part.
+    seconds; cached on disk) and computes on the CPU, whatever the model's device: one sample after another
+    is too little work for a GPU. Only the conditioning is computed on the model's device. If the engine
+    cannot run a model, the model's own step form is used there, which is slow; one warning names the
+    unsupported part. Contexts may lie on any device; waveforms lie on the model's.
 
     Args:
         model: with ``conditioner`` (step form) and ``head`` whose distribution has ``sample_from_uniforms``.
@@ -54,6 +56,11 @@ class SequentialSampler:
         module = cast(nn.Module, model)
         self._cache = EngineCache(module, partial(check_teacher, module), self._pack)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return next(self.model.parameters()).device
+
     @torch.inference_mode()
     def sample(
         self,
@@ -74,7 +81,8 @@ class SequentialSampler:
         Raises:
             UserError: if a weight is not finite, or the context is too short.
         """
-        engine = self._engine()
+        engine, lengths = self._engine(), lengths.cpu()
+        context = context.to(self.device) if context is not None else None
         if engine is None:
             reference = ReferenceSampler(cast(SteppedModel, self.model), temperature=self.temperature)
             return reference.sample(context, lengths, generator=generator, progress=progress)
@@ -83,10 +91,10 @@ class SequentialSampler:
         if context is not None:
             context = context.select(order)
         spread = temperature_of_samples(self.temperature, context, int(lengths.max()))
-        spoken = engine.speak(context, lengths[order].cpu(), uniforms, temperature=spread, progress=progress)
+        spoken = engine.speak(context, lengths[order], uniforms, temperature=spread, progress=progress)
         result = torch.empty_like(spoken)
-        result[order.cpu()] = spoken
-        return result.to(engine.device)
+        result[order] = spoken
+        return result.to(self.device)
 
     def stream(
         self,
@@ -114,12 +122,13 @@ class SequentialSampler:
             raise UserError(f"num_samples: expected at least 1, got {num_samples}")
         lengths = torch.full((context.batch_size if context else 1,), num_samples)
         engine = self._engine()
+        context = context.to(self.device) if context is not None else None
         if engine is None:
             return iter([self.sample(context, lengths, generator=generator, progress=progress)])
         uniforms = torch.rand(2, num_samples, len(lengths), generator=generator)
         spread = temperature_of_samples(self.temperature, context, num_samples)
         blocks = engine.stream(context, lengths, uniforms, temperature=spread, progress=progress)
-        return (block.to(engine.device) for block in blocks)
+        return (block.to(self.device) for block in blocks)
 
     def _pack(self) -> TeacherEngine:
         return TeacherEngine(self._cache.model, precision=self.precision, num_threads=self.num_threads)

@@ -4,6 +4,10 @@ import logging
 import sys
 from pathlib import Path
 
+import torch
+
+from wavegen.devices import explain_device
+from wavegen.engines.precision import explain_precision
 from wavegen.errors import UserError
 from wavegen.linguistics.scripts import foreign_letters
 from wavegen.runs.voice import MODELS, Voice
@@ -65,6 +69,16 @@ def sampler_of(
         return ParallelSampler(trained, temperature=temperature, precision=precision)
     own = VoicedTemperature(voiced_temperature * temperature, temperature, voice.hop_samples)
     return SequentialSampler(trained, temperature=own, precision=precision)
+
+
+def explain_computation(precision: str, model: str, device: torch.device) -> str:
+    """Precision and device in words, the CPU by its silence: "in float32 on cuda:0 (NVIDIA H200)"."""
+    said = f"in {explain_precision(precision, model, device.type)}"
+    if device.type == "cpu":
+        return said
+    if model == "teacher":
+        return f"{said}: by the CPU, which takes one sample after another; its conditioning on {device}"
+    return f"{said} on {explain_device(device)}"
 
 
 def prepare_speech(
