@@ -27,6 +27,12 @@ def main(config: DictConfig) -> None:
     split = config.evaluation.split
     output = Path(config.output or default_output(config.checkpoint, corpus, split))
     evaluate_voice(
-        voice, corpus, output, seed=config.seed, run_directory=config.checkpoint, **config.evaluation
+        voice,
+        corpus,
+        output,
+        seed=config.seed,
+        device=config.device,
+        run_directory=config.checkpoint,
+        **config.evaluation,
     )
     print(f"Listen: {output / 'report.html'}")

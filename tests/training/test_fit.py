@@ -171,3 +171,12 @@ def test_a_step_is_the_mean_gradient_of_its_batches_each_with_noise_of_its_own(
         for index, gradient in enumerate(gradients):
             mean = sum(cost[index] for cost in costs[3 * step : 3 * step + 3]) / 3
             torch.testing.assert_close(gradient, mean, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gpu_that_is_not_used_does_not_choose_the_precision(monkeypatch):
+    """With trainer.accelerator=cpu beside a GPU, bfloat16 of a CPU that emulates it was chosen."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(fit_module, "multiplies_bfloat16", lambda: False)
+    assert fit_module.fastest_precision("cpu") == "32-true"
+    assert fit_module.fastest_precision("auto") == fit_module.fastest_precision("gpu") == "bf16-mixed"

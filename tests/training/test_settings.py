@@ -24,6 +24,7 @@ from wavegen.training.settings import FIT_SETTINGS, check_trainings, fit_setting
         ("trainer.devices=abc", "^trainer cannot be built with .*devices=abc.*: "),
         ("trainer.devices=0", "^trainer cannot be built with .*devices=0"),
         ("trainer.accelerator=abacus", "^trainer cannot be built with accelerator=abacus"),
+        ("evaluation.device=cuda:99", "^evaluation.device=cuda:99"),
         ("+trainer.speed=1", "^trainer (has the argument 'speed'|cannot be built .*'speed')"),
         ("student_training.precision=12-true", "^student_training.trainer cannot be .* precision=12-true: "),
         ("student_training.optimizer.lr=-1", "^student_training.optimizer refuses its settings: .*-1"),

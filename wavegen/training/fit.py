@@ -25,13 +25,15 @@ from wavegen.training.step_seed import StepSeed
 from wavegen.training.stop import StopOnSignal
 
 
-def fastest_precision() -> str:
+def fastest_precision(accelerator: object = "auto") -> str:
     """``bf16-mixed`` if the hardware multiplies bfloat16 natively, else ``32-true``.
+
+    ``accelerator`` is Lightning's: with ``cpu``, a GPU that is there is not used.
 
     Emulated bfloat16 is slower than float32. Heads, losses and the residual stream stay in float32 either
     way.
     """
-    if torch.cuda.is_available():
+    if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if multiplies_bfloat16() else "32-true"
 
@@ -90,12 +92,13 @@ def fit(
         train_time_interval=timedelta(minutes=checkpoint_every_minutes),
         enable_version_counter=False,
     )
+    accelerator = getattr(trainer, "keywords", {}).get("accelerator", "auto")
     average = PolyakAverage(average_decay)
     stop = StopOnSignal(last, stage, average)
     lightning_trainer = trainer(
         max_steps=-1,  # the budget ends the training
         max_epochs=-1,
-        precision=fastest_precision() if precision == "auto" else precision,
+        precision=fastest_precision(accelerator) if precision == "auto" else precision,
         gradient_clip_val=gradient_clip,
         accumulate_grad_batches=accumulate_batches,
         val_check_interval=validate_every_steps * accumulate_batches,

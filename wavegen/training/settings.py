@@ -6,6 +6,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from wavegen.calls import TARGET, build
+from wavegen.devices import compute_device
 from wavegen.errors import UserError
 from wavegen.training.budget import Budget
 from wavegen.training.limits import check_optimizer, check_ranges, check_seed, check_trainer
@@ -51,9 +52,16 @@ def check_trainings(config: DictConfig) -> None:
     """Check the settings of every training of a recipe before the first one starts.
 
     Raises:
-        UserError: if a setting is invalid, with the name of its group; if the seed or the trainer is.
+        UserError: if a setting is invalid, with the name of its group; if the seed, the trainer or the device
+            of the evaluation is.
     """
     check_seed(config.seed)
+    device = config.get("evaluation", {}).get("device")
+    if device is not None:
+        try:
+            compute_device(device)
+        except UserError as error:
+            raise UserError(f"evaluation.{error}") from error
     with_lightning = TARGET in config.get("trainer", {})
     if with_lightning:
         check_trainer(config)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution, Independent, Normal
 
-from wavegen.data.context import NoContext
+from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.tables import table
 from wavegen.errors import UserError
 from wavegen.evaluation.density.evaluate import evaluate_density, round_trips, summary
@@ -227,3 +227,22 @@ def test_a_latent_variable_model_is_reported_by_its_bound_and_an_exact_one_by_it
 def test_what_cannot_be_scored_is_named(tmp_path):
     with pytest.raises(UserError, match="expected max_images, num_noise_draws and num_samples of at least 1"):
         evaluate_density(small_flow(), image_set(), NoContext(), tmp_path, max_images=0)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_density_is_evaluated_on_the_device_that_is_asked_for(device, tmp_path, labelled):
+    """Also conditional ones; the report names the device."""
+    context, features = (LabelContext(), 3) if labelled else (NoContext(), 0)
+    found = {}
+    for where in ("cpu", device.type):
+        torch.manual_seed(0)
+        flow = small_flow(features=features)
+        given = {"num_samples": 9, "num_noise_draws": 16, "temperatures": [1.0], "device": where}
+        found[where] = evaluate_density(
+            flow, image_set(labelled=labelled), context, tmp_path / where, **given
+        )
+        assert {tensor.device.type for tensor in flow.parameters()} == {where}
+    assert found["cpu"].keys() == found[device.type].keys()
+    cost = "test/bits_per_dimension"
+    assert found[device.type][cost] == pytest.approx(found["cpu"][cost], abs=0.05)  # by other draws
+    assert str(device) in (tmp_path / device.type / "report.html").read_text()

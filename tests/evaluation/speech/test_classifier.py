@@ -5,6 +5,7 @@ import torch
 
 from wavegen.evaluation.speech.classifier import evaluate_classifier
 from wavegen.linguistics.phone_targets import PhoneTargets
+from wavegen.models.speech.phone_classifier import PhoneClassifier
 
 
 class Oracle(torch.nn.Module):
@@ -48,3 +49,14 @@ def test_accuracies_are_shares_of_frames_beside_the_most_frequent_phone(corpus, 
     silence = (phones["test"] == 0).float().mean().item()
     assert one["classifier/test/accuracy"] == pytest.approx(silence)
     assert one["classifier/test/accuracy_without_pauses"] == 0
+
+
+def test_a_classifier_is_measured_where_it_lies(corpus, tmp_path, device):
+    num_phones = PhoneTargets(corpus.encoder.layout).num_phones
+    classifier = PhoneClassifier(
+        num_phones=num_phones, sample_rate=8000, hop_samples=40, num_filters=8, channels=6, num_layers=1
+    ).eval()
+    expected = evaluate_classifier(classifier, corpus, tmp_path, seed=0)
+    assert evaluate_classifier(classifier.to(device), corpus, tmp_path, seed=0) == pytest.approx(
+        expected, nan_ok=True
+    )

@@ -199,3 +199,26 @@ def test_a_voice_is_not_measured_on_what_it_was_trained_on(corpus: Corpus, run_d
     with pytest.raises(UserError, match="expected the split test or dev, got 'train'"):
         evaluate_voice(load_voice(run_directory), corpus, tmp_path, split="train")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_voice_is_evaluated_on_another_device(evaluation, corpus, run_directory, tmp_path, device):
+    """The same likelihoods and nearly the same speech; what is measured by draws of the device differs."""
+    metrics = evaluate_voice(
+        load_voice(run_directory),
+        corpus,
+        tmp_path,
+        max_teacher_seconds=0.6,
+        device=device.type,
+        run_directory=run_directory,
+        progress=False,
+    )
+    assert metrics.keys() == evaluation.metrics.keys()
+    for key in (
+        "teacher/bits_per_sample",
+        "student/log_spectral_distance_db",
+        "teacher/mel_cepstral_distortion_db",
+    ):
+        assert metrics[key] == pytest.approx(evaluation.metrics[key], rel=1e-2), key
+    index = json.loads((tmp_path / "samples" / "index.json").read_text(encoding="utf-8"))
+    assert str(device) in index["machine"] and "models on" not in evaluation.index["machine"]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from wavegen.data.context import LabelContext, NoContext
 from wavegen.data.images.image_set import ImageSet
 from wavegen.data.tables import TableSet
+from wavegen.devices import compute_device, explain_device
 from wavegen.errors import UserError
 from wavegen.evaluation.density.baselines import image_baselines, table_baselines
 from wavegen.evaluation.density.image_pictures import image_pictures
@@ -42,6 +43,7 @@ def evaluate_density(
     temperatures: Sequence[float] = (0.5, 0.7, 0.9, 1.0, 1.2),
     num_samples: int = 64,
     batch_size: int = 256,
+    device: str = "auto",
 ) -> dict[str, float | None]:
     """Evaluate the density on the test part; writes ``metrics.json``, ``figures/`` and ``report.html``.
 
@@ -57,13 +59,15 @@ def evaluate_density(
         temperatures: of the samples that are shown and reconstructed.
         num_samples: in the grid.
         batch_size: events at once.
+        device: where the density computes, see :func:`~wavegen.devices.compute_device`; it stays there.
 
     Returns:
         Flat ``group/metric`` keys, with ``…_low`` and ``…_high`` for means over test events; None if a value
         could not be measured.
 
     Raises:
-        UserError: if ``max_images``, ``num_noise_draws`` or ``num_samples`` is below 1.
+        UserError: if ``max_images``, ``num_noise_draws`` or ``num_samples`` is below 1, or the device is
+            missing.
     """
     if (max_images is not None and max_images < 1) or num_noise_draws < 1 or num_samples < 1:
         raise UserError(
@@ -72,8 +76,8 @@ def evaluate_density(
         )
     torch.manual_seed(seed)
     output = Path(output)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    subject = Subject(cast(DensityModel, cast(nn.Module, model).to(device).eval()), data, context, device)
+    place = compute_device(device)
+    subject = Subject(cast(DensityModel, cast(nn.Module, model).to(place).eval()), data, context, place)
     chosen = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(seed))[:max_images]
     x, labels = data.test[chosen], None if data.labels is None else data.labels["test"][chosen]
     name, cost = cost_of(data)
@@ -103,8 +107,8 @@ def evaluate_density(
     machine = (
         f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')} of torch {torch.__version__}"
     )
-    if device.type == "cuda":
-        machine = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    if place.type != "cpu":
+        machine = f"{explain_device(place)}, torch {torch.__version__}"
     write_density_report(
         output,
         metrics=metrics,

@@ -28,11 +28,11 @@ def evaluate_classifier(
     counts = torch.zeros(targets.num_phones, dtype=torch.int64)
     for utterance in corpus.utterances("train"):
         counts += targets(utterance.context).bincount(minlength=targets.num_phones)
-    majority = counts.argmax()
+    majority, device = counts.argmax(), next(classifier.parameters(), torch.empty(0)).device
     for split in ("dev", "test"):
         for utterance in corpus.utterances(split):
             phones = targets(utterance.context)
-            heard = classifier(utterance.waveform[None])[0].argmax(0)
+            heard = classifier(utterance.waveform[None].to(device))[0].argmax(0).cpu()
             speech = phones != 0  # silence has the index 0 in every layout
             scores = {
                 "accuracy": heard == phones,

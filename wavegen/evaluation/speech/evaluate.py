@@ -11,6 +11,7 @@ import torch
 from wavegen.audio.pitch import PitchTrack
 from wavegen.audio.world import has_world
 from wavegen.data.speech.corpus import Corpus
+from wavegen.devices import compute_device, explain_device
 from wavegen.errors import UserError
 from wavegen.evaluation.speech.comparison import comparisons, speak
 from wavegen.evaluation.speech.distortion import tally_systems
@@ -52,6 +53,7 @@ def evaluate_voice(
     teacher_temperature: float = 1.0,
     teacher_voiced_temperature: float = 1.0,
     student_temperature: float = 1.0,
+    device: str = "cpu",
     pitch: Callable[..., PitchTrack] | None = None,
     run_directory: str | Path | None = None,
     progress: bool = True,
@@ -76,6 +78,8 @@ def evaluate_voice(
         max_shown_utterances: utterances with players and figures; None for all.
         teacher_temperature, student_temperature: of the sampling; 1 samples the model.
         teacher_voiced_temperature: factor on the teacher's temperature in voiced frames.
+        device: where the models compute, see :func:`~wavegen.devices.compute_device`; they stay there. Only a
+            teacher's samples are always computed on the CPU. With the CPU, the same seed gives the same bits.
         pitch: F0 tracker for recordings and estimates; None for the corpus's tracker.
         run_directory: with the configuration and curves for the report; None for the output directory.
         progress: show bars.
@@ -86,15 +90,17 @@ def evaluate_voice(
         Metrics and systems whose package is not installed are left out.
 
     Raises:
-        UserError: if the corpus does not match the voice or has no such utterances, or a model's waveform is
-            not finite.
+        UserError: if the corpus does not match the voice or has no such utterances, the device is missing, or
+            a model's waveform is not finite.
     """
+    place = compute_device(device)
     require_match(voice, corpus, run_directory or output_directory)
     if split not in EVALUATED_SPLITS:
         raise UserError(f"evaluate: expected the split {' or '.join(EVALUATED_SPLITS)}, got {split!r}")
     utterances = list(load_utterances(voice, corpus, split, max_utterances))
     if not utterances:
         raise UserError(f"evaluate: the corpus has no {split} utterances, expected at least one.")
+    voice.to(place)
     sample_rate, hop_samples = voice.sample_rate, voice.hop_samples
     output = Path(output_directory)
     tally = Tally()
@@ -158,7 +164,8 @@ def evaluate_voice(
         "tables": [list(comparison.spoken) for comparison in compared],
         "num_utterances": len(utterances),
         "range_db": round(RANGE_DB),
-        "machine": f"{cores} ({torch.get_num_threads()} used by torch)",
+        "machine": f"{cores} ({torch.get_num_threads()} used by torch)"
+        + ("" if place.type == "cpu" else f", models on {explain_device(place)}"),
         "setup": {
             "Spoken": f"{counted(len(chosen), f'{split} utterance')}, "
             f"{metrics['recording/' + EXTENT.key]:.1f} s",

@@ -97,7 +97,7 @@ def tally_divergence(
     ):
         shape = (1, utterance.waveform.shape[-1])
         noise = student.noise(shape, torch.Generator().manual_seed(seed_of(utterance, seed)))
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed_of(utterance, seed + 1))
             step = DistillationStep(
                 teacher=teacher,
