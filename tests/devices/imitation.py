@@ -15,12 +15,14 @@ import functools
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
 
+WAVEGEN = Path(__file__).parents[2] / "wavegen"
 CPU = torch.device("cpu")
 IMITATED = "imitated:0"
 IS_POSSIBLE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
@@ -280,8 +282,8 @@ def _in_lower_precision(name: str) -> Any:
 
 def _note(what: str) -> None:
     for listener in _listeners:
-        own = [frame for frame in traceback.extract_stack() if "/wavegen/wavegen/" in frame.filename]
-        place = f"{own[-1].filename.rpartition('/wavegen/')[2]}:{own[-1].lineno}" if own else "elsewhere"
+        own = [frame for frame in traceback.extract_stack() if frame.filename.startswith(f"{WAVEGEN}/")]
+        place = f"{own[-1].filename.removeprefix(f'{WAVEGEN}/')}:{own[-1].lineno}" if own else "elsewhere"
         listener.append(f"{place} {what}")
 
 

@@ -90,3 +90,15 @@ def test_only_scored_samples_count():
 def test_without_a_corpus_it_is_refused():
     with pytest.raises(UserError, match="has no reference level"):
         PaperPowerLoss(sample_rate=SAMPLE_RATE).distance(noise(1, 800), noise(1, 800))
+
+
+@pytest.mark.parametrize("recordings_lie_there", [True, False])
+def test_it_is_fitted_and_computed_on_another_device(device, recordings_lie_there):
+    recordings, sample = [noise(8000), noise(4000)], noise(1, 4000)
+    expected = loss(recordings).distance(sample, recordings[1][None])
+    where = device if recordings_lie_there else "cpu"
+    own = PaperPowerLoss(sample_rate=SAMPLE_RATE).to(device)
+    own.fit_to_data([recording.to(where) for recording in recordings])
+    found = own.distance(sample.to(device), recordings[1][None].to(device))
+    assert found.device == device
+    torch.testing.assert_close(found.cpu(), expected)

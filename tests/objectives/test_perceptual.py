@@ -101,3 +101,16 @@ def test_only_scored_samples_count(loss):
 def test_without_a_corpus_it_is_refused(loss):
     with pytest.raises(UserError, match="has no reference level"):
         loss.distances(noise(1, 400), noise(1, 400))
+
+
+def test_it_is_fitted_and_computed_on_another_device(device, loss):
+    """The recordings of a corpus lie on the CPU."""
+    recordings = [noise(4000), noise(2400)]
+    own = loss.eval()
+    own.fit_to_data(recordings)
+    expected = own.distances(recordings[0][None], recordings[0][None].flip(-1))
+    own.to(device).fit_to_data(recordings)
+    found = own.distances(recordings[0][None].to(device), recordings[0][None].flip(-1).to(device))
+    for one, other in zip(found, expected, strict=True):
+        assert one.device == device
+        torch.testing.assert_close(one.cpu(), other)

@@ -45,8 +45,8 @@ class PaperPowerLoss(nn.Module):
     def fit_to_data(self, recordings: Sequence[Tensor | np.ndarray]) -> None:
         """Computes :math:`\\|\\Phi\\|^2` of these recordings, ``(samples,)`` each."""
         spectra = [self.average_power(torch.as_tensor(recording)).double() for recording in recordings]
-        lengths = torch.tensor([len(recording) for recording in recordings], dtype=torch.float64)
-        mean = (torch.stack(spectra) * lengths[:, None]).sum(0) / lengths.sum()
+        total = sum(len(recording) * power for recording, power in zip(recordings, spectra, strict=True))
+        mean = torch.as_tensor(total) / sum(map(len, recordings))
         self.unit.fill_(max(float(mean.square().sum()), SMALLEST_UNIT**4))
 
     def average_power(self, waveform: Tensor) -> Tensor:

@@ -67,9 +67,11 @@ class PerceptualLoss(nn.Module):
     def fit_to_data(self, recordings: Sequence[Tensor | np.ndarray]) -> None:
         """Computes the denominators of these recordings, ``(samples,)`` each, or of as many as suffice."""
         longest = round(FITTED_S * self.classifier.sample_rate)
-        units = []
+        units, filters = [], self.classifier.filters
         for recording in recordings[:FITTED_RECORDINGS]:
-            layers = self.classifier.activations(torch.as_tensor(recording[:longest])[None])
+            layers = self.classifier.activations(
+                torch.as_tensor(recording[:longest], device=filters.device)[None]
+            )
             units.append([[layer.square().mean(), gram(layer).square().sum()] for layer in layers])
         features, styles = torch.tensor(units).mean(0).clamp(min=SMALLEST_UNIT).unbind(-1)
         self.feature_units.copy_(features)

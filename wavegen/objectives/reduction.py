@@ -21,7 +21,7 @@ def scored_part(waveform: Tensor, mask: Tensor) -> Tensor:
     utterance are scored earlier or later than the others of their batch, so these have silence there, which
     counts. One sample of silence is left of a batch without scored samples.
     """
-    times = mask.any(0).nonzero().flatten()
+    times = mask.any(0).cpu().nonzero().flatten()  # one wait for an accelerator instead of three
     first, last = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
     kept = slice(first, last + 1)
     return torch.where(mask[:, kept], waveform[:, kept], 0.0)
