@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from device_option import device, pytest_addoption, pytest_configure  # noqa: F401
+from device_option import (  # noqa: F401
+    device,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 from hypothesis import settings
 from matplotlib.figure import Figure
 

@@ -34,6 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
         Placement(torch.device(chosen, 0)).__enter__()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what ``cpu`` marks: what it asserts holds on the CPU only, as its module's docstring says."""
+    if config.getoption("--device") is not None:
+        for item in items:
+            for mark in item.iter_markers("cpu"):
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> torch.device:
     """A device beside the CPU: a GPU if there is one, otherwise its imitation."""

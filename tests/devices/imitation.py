@@ -50,7 +50,11 @@ class _Module(getattr(backend_registration, "_DummyBackendModule", object)):
 
 
 def relabelled(tensor: Tensor, label: int) -> Tensor:
-    """The same memory as a tensor of another device."""
+    """The same memory as a tensor of another device; a capsule does not say that a tensor is conjugated."""
+    if tensor.is_conj():
+        return torch._conj(relabelled(torch._conj(tensor), label))
+    if tensor.is_neg():
+        return torch._neg_view(relabelled(torch._neg_view(tensor), label))
     capsule = torch._C._to_dlpack(tensor)
     address = _pointer(capsule, b"dltensor")
     ctypes.c_int32.from_address(address + LABEL_OFFSET_BYTES).value = label
@@ -194,6 +198,13 @@ def clone_storage(storage: torch.UntypedStorage) -> torch.UntypedStorage:
     return relabelled(memory, DEVICE_LABEL).untyped_storage()
 
 
+def load_storage(storage: torch.UntypedStorage, location: str) -> torch.UntypedStorage | None:
+    """For ``torch.load``, which would make a storage of the device without the dispatcher."""
+    if not location.startswith("imitated"):
+        return None
+    return relabelled(torch.empty(0, dtype=torch.uint8).set_(storage), DEVICE_LABEL).untyped_storage()
+
+
 _clone_storage = torch.UntypedStorage.clone
 
 
@@ -249,6 +260,8 @@ def register() -> torch.device:
         everything, aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
         everything.fallback(compute, "PrivateUse1")
         everything.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
+        for key in ("Conjugate", "Negative"):  # which else would copy before they copy
+            aten.impl("_copy_from", torch.library.fallthrough_kernel, key)
         for name, kernel in _OWN.items():
             aten.impl(name, kernel, "PrivateUse1")
         # Torch would compute these in a tensor that it makes before: three operations instead of one.
@@ -259,6 +272,7 @@ def register() -> torch.device:
                 aten.impl(name, functools.partial(compute, operation), "PrivateUse1")
         for name in _LOWER_PRECISION:
             aten.impl(name, _in_lower_precision(name), "AutocastPrivateUse1")
+        torch.serialization.register_package(5, lambda storage: None, load_storage)
         torch.UntypedStorage.clone = clone_storage  # type: ignore[method-assign]
         _LIBRARIES.extend([everything, aten])
     return torch.device(IMITATED)

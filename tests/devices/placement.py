@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
+IMITATION = str(Path(__file__).with_name("imitation.py"))  # a library, although it lies among the tests
 TESTS = str(Path(__file__).parents[1])
 WAVEGEN = str(Path(__file__).parents[2] / "wavegen")
 READS = (Tensor.numpy, Tensor.__array__)
@@ -43,11 +44,13 @@ class Placement(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if sys._getframe(1).f_code.co_filename == IMITATION:
+            return func(*args, **kwargs)
         if func in self.constructors and kwargs.get("device") is None and belongs_on_device(sys._getframe(1)):
             made = func(*args, **kwargs)
-            wants_gradient = made.requires_grad and made.is_leaf
-            made = made.detach() if wants_gradient else made
-            return made.to(self.device).requires_grad_(wants_gradient or made.requires_grad)
+            if made.requires_grad and made.is_leaf:
+                return made.detach().to(self.device).requires_grad_()
+            return made.to(self.device)
         if func in READS and caller(sys._getframe(1)).startswith(TESTS):
             return func(args[0].cpu(), *args[1:], **kwargs)
         return func(*args, **kwargs)

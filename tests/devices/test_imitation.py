@@ -102,6 +102,15 @@ def test_gradients_of_writing_into_views_know_their_place(device):
     assert torch.equal(found.cpu(), expected)
 
 
+def test_conjugates_and_imaginary_parts_are_views(device):
+    x, y = (torch.randn(3, 3, dtype=torch.complex128) for _ in range(2))
+    expected = (x.conj() @ y.mH, x.conj().imag + 1, torch.fft.irfft2(x @ y.conj()))
+    x, y = x.to(device), y.to(device)
+    found = (x.conj() @ y.mH, x.conj().imag + 1, torch.fft.irfft2(x @ y.conj()))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.cpu(), other)
+
+
 def test_it_is_copied_saved_and_read_on_a_cpu(device):
     model, file = net().to(device), io.BytesIO()
     twin = copy.deepcopy(model)
@@ -111,6 +120,8 @@ def test_it_is_copied_saved_and_read_on_a_cpu(device):
         model[0].weight.zero_()
     assert twin[0].weight.device == device and torch.equal(twin[0].weight.cpu(), net()[0].weight)
     assert torch.equal(torch.load(file, map_location="cpu", weights_only=True)["0.weight"], net()[0].weight)
+    file.seek(0)
+    assert torch.load(file, weights_only=True)["0.weight"].device == device
 
 
 def test_functions_are_transformed(device):

@@ -54,6 +54,7 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(lambda e, a: all_pole_filter(e, a, 3), (excitation, taps))
 
 
+@pytest.mark.cpu("elsewhere the filter has second gradients")
 def test_a_second_gradient_is_refused_and_not_wrong():
     excitation = torch.randn(1, 6, dtype=torch.float64, requires_grad=True)
     taps = stable_taps(1, 2, 2).requires_grad_()
@@ -64,6 +65,7 @@ def test_a_second_gradient_is_refused_and_not_wrong():
         gradient.sum().backward()
 
 
+@pytest.mark.cpu("elsewhere the filter's sums are in float32")
 def test_ten_seconds_in_float32_are_close_to_float64():
     """Near-unit poles: reflections up to 0.998, 24 taps, 16 kHz: an error 120 dB below the signal."""
     generator = torch.Generator().manual_seed(0)

@@ -8,6 +8,7 @@ from wavegen.errors import UserError
 from wavegen.flows.factorisation import LUFactors, log_abs_det, random_rotation, require_full_rank, solve_rows
 
 
+@pytest.mark.cpu("calls a helper of constructors, which makes CPU tensors")
 def test_rotations_have_either_orientation_and_no_preferred_sign():
     torch.manual_seed(0)
     rotations = torch.stack([random_rotation(3) for _ in range(400)])
@@ -18,6 +19,7 @@ def test_rotations_have_either_orientation_and_no_preferred_sign():
     torch.testing.assert_close(rotations.square().mean(0), expected, rtol=0.2, atol=0)
 
 
+@pytest.mark.cpu("calls a helper of constructors, which makes CPU tensors")
 def test_packed_factors_multiply_to_the_rotation_they_were_made_of():
     torch.manual_seed(3)
     expected = random_rotation(5)

@@ -97,6 +97,7 @@ def test_wrong_number_of_channels(layer):
         layer.inverse_shape((5, 3, 3))
 
 
+@pytest.mark.cpu("forward does not look for singular matrices on an accelerator")
 @pytest.mark.parametrize("rank", [0, 1, 3])
 def test_a_singular_weight(rank):
     torch.manual_seed(0)
@@ -113,6 +114,7 @@ def test_a_singular_weight(rank):
             call(torch.randn(2, 4, 3, 3).double())
 
 
+@pytest.mark.cpu("forward does not look for singular matrices on an accelerator")
 def test_a_weight_that_is_no_number():
     layer = InvertibleConvolution(3)
     with torch.no_grad():
@@ -121,6 +123,7 @@ def test_a_weight_that_is_no_number():
         layer(torch.randn(2, 3, 2, 2))
 
 
+@pytest.mark.cpu("calls a helper of constructors, which makes CPU tensors")
 def test_an_ill_conditioned_weight_is_not_taken_for_a_singular_one():
     torch.manual_seed(0)
     layer = InvertibleConvolution(4).double()

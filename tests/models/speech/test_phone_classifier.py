@@ -43,6 +43,7 @@ def test_a_batch_is_classified_as_its_members_are():
     torch.testing.assert_close(classifier(waveform), alone)
 
 
+@pytest.mark.cpu("calls a helper of constructors, which makes CPU tensors")
 def test_a_pair_of_filters_hears_the_power_of_its_band_and_no_phase():
     pairs = gabor_pairs(16, 256, SAMPLE_RATE)[:, 0].double()
     sines, cosines = pairs[:16], pairs[16:]

@@ -38,6 +38,7 @@ def wavenet(num_parameters):
     return WaveNet(num_parameters=num_parameters, dilations=[1, 2, 4, 8])
 
 
+@pytest.mark.cpu("calls a helper of constructors, which makes CPU tensors")
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
 def test_the_first_distribution_is_near_the_heads_own(head):
     teacher = WaveNetTeacher(head=head, wavenet=wavenet)
