@@ -11,6 +11,7 @@ on the machine and its load: compare ratios.
 Examples:
   wavegen benchmark
   wavegen benchmark only=[machine,student] run=runs/student_speed
+  wavegen benchmark device=cuda run=runs/gpu_speed
   wavegen benchmark threads=1 repeats=9 run=runs/one_thread
 """
 
@@ -22,7 +23,7 @@ from wavegen.runs.folder import open_run
 
 
 def main(config: DictConfig) -> None:
-    sections = chosen_sections(config.only)
+    sections = chosen_sections(config.only, config.device)
     run = open_run(config)
     report = Report(run)
     results = measure(OmegaConf.to_container(config, resolve=True), sections, report.show)

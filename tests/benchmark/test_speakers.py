@@ -71,7 +71,7 @@ def test_nothing_is_measured_twice_where_there_is_one_thread_and_no_batch(small_
 
 
 def test_the_student_speaks_in_every_way_that_the_cpu_multiplies(small_config, monkeypatch):
-    monkeypatch.setattr(speakers, "of_torch", lambda: ("float32", "bfloat16"))
+    monkeypatch.setattr(speakers, "of_torch", lambda *_: ("float32", "bfloat16"))
     monkeypatch.setattr(speakers, "of_student", lambda: ("float32",))
     assert described(student_subjects(small_config, 2)) == [
         ("student, one pass of conv1d", "float32", 1, 2),

@@ -158,3 +158,12 @@ def test_rounds_end_at_the_deadline(clock):
 def test_no_repeats_are_refused():
     with pytest.raises(UserError, match="repeats: expected at least 1, got 0"):
         interleaved([], repeats=0, duration_s=0.0, title="nothing")
+
+
+def test_a_call_ends_when_the_device_has_finished(device, monkeypatch):
+    """The kernels of a GPU run behind the calls that start them."""
+    order = []
+    monkeypatch.setattr(timing, "synchronise", lambda waited_for: order.append(waited_for))
+    subject = Subject({"subject": "a"}, lambda size: order.append("run"), threads=1, largest=1, device=device)
+    interleaved([subject], repeats=1, duration_s=0.0, title="a")
+    assert order == [device, "run", device] * 3

@@ -161,3 +161,24 @@ def test_a_section_that_there_is_not_is_named(tmp_path, capsys):
     assert "threads: expected at least 1 or null, got 0" in capsys.readouterr().err
     assert main(["benchmark", "only=[machine]", "max_minutes=0", f"run={tmp_path / 'third'}"]) == 2
     assert "max_minutes: expected more than 0 or null, got 0" in capsys.readouterr().err
+
+
+def test_what_torch_computes_is_measured_on_another_device(tmp_path, capsys, device):
+    assert main(["benchmark", *BRIEF, f"device={device.type}", f"run={tmp_path / 'run'}"]) == 0
+    printed = capsys.readouterr().out
+    assert f"computed by PyTorch on {device}" in printed and "GFLOP/s" in printed
+    assert "No GPU was measured" not in printed
+    results = json.loads((tmp_path / "run" / "benchmark.json").read_text(encoding="utf-8"))
+    assert {record["subject"] for record in results["rates"]} == {
+        "student, one pass of conv1d",
+        "student, sampler in PyTorch",
+    }
+    assert {record["subject"] for record in results["training"]} == {"teacher step", "distillation step"}
+    assert "memory" not in results and "first_audio" not in results
+
+
+def test_engines_are_not_measured_on_another_device(tmp_path, capsys, device):
+    words = ["benchmark", "only=[machine,teacher]", f"device={device.type}", f"run={tmp_path / 'run'}"]
+    assert main(words) == 2
+    assert "only=teacher measures the CPU's engines, expected device=cpu" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -14,7 +14,7 @@ import torch
 
 from wavegen import __version__
 from wavegen.benchmark.precisions import of_torch
-from wavegen.benchmark.timing import Measurement, Subject, interleaved
+from wavegen.benchmark.timing import CPU, Measurement, Subject, interleaved
 from wavegen.processor import features
 from wavegen.workers import available_cores
 
@@ -61,10 +61,10 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def matrix_product(size: int, precision: str, threads: int) -> Subject:
+def matrix_product(size: int, precision: str, threads: int, device: torch.device = CPU) -> Subject:
     """``torch.mm`` of two square matrices; its items are operations, 2 · size³ per product."""
     generator = torch.Generator().manual_seed(0)
-    a, b = (torch.randn(size, size, generator=generator).to(DTYPES[precision]) for _ in range(2))
+    a, b = (torch.randn(size, size, generator=generator).to(device, DTYPES[precision]) for _ in range(2))
     out = torch.empty_like(a)
 
     def run(count: int) -> None:
@@ -72,14 +72,23 @@ def matrix_product(size: int, precision: str, threads: int) -> Subject:
             torch.mm(a, b, out=out)
 
     labels = {"subject": "matrix product", "precision": precision, "matrix_size": size}
-    return Subject(labels, run, threads, items=2.0 * size**3)
+    return Subject(labels, run, threads, items=2.0 * size**3, device=device)
 
 
 def machine_peak(
-    sizes: Sequence[int], threads: int, *, repeats: int, duration_s: float, deadline: float = math.inf
+    sizes: Sequence[int],
+    threads: int,
+    *,
+    repeats: int,
+    duration_s: float,
+    deadline: float = math.inf,
+    device: torch.device = CPU,
 ) -> dict[str, list[Measurement]]:
-    """Operations per second of every size, by precision that the CPU multiplies, the fastest size first."""
-    subjects = [matrix_product(size, precision, threads) for precision in of_torch() for size in sizes]
+    """Operations per second of every size by precision of the device, the fastest size first."""
+    precisions = of_torch(device)
+    subjects = [
+        matrix_product(size, precision, threads, device) for precision in precisions for size in sizes
+    ]
     measured = interleaved(
         subjects, repeats=repeats, duration_s=duration_s, title="matrix products", deadline=deadline
     )
@@ -87,11 +96,13 @@ def machine_peak(
         precision: sorted(
             (m for m in measured if m.labels["precision"] == precision), key=lambda m: m.median, reverse=True
         )
-        for precision in of_torch()
+        for precision in precisions
     }
 
 
-def fastest_product(peak: Mapping[str, list[Measurement]], precision: str) -> Subject:
+def fastest_product(
+    peak: Mapping[str, list[Measurement]], precision: str, device: torch.device = CPU
+) -> Subject:
     """The product of the fastest size, to be run again together with the samplers."""
     best = peak[precision][0]
-    return matrix_product(best.labels["matrix_size"], precision, best.threads)
+    return matrix_product(best.labels["matrix_size"], precision, best.threads, device)

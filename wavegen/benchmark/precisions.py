@@ -6,6 +6,8 @@ than in float32: one product of the machine section would take more than ten min
 The teacher's engine converts its weights to float32 itself and is fast on every CPU.
 """
 
+import torch
+
 from wavegen.engines.precision import PRECISIONS, student_multiplies_bfloat16
 from wavegen.processor import multiplies_bfloat16
 
@@ -13,9 +15,13 @@ NO_PRODUCTS = "bfloat16: no hardware products, torch would use a reference loop"
 NO_ENGINE = "bfloat16: the engine has no products of it on this CPU"
 
 
-def of_torch() -> tuple[str, ...]:
-    """Precisions of torch's products and of training."""
-    return PRECISIONS if multiplies_bfloat16() else PRECISIONS[:1]
+def of_torch(device: torch.device | None = None) -> tuple[str, ...]:
+    """Precisions of torch's products and of training on the device; None is the CPU."""
+    if device is None or device.type == "cpu":
+        has_products = multiplies_bfloat16()
+    else:
+        has_products = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    return PRECISIONS if has_products else PRECISIONS[:1]
 
 
 def of_student() -> tuple[str, ...]:

@@ -54,9 +54,10 @@ class Report:
 
 def complete(results: Mapping[str, Any]) -> dict[str, Any]:
     """The results of all sections, with notes and comparisons between sections."""
+    no_gpu = [NO_GPU] if results["settings"].get("device", "cpu") == "cpu" else []
     return {
         **results,
-        "notes": [*results["notes"], *warnings_of(results), *_shortened(results), NO_GPU],
+        "notes": [*results["notes"], *warnings_of(results), *_shortened(results), *no_gpu],
         "gpu": gpu_rows(),
         "headlines": headlines(results),
         "student_share_of_peak": _shares_of_peak(results),

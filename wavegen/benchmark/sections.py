@@ -17,11 +17,15 @@ from wavegen.benchmark.scaling import against_shape, student_against_length, tea
 from wavegen.benchmark.speakers import student_subjects, teacher_subjects
 from wavegen.benchmark.timing import Subject, interleaved
 from wavegen.benchmark.training_steps import training_subjects
+from wavegen.devices import compute_device, explain_device
 from wavegen.errors import UserError
 from wavegen.nets.wavenet import WaveNet
 from wavegen.workers import available_cores
 
 SECTIONS = ("machine", "teacher", "student", "peer", "training", "first_audio", "shape", "length")
+
+ON_DEVICES = ("machine", "student", "training")
+"""Sections that PyTorch computes on another device than the CPU; the others measure engines."""
 
 SECONDS = {
     "peak": 30,
@@ -70,8 +74,9 @@ def measure(
         ``student_length``, ``memory``.
 
     Raises:
-        UserError: if ``threads`` is below 1, or ``max_minutes`` is not above 0.
+        UserError: if ``threads`` is below 1, ``max_minutes`` is not above 0, or the device is missing.
     """
+    device = compute_device(config.get("device", "cpu"))
     threads = available_cores() if config["threads"] is None else config["threads"]
     if threads < 1:
         raise UserError(f"threads: expected at least 1 or null, got {threads}")
@@ -79,12 +84,16 @@ def measure(
     torch.set_num_threads(threads)
     timing = {"repeats": config["repeats"], "duration_s": config["duration_s"]}
     results: dict[str, Any] = {"machine": describe_machine(threads), "settings": dict(config), "notes": []}
-    results["left_out"] = left_out()
+    if device.type == "cpu":
+        results["left_out"] = left_out()
+    else:
+        results["left_out"] = {}
+        results["notes"].append(f"computed by PyTorch on {explain_device(device)}; the CPU has engines")
     on_results(results)
     if {"peak", "rates"} & _entries(config, chosen):
-        _rates(config, chosen, threads, timing, budget, results, on_results)
+        _rates(config, chosen, threads, timing, budget, results, on_results, device)
     if "training" in chosen:
-        subjects, deadline = training_subjects(config, threads), budget.deadline("training")
+        subjects, deadline = training_subjects(config, threads, device), budget.deadline("training")
         measured = interleaved(subjects, title="training steps", deadline=deadline, **timing)
         results["training"] = [measurement.record() for measurement in measured]
         on_results(results)
@@ -119,16 +128,24 @@ def _budget(config: Mapping[str, Any], chosen: Sequence[str]) -> Budget:
     return Budget(seconds, {entry: SECONDS[entry] for entry in _entries(config, chosen)})
 
 
-def chosen_sections(only: Sequence[str] | None) -> tuple[str, ...]:
-    """The sections to run, in their order; all of them for None.
+def chosen_sections(only: Sequence[str] | None, device: str = "cpu") -> tuple[str, ...]:
+    """The sections to run, in their order; for None all that there are on the device.
 
     Raises:
-        UserError: if a section is unknown, or the list is empty.
+        UserError: if a section is unknown or needs the CPU's engines, the list is empty, or the device is
+            missing.
     """
+    possible = SECTIONS if compute_device(device).type == "cpu" else ON_DEVICES
     unknown = [name for name in only or () if name not in SECTIONS]
     if unknown or (only is not None and not only):
         raise UserError(f"only: expected some of {', '.join(SECTIONS)}, got {', '.join(unknown) or 'none'}")
-    return SECTIONS if only is None else tuple(name for name in SECTIONS if name in only)
+    engines = [name for name in only or () if name not in possible]
+    if engines:
+        raise UserError(
+            f"only={','.join(engines)} measures the CPU's engines, expected device=cpu, or some of "
+            f"{', '.join(possible)}"
+        )
+    return possible if only is None else tuple(name for name in possible if name in only)
 
 
 def _rates(
@@ -139,15 +156,17 @@ def _rates(
     budget: Budget,
     results: dict[str, Any],
     on_results: OnResults,
+    device: torch.device,
 ) -> None:
     """Measure machine, teacher, student and peer, interleaved because they are compared with each other."""
     subjects: list[Subject] = []
     if {"machine", "student"} & set(chosen):
-        peak = machine_peak(config["matrix_sizes"], threads, deadline=budget.deadline("peak"), **timing)
+        deadline = budget.deadline("peak")
+        peak = machine_peak(config["matrix_sizes"], threads, deadline=deadline, device=device, **timing)
         results["peak"] = [m.record("operations_per_second") for sizes in peak.values() for m in sizes]
         on_results(results)
         if "student" in chosen:
-            subjects += [fastest_product(peak, precision) for precision in peak]
+            subjects += [fastest_product(peak, precision, device) for precision in peak]
     if "peer" in chosen:
         package = find_peer()
         if package is None:
@@ -157,7 +176,7 @@ def _rates(
     if "teacher" in chosen:
         subjects += teacher_subjects(config, threads)
     if "student" in chosen:
-        subjects += student_subjects(config, threads)
+        subjects += student_subjects(config, threads, device)
     if subjects:
         measured = interleaved(subjects, title="samplers", deadline=budget.deadline("rates"), **timing)
         products = [m for m in measured if "matrix_size" in m.labels]

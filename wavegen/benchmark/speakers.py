@@ -8,7 +8,7 @@ import torch
 from wavegen.benchmark.nets import check_sound, make_context, make_student, make_teacher
 from wavegen.benchmark.plain import PlainWaveNet
 from wavegen.benchmark.precisions import of_student, of_torch
-from wavegen.benchmark.timing import Subject
+from wavegen.benchmark.timing import CPU, Subject
 from wavegen.engines.precision import PRECISIONS
 from wavegen.linguistics.context import SpeechContext
 from wavegen.synthesis.parallel import ParallelSampler
@@ -81,15 +81,20 @@ def sequential_teacher(
     return Subject(labels, run, threads, granule=granule, largest=largest, items=batch_size)
 
 
-def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+def student_subjects(config: Mapping[str, Any], threads: int, device: torch.device = CPU) -> list[Subject]:
     """The student: one pass of plain convolutions, and the engine on all threads and on one.
 
     In the precisions that the CPU multiplies. All calls have the same length of utterance; several utterances
-    if one is too short to be timed, a part of one if the time is limited.
+    if one is too short to be timed, a part of one if the time is limited. Another device than the CPU has no
+    engine: the sampler runs there in PyTorch.
     """
     plain = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=PlainWaveNet)
     student = make_student(config["student"], config["conditioning"], seed=config["seed"])
-    subjects = [plain_student(plain, precision, config, threads) for precision in of_torch()]
+    plain, student = plain.to(device), student.to(device)
+    subjects = [plain_student(plain, precision, config, threads) for precision in of_torch(device)]
+    if device.type != "cpu":
+        labels = {"subject": "student, sampler in PyTorch", "precision": "float32", "batch_size": 1}
+        return [*subjects, parallel_student(ParallelSampler(student), labels, config, threads)]
     for count in dict.fromkeys([threads, 1]):
         for precision in of_student():
             sampler = ParallelSampler(student, precision=precision, num_threads=count)
@@ -99,16 +104,17 @@ def student_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
 
 
 def plain_student(student: Any, precision: str, config: Mapping[str, Any], threads: int) -> Subject:
-    """One pass of ``conv1d``; in bfloat16 under autocast."""
+    """One pass of ``conv1d`` where the student lies; in bfloat16 under autocast."""
+    device = next(student.parameters()).device
 
     @torch.inference_mode()
     def speak(num_samples: int, context: SpeechContext) -> torch.Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
             noise = student.noise((1, num_samples), torch.Generator().manual_seed(0))
             return student.rsample_with_conditionals(noise, context)[0]
 
     labels = {"subject": "student, one pass of conv1d", "precision": precision, "batch_size": 1}
-    return _utterances(speak, labels, config, threads)
+    return _utterances(speak, labels, config, threads, device)
 
 
 def parallel_student(
@@ -120,7 +126,7 @@ def parallel_student(
         generator = torch.Generator().manual_seed(0)
         return sampler.sample(context, torch.tensor([num_samples]), generator=generator)
 
-    return _utterances(speak, labels, config, threads)
+    return _utterances(speak, labels, config, threads, sampler.device)
 
 
 def _utterances(
@@ -128,6 +134,7 @@ def _utterances(
     labels: dict[str, Any],
     config: Mapping[str, Any],
     threads: int,
+    device: torch.device,
 ) -> Subject:
     """Utterances of ``utterance_s``, or a part of one, by ``speak(num_samples, context)``."""
     hop_samples = config["conditioning"]["hop_samples"]
@@ -137,7 +144,8 @@ def _utterances(
     def run(size: int) -> None:
         for num_samples in [whole] * (size // whole) or [size]:
             if num_samples not in contexts:
-                contexts[num_samples] = make_context(config["conditioning"], num_samples)
+                contexts[num_samples] = make_context(config["conditioning"], num_samples).to(device)
             check_sound(speak(num_samples, contexts[num_samples]), labels["subject"])
 
-    return Subject(labels, run, threads, granule=min(whole, engine_granule(config)), whole=whole)
+    granule = min(whole, engine_granule(config))
+    return Subject(labels, run, threads, granule=granule, whole=whole, device=device)

@@ -14,7 +14,10 @@ import torch
 from tqdm import tqdm
 
 from wavegen.benchmark.budget import longest_call_s
+from wavegen.devices import synchronise
 from wavegen.errors import UserError
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Subject:
         whole: the size of a call that is not shortened; larger ones are multiples of it. None: the granule.
         largest: maximum size.
         items: number of items in one unit: utterances in a batch, operations of a matrix product.
+        device: on which it computes; a call ends when the device has finished.
     """
 
     labels: dict[str, Any]
@@ -38,6 +42,7 @@ class Subject:
     whole: int | None = None
     largest: int = 1 << 40
     items: float = 1.0
+    device: torch.device = CPU
 
     @property
     def title(self) -> str:
@@ -188,8 +193,10 @@ def _size_for(subject: Subject, duration_s: float, cap_s: float, once_s: float) 
 
 def _seconds(subject: Subject, size: int) -> float:
     with torch_threads(subject.threads):
+        synchronise(subject.device)
         start = time.perf_counter()
         subject.run(size)
+        synchronise(subject.device)
         return time.perf_counter() - start
 
 

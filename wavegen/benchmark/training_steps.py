@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wavegen.benchmark.nets import make_context, make_student, make_teacher
 from wavegen.benchmark.plain import PlainWaveNet
 from wavegen.benchmark.precisions import of_torch
-from wavegen.benchmark.timing import Subject
+from wavegen.benchmark.timing import CPU, Subject
 from wavegen.linguistics.context import SpeechContext
 from wavegen.nets.wavenet import WaveNet
 from wavegen.objectives.distillation import DistillationStep
@@ -25,29 +25,32 @@ FORMS = {
 }
 
 
-def forms_here(forms: Mapping[str, tuple[Any, str]] = FORMS) -> dict[str, tuple[Any, str]]:
-    """The forms whose precision this CPU multiplies: a class of WaveNet and the precision of each."""
-    return {form: (net, precision) for form, (net, precision) in forms.items() if precision in of_torch()}
+def forms_here(
+    forms: Mapping[str, tuple[Any, str]] = FORMS, device: torch.device = CPU
+) -> dict[str, tuple[Any, str]]:
+    """The forms whose precision the device multiplies: a class of WaveNet and the precision of each."""
+    here = of_torch(device)
+    return {form: (net, precision) for form, (net, precision) in forms.items() if precision in here}
 
 
-def training_subjects(config: Mapping[str, Any], threads: int) -> list[Subject]:
+def training_subjects(config: Mapping[str, Any], threads: int, device: torch.device = CPU) -> list[Subject]:
     """Steps of forward, backward and Adam's update on segments of noise; items are samples."""
     hop_samples = config["conditioning"]["hop_samples"]
     settings = config["training"]
     frames = max(1, round(settings["segment_s"] * config["sample_rate"] / hop_samples))
     batch_size, num_samples = settings["batch_size"], frames * hop_samples
-    context = make_context(config["conditioning"], num_samples, batch_size)
+    context = make_context(config["conditioning"], num_samples, batch_size).to(device)
     waveform = 0.1 * torch.randn(batch_size, num_samples, generator=torch.Generator().manual_seed(0))
-    waveform = waveform.mul(2**15).round().clamp(-(2**15), 2**15 - 1) / 2**15
+    waveform = (waveform.mul(2**15).round().clamp(-(2**15), 2**15 - 1) / 2**15).to(device)
     subjects = []
-    for form, (wavenet, precision) in forms_here().items():
+    for form, (wavenet, precision) in forms_here(device=device).items():
         for step, loss in (
             ("teacher step", teacher_loss(config, wavenet, waveform, context)),
             ("distillation step", distillation_loss(config, wavenet, waveform, context)),
         ):
             labels = {"subject": step, "form": form, "precision": precision, "batch_size": batch_size}
-            run = _steps(*loss, precision)
-            subjects.append(Subject(labels, run, threads, items=batch_size * num_samples))
+            run, items = _steps(*loss, precision, device), batch_size * num_samples
+            subjects.append(Subject(labels, run, threads, items=items, device=device))
     return subjects
 
 
@@ -59,6 +62,7 @@ def teacher_loss(
 ) -> tuple[nn.Module, Loss]:
     """The teacher and its maximum-likelihood loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    teacher = teacher.to(waveform.device)
     mask = torch.ones_like(waveform, dtype=torch.bool)
     return teacher.train(), lambda: negative_log_likelihood(teacher, waveform, context, mask)
 
@@ -68,8 +72,10 @@ def distillation_loss(
 ) -> tuple[nn.Module, Loss]:
     """The student and its loss as in ``objective=logistic``: KL to the frozen teacher and power loss."""
     teacher = make_teacher(config["teacher"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    teacher = teacher.to(waveform.device)
     teacher.requires_grad_(False)
     student = make_student(config["student"], config["conditioning"], seed=config["seed"], wavenet=wavenet)
+    student = student.to(waveform.device)
     divergence = MonteCarloKL(draws=StratifiedDraws(num_draws=8))
     power = PowerLoss(
         sample_rate=config["sample_rate"],
@@ -78,7 +84,7 @@ def distillation_loss(
         low_band_weight=2.0,
         log_weight=0.5,
     )
-    power.fit_to_data(list(waveform))
+    power.to(waveform.device).fit_to_data(list(waveform))
     mask = torch.ones_like(waveform, dtype=torch.bool)
 
     def loss() -> Tensor:
@@ -90,13 +96,13 @@ def distillation_loss(
     return student.train(), loss
 
 
-def _steps(model: nn.Module, loss: Loss, precision: str) -> Callable[[int], None]:
+def _steps(model: nn.Module, loss: Loss, precision: str, device: torch.device) -> Callable[[int], None]:
     optimiser = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-4)
 
     def run(count: int) -> None:
         for _ in range(count):
             optimiser.zero_grad()
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
                 value = loss()
             value.backward()
             optimiser.step()
