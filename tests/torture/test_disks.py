@@ -12,7 +12,7 @@ helpers = runpy.run_path(str(Path(__file__).with_name("commands.py")))
 Command, words_of = helpers["Command"], helpers["words_of"]
 VOICE = Path(wavegen.__file__).parent / "voices" / "ljspeech"
 COMMANDS = ["prepare", "flow", "teacher", "distill", "synthesize"]
-SIZES = ["8k", "64k", "256k", "1m"]
+SIZES = ["8k", "64k", "256k"]
 LONG = [(command, size) for command in COMMANDS for size in SIZES if size != "8k" or command != "synthesize"]
 SHORT = [("prepare", "64k"), ("synthesize", "64k")]
 

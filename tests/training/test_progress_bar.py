@@ -1,5 +1,7 @@
 import lightning
+import pytest
 
+from wavegen.errors import UserError
 from wavegen.training.progress_bar import StepProgress
 
 
@@ -24,3 +26,17 @@ def test_minutes_stand_beside_the_bar_where_they_limit_it(fit_line, monkeypatch,
     fit_line([bar, Look()], max_steps=4, progress_bar=True)
     assert shown == {"minutes": "2.0/10", "total": 4}
     assert bar.train_progress_bar.desc.startswith("teacher")
+
+
+def test_a_message_about_an_exception_begins_on_a_line_of_its_own(fit_line, monkeypatch, budget_at, capsys):
+    monkeypatch.delenv("CI", raising=False)
+
+    class Fail(lightning.Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            raise UserError("the disk is full")
+
+    with pytest.raises(UserError):
+        bar = StepProgress("teacher", budget_at(2.0, max_steps=4))
+        fit_line([bar, Fail()], max_steps=4, progress_bar=True)
+    said = capsys.readouterr()
+    assert "teacher" in said.out + said.err and (said.err or said.out).endswith("\n")

@@ -52,6 +52,14 @@ class StepProgress(TQDMProgressBar):
         if ends_step(trainer, number):
             super().on_train_batch_end(trainer, module, outputs, batch, self._step - 1)
 
+    def on_exception(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """End the lines of the bars, so that the message about the exception begins on a line of its own."""
+        for bar in (self._val_progress_bar, self._train_progress_bar):
+            if bar is not None:
+                bar.close()
+
     def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict:
         metrics = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)  # the log folder's name, truncated
